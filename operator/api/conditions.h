@@ -1,0 +1,28 @@
+// status.conditions as kstatus reads them: Ready, Reconciling, Stalled, and our Placed.
+#pragma once
+
+#include <cstdint>
+#include <nlohmann/json_fwd.hpp>
+#include <string>
+#include <vector>
+
+#include "src/base/clock.h"
+#include "src/base/json.h"
+
+namespace rempart::api {
+
+struct Condition {
+  std::string type;
+  std::string status;   // "True", "False", "Unknown"
+  std::string reason;   // CamelCase, never empty
+  std::string message;  // at most 1,024 characters here
+};
+
+// The `conditions` array as JSON in the given order; lastTransitionTime is kept from `before` (the old array, or null) where the
+// status of that type did not change, else `now`. Messages are cut at 1,024 characters at a character's boundary.
+Json ConditionsJson(const std::vector<Condition>& conditions, const Json& before, std::int64_t observed_generation, WallTime now);
+
+// Whether two status objects say the same (deep equality; both as JSON).
+bool SameStatus(const Json& a, const Json& b);
+
+}  // namespace rempart::api

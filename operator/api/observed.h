@@ -1,0 +1,75 @@
+// What the operator keeps of objects that others own: nodes, pods, namespaces, and the children of workloads. Small on
+// purpose: a cached pod costs hundreds of bytes.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "operator/api/names.h"
+#include "operator/api/tenant_workload.h"
+#include "src/base/result.h"
+#include "src/kube/decode.h"
+#include "src/kube/object.h"
+
+namespace rempart::api {
+
+struct Taint {
+  std::string key, value, effect, time_added;
+  auto operator<=>(const Taint&) const = default;
+};
+
+struct Node {
+  kube::Meta meta;
+  std::string topology_region, topology_zone;  // labels; "" where not set
+  std::string legacy_region, legacy_zone;      // failure-domain.beta.kubernetes.io/*: a source that may disagree
+  std::string provider_id;
+  bool unschedulable = false;
+  std::vector<Taint> taints;
+  // our labels as they stand ("" where not set)
+  std::string region_label, country_label, lost_since_label, lost_region_label, cordoned_label;
+};
+Result<Node> DecodeNode(kube::View object);
+
+// Kept for pods that a region holds: their nodeSelector names a region (immutable, so a tenant cannot hide a pod by
+// relabelling it), or they carry our workload label. Others are kNotFound: the store leaves them out.
+struct Pod {
+  kube::Meta meta;
+  std::string node;      // spec.nodeName; "" while it waits
+  std::string region;    // spec.nodeSelector[kNodeRegionLabel]
+  std::string workload;  // label kWorkloadLabel
+  enum class Phase : std::uint8_t { kPending, kRunning, kSucceeded, kFailed, kUnknown } phase = Phase::kPending;
+  bool ready = false;
+  std::string waiting;   // PodScheduled=False: its message, cut at 256; else ""
+};
+Result<Pod> DecodePod(kube::View object);
+
+struct Namespace {
+  kube::Meta meta;
+  std::string region;  // label rempart.dev/region
+};
+Result<Namespace> DecodeNamespace(kube::View object);
+
+// A Deployment, StatefulSet, DaemonSet, Job or CronJob, whoever made it. Kept when it is controlled by a TenantWorkload, carries our workload label,
+// or might stand in a workload's way: all are kept, but one that is not ours costs only its name.
+struct Child {
+  kube::Meta meta;
+  ChildKind kind = ChildKind::kDeployment;
+  std::string controller_uid;  // of the owner reference with controller: true; "" for none
+  bool controller_is_workload = false;  // that owner is a TenantWorkload
+  bool adopt = false;          // annotation rempart.dev/adopt: "true"
+  // Digest of everything of it that we govern, as the server stores it: spec, our labels and annotations, owner references. Two objects with
+  // the same digest are the same to us; any edit by hand changes it. "" for objects that have no sign of us.
+  std::string digest;
+  std::string node_selector_region;  // template's nodeSelector[kNodeRegionLabel]
+  bool sets_node_name = false;       // template's spec.nodeName is set
+  std::int64_t observed_generation = 0;
+  std::int32_t replicas = 0, ready = 0, updated = 0, available = 0;
+  // Deployment: Progressing=False / ReplicaFailure=True; Job: Failed=True. "" or "Reason: message", cut at 256.
+  std::string failure;
+  bool complete = false;   // Job: Complete=True
+  bool suspended = false;  // Job, CronJob
+};
+Result<Child> DecodeChild(ChildKind kind, kube::View object);
+
+}  // namespace rempart::api

@@ -1,0 +1,44 @@
+// SovereignRegion (rempart.dev/v1alpha1), cluster-scoped: which nodes are in the region, and what happens when one is no longer.
+// See crds/sovereignregion.md.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "operator/api/names.h"
+#include "src/base/result.h"
+#include "src/kube/decode.h"
+#include "src/kube/object.h"
+
+namespace rempart::api {
+
+struct Location {
+  std::string region;               // exact value of topology.kubernetes.io/region
+  std::vector<std::string> zones;   // exact values of topology.kubernetes.io/zone; empty: any zone that is set? no: none. At least one.
+  std::string country;              // ISO 3166-1 alpha-2
+  std::string provider_id_pattern;  // RE2, searched in spec.providerID; empty: not asked
+};
+
+struct SovereignRegion {
+  enum class OnLoss { kEvict, kCordon };
+
+  kube::Meta meta;
+  bool has_finalizer = false;
+  std::string country;
+  std::vector<Location> locations;
+  OnLoss on_loss = OnLoss::kEvict;
+  Duration grace_period = std::chrono::seconds(30);
+  Duration deadline = std::chrono::minutes(10);
+  bool taint_outside_nodes = false;
+  // Not empty: the spec cannot be used (unknown enum value, unreadable duration, bad pattern, …): field and fix. Such a region qualifies nothing.
+  std::string invalid;
+  std::string status_json;  // status as it stands, compact; "" for none
+
+  bool Usable() const { return invalid.empty(); }
+};
+
+// Any legal JSON gives a region, perhaps an invalid one; only unreadable metadata is an error.
+Result<SovereignRegion> DecodeSovereignRegion(kube::View object);
+
+}  // namespace rempart::api

@@ -1,0 +1,27 @@
+// A tenant's pod template held to its region: what is refused, and what is added. Pure.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "operator/api/sovereign_region.h"
+#include "operator/api/tenant_workload.h"
+#include "src/base/json.h"
+
+namespace rempart::workload {
+
+struct Refusal {
+  std::string field;    // "spec.template.spec.nodeName"
+  std::string message;  // what was found, why it cannot be, what to do
+};
+
+// All that the region excludes in this template and placement, in the order of the fields; empty: nothing.
+// Refused: nodeName; nodeSelector or required node affinity (every term) that names, under the region, zone or our own label keys, only values
+// the region does not have; the same for an own label of another region; placement.zones not of the region; minZones above the zones that are left.
+std::vector<Refusal> CheckPlacement(const api::TenantWorkload& workload, const Json& pod_template, const api::SovereignRegion& region);
+
+// The template as the child carries it: labels, nodeSelector with the region's label, zones ANDed into each affinity term, topology spread.
+Json RenderTemplate(const api::TenantWorkload& workload, const Json& pod_template, const api::SovereignRegion& region);
+
+}  // namespace rempart::workload

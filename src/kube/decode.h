@@ -1,0 +1,67 @@
+// JSON of the API server -> typed projections. simdjson works behind this header; a projection's decoder sees a small
+// read-only view. Decoders are written once a type, in operator/api and src/kube/core.cc.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "src/base/result.h"
+#include "src/kube/object.h"
+
+namespace rempart::kube {
+
+// A node of a parsed document (simdjson DOM element in disguise): cheap to copy, valid as long as its Document. Absent and null alike are
+// "not there". Wrong types read as not there: callers decide whether that matters; no accessor throws.
+class View {
+ public:
+  View() = default;
+  bool exists() const { return raw_ != nullptr; }
+  explicit operator bool() const { return exists(); }
+  View operator[](std::string_view key) const;                 // member of an object
+  std::optional<std::string_view> AsString() const;
+  std::optional<std::int64_t> AsInt() const;                   // also of a float without fraction
+  std::optional<bool> AsBool() const;
+  std::string_view Str(std::string_view fallback = {}) const;  // AsString or fallback
+  std::int64_t Int(std::int64_t fallback = 0) const;
+  bool Bool(bool fallback = false) const;
+  bool IsObject() const;
+  bool IsArray() const;
+  std::size_t Size() const;                                    // members or elements; 0 for scalars
+  void ForEachElement(const std::function<void(View)>& f) const;
+  void ForEachMember(const std::function<void(std::string_view key, View value)>& f) const;
+  std::string Minified() const;  // compact JSON text of this node, members in document order; "" when not there
+
+ private:
+  friend class Document;
+  View(const void* tape, std::size_t index) : raw_(tape), index_(index) {}
+  const void* raw_ = nullptr;
+  std::size_t index_ = 0;
+};
+
+// A parser with its buffers, to be kept and used again; not thread-safe. One document at a time.
+class Document {
+ public:
+  explicit Document(std::size_t max_bytes = 8 * 1024 * 1024);
+  ~Document();
+  Document(Document&&) noexcept;
+  // The text is copied into the parser's padded buffer. Errors: kInvalid (malformed, too large, deeper than 100).
+  Result<View> Parse(std::string_view text);
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+// metadata -> Meta. kInvalid where name, uid or resourceVersion is missing or unreadable.
+Result<Meta> DecodeMeta(View object);
+
+// A projection T has a member `Meta meta` and a decoder:
+template <class T>
+using Decoder = std::function<Result<T>(View object)>;
+
+}  // namespace rempart::kube

@@ -2,6 +2,7 @@
 // Pure: what was observed and the time in, a plan out.
 #pragma once
 
+#include <nlohmann/json.hpp>
 #include <memory>
 #include <optional>
 #include <string>

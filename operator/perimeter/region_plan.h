@@ -1,6 +1,7 @@
 // What is to be done about one SovereignRegion: finalizer and status. Pure.
 #pragma once
 
+#include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
 #include <vector>

@@ -1,6 +1,7 @@
 // What is to be done about one TenantWorkload. Pure: what was observed and the time in, a plan out.
 #pragma once
 
+#include <nlohmann/json.hpp>
 #include <memory>
 #include <optional>
 #include <string>

@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <condition_variable>
+#include <cstddef>
 #include <mutex>
 #include <set>
 #include <stop_token>
@@ -25,11 +26,11 @@ class Clock {
   virtual ~Clock() = default;
   virtual WallTime Now() const = 0;
   virtual MonoTime Mono() const = 0;
-  // Waits on `cv` (whose mutex `lock` holds) until `deadline`, a notification, or a spurious wake: callers loop on their
-  // predicate. MonoTime::max() waits without limit.
+  // Waits on `cv` (whose mutex `lock` holds) until `deadline`, a notification, or a spurious wake: callers loop on
+  // their predicate. MonoTime::max() waits without limit.
   virtual void WaitUntil(std::condition_variable_any& cv, std::unique_lock<std::mutex>& lock, MonoTime deadline) = 0;
 
-  // Sleeps for `d`, or until stop is requested. True when it slept the whole time.
+  // Sleeps for `d`, or until stop is requested. True when it slept the whole time; false when stop was requested.
   bool SleepFor(Duration d, std::stop_token stop);
 };
 
@@ -49,9 +50,12 @@ class SimClock final : public Clock {
   MonoTime Mono() const override;
   void WaitUntil(std::condition_variable_any& cv, std::unique_lock<std::mutex>& lock, MonoTime deadline) override;
   void Advance(Duration d);
+  // Blocks (in real time) until at least `n` threads wait in WaitUntil: what a test does before it advances.
+  void AwaitWaiters(std::size_t n);
 
  private:
-  mutable std::mutex mutex_;
+  mutable std::mutex mutex_;  // taken after the mutex of whoever waits, never before
+  std::condition_variable waiting_;
   Duration elapsed_{0};
   std::multiset<std::condition_variable_any*> waiters_;
 };

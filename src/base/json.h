@@ -1,5 +1,5 @@
-// Bounded JSON for what we build and compare (nlohmann/json). Streams of the API server are decoded by simdjson instead,
-// see src/kube/decode.h.
+// Bounded JSON for what we build and compare (nlohmann/json). Streams of the API server are decoded by simdjson
+// instead, see src/kube/decode.h.
 #pragma once
 
 #include <cstddef>

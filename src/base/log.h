@@ -1,5 +1,5 @@
 // Structured logs on standard error: one JSON object (or one console line) an entry. spdlog does the work and stays
-// behind this header. Callers never pass secrets; values are escaped, and cut at 4 KiB each.
+// behind this header. Callers never pass secrets; values and messages are escaped, and cut at 4 KiB each.
 #pragma once
 
 #include <initializer_list>
@@ -15,22 +15,26 @@ namespace rempart::log {
 enum class Level { kDebug, kInfo, kWarn, kError };
 enum class Format { kJson, kConsole };
 
-// One key and its value, as strings; numbers are formatted by the constructors and printed bare.
+// One key and its value, as strings; numbers are formatted by the constructors and printed bare (quoted where they are
+// not finite). Keys are ours: short, and none of ts, level, msg. A key that comes twice on a line is printed once, as
+// last said.
 struct Field {
   Field(std::string_view k, std::string_view v) : key(k), value(v) {}
   Field(std::string_view k, const std::string& v) : key(k), value(v) {}
   Field(std::string_view k, const char* v) : key(k), value(v) {}
   Field(std::string_view k, const Error& e) : key(k), value(e.ToString()) {}
+  Field(std::string_view k, bool v) : key(k), value(v ? "true" : "false"), bare(true) {}
+  Field(std::string_view k, double v);
   template <class N>
-    requires(std::is_arithmetic_v<N>)
-  Field(std::string_view k, N v) : key(k), value(std::is_same_v<N, bool> ? (v ? "true" : "false") : std::to_string(v)), bare(true) {}
+  requires(std::is_integral_v<N> && !std::is_same_v<N, bool>) Field(std::string_view k, N v)
+      : key(k), value(std::to_string(v)), bare(true) {}
   std::string_view key;
   std::string value;
   bool bare = false;
 };
 using Fields = std::initializer_list<Field>;
 
-// Once, from main, before other threads start. Until then: info, console. `out` is a file descriptor's path for tests.
+// Once, from main, before other threads start. Until then: info, console.
 void Configure(Level level, Format format);
 Result<Level> ParseLevel(std::string_view text);    // debug | info | warn | error
 Result<Format> ParseFormat(std::string_view text);  // json | console
@@ -38,7 +42,9 @@ bool Enabled(Level level);
 
 // Thread-safe. Lines carry ts (RFC 3339, ms), level, msg, the thread's context fields, then `fields`.
 void Write(Level level, std::string_view msg, Fields fields = {});
-inline void Debug(std::string_view msg, Fields f = {}) { if (Enabled(Level::kDebug)) Write(Level::kDebug, msg, f); }
+inline void Debug(std::string_view msg, Fields f = {}) {
+  if (Enabled(Level::kDebug)) Write(Level::kDebug, msg, f);
+}
 inline void Info(std::string_view msg, Fields f = {}) { Write(Level::kInfo, msg, f); }
 inline void Warn(std::string_view msg, Fields f = {}) { Write(Level::kWarn, msg, f); }
 inline void Error(std::string_view msg, Fields f = {}) { Write(Level::kError, msg, f); }
@@ -55,7 +61,8 @@ class Context {
   std::size_t restore_;
 };
 
-// For tests: every line also goes to `sink` until it is reset with nullptr.
+// For tests: every line, without its newline, also goes to `sink` until it is reset with nullptr. Calls come one at a
+// time, from the threads that log; the sink itself must not.
 void SetSink(void (*sink)(std::string_view line));
 
 }  // namespace rempart::log

@@ -11,7 +11,7 @@ namespace rempart {
 class Random {
  public:
   virtual ~Random() = default;
-  virtual std::uint64_t Next() = 0;                     // uniform over all 64-bit values
+  virtual std::uint64_t Next() = 0;                                        // uniform over all 64-bit values
   double Unit() { return static_cast<double>(Next() >> 11) * 0x1.0p-53; }  // in [0, 1)
 };
 

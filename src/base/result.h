@@ -10,7 +10,8 @@
 
 namespace rempart {
 
-// What kind of error it is decides, in one place (the runner), whether to retry, which condition and event to write, and at which level to log.
+// What kind of error it is decides, in one place (the runner), whether to retry, which condition and event to write,
+// and at which level to log.
 enum class ErrorKind {
   kTransient,  // network, 429, 5xx, time-out: the same call may succeed later
   kConflict,   // 409: somebody else wrote; look again, then decide anew
@@ -26,8 +27,9 @@ const char* ToString(ErrorKind kind);
 struct Error {
   ErrorKind kind = ErrorKind::kInternal;
   std::string message;  // what was being done, and why it failed; fit for a condition's message
-  std::string reason;   // machine-readable where the other side gave one (Status.reason, e.g. "AlreadyExists"), else empty
-  int http_status = 0;  // 0 where no HTTP answer was had
+  std::string
+      reason;  // machine-readable where the other side gave one (Status.reason, e.g. "AlreadyExists"), else empty
+  int http_status = 0;                                   // 0 where no HTTP answer was had
   std::optional<std::chrono::milliseconds> retry_after;  // the other side's wish, already bounded
 
   // "doing what: why"; the kind and all else stay.

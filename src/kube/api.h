@@ -34,6 +34,7 @@ class Api {
     std::string content_type = "application/json";
     std::string body;
     std::string doing;   // for error messages: "apply deployments acme/web"
+    bool obey_retry_after = true;  // false: a 429 or 503 is given back at once (an eviction that a disruption budget holds)
   };
   virtual Result<Reply> Do(const Call& call, std::stop_token stop) = 0;
   // A watch, or any long answer: pieces of the body go to `sink` (see http::Client::Stream). `idle` is the longest silence.

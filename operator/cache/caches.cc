@@ -1,0 +1,88 @@
+#include "operator/cache/caches.h"
+
+#include <algorithm>
+#include <tuple>
+
+namespace rempart::cache {
+
+Caches::Caches()
+    : regions("sovereignregions", api::DecodeSovereignRegion),
+      workloads("tenantworkloads", api::DecodeTenantWorkload),
+      namespaces("namespaces", api::DecodeNamespace),
+      nodes("nodes", api::DecodeNode),
+      pods("pods", api::DecodePod) {
+  for (int k = 0; k < api::kChildKinds; ++k) {
+    const auto kind = static_cast<api::ChildKind>(k);
+    children[static_cast<std::size_t>(k)] = std::make_unique<kube::Store<api::Child>>(
+        std::string(api::ResourceOf(kind).plural), [kind](kube::View object) { return api::DecodeChild(kind, object); });
+  }
+  workload_by_region_ = workloads.AddIndex([](const api::TenantWorkload& w, const auto& emit) {
+    if (!w.region.empty()) emit(w.region);
+  });
+  workload_without_region_ = workloads.AddIndex([](const api::TenantWorkload& w, const auto& emit) {
+    if (w.region.empty()) emit(w.meta.key.ns);
+  });
+  node_by_region_ = nodes.AddIndex([](const api::Node& n, const auto& emit) {
+    if (!n.region_label.empty()) emit(n.region_label);
+  });
+  pod_by_node_ = pods.AddIndex([](const api::Pod& p, const auto& emit) {
+    if (!p.node.empty()) emit(p.node);
+  });
+  pod_by_workload_ = pods.AddIndex([](const api::Pod& p, const auto& emit) {
+    if (!p.workload.empty()) emit(p.meta.key.ns + "/" + p.workload);
+  });
+  pod_by_region_ = pods.AddIndex([](const api::Pod& p, const auto& emit) {
+    if (!p.region.empty()) emit(p.region);
+  });
+}
+
+std::vector<RegionPtr> Caches::RegionsByAge() const {
+  auto all = regions.List();
+  std::ranges::sort(all, [](const RegionPtr& a, const RegionPtr& b) {
+    return std::tie(a->meta.created, a->meta.key.name) < std::tie(b->meta.created, b->meta.key.name);
+  });
+  return all;
+}
+
+std::string Caches::RegionNameOf(const api::TenantWorkload& workload) const {
+  if (!workload.region.empty()) return workload.region;
+  const auto ns = namespaces.Get({"", workload.meta.key.ns});
+  return ns ? ns->region : "";
+}
+
+std::vector<WorkloadPtr> Caches::WorkloadsOfRegion(const std::string& region) const {
+  auto found = workloads.ByIndex(workload_by_region_, region);
+  for (const auto& ns : namespaces.List()) {
+    if (ns->region != region) continue;
+    auto more = workloads.ByIndex(workload_without_region_, ns->meta.key.name);
+    found.insert(found.end(), more.begin(), more.end());
+  }
+  return found;
+}
+
+std::size_t Caches::NodesLabelled(const std::string& region) const { return NodesWithLabel(region).size(); }
+
+std::vector<NodePtr> Caches::NodesWithLabel(const std::string& region) const { return nodes.ByIndex(node_by_region_, region); }
+std::vector<PodPtr> Caches::PodsOnNode(const std::string& node) const { return pods.ByIndex(pod_by_node_, node); }
+std::vector<PodPtr> Caches::PodsOfWorkload(const kube::ObjectKey& key) const { return pods.ByIndex(pod_by_workload_, key.ToString()); }
+std::vector<PodPtr> Caches::PodsOfRegion(const std::string& region) const { return pods.ByIndex(pod_by_region_, region); }
+
+bool Caches::OnQualifiedNode(const api::Pod& pod) const {
+  if (pod.node.empty() || pod.region.empty()) return false;
+  const auto node = nodes.Get({"", pod.node});
+  return node && node->region_label == pod.region;
+}
+
+std::vector<Caches::Watched> Caches::All() {
+  std::vector<Watched> all = {
+      {api::kRegions, &regions, &regions}, {api::kWorkloads, &workloads, &workloads}, {api::kNamespaces, &namespaces, &namespaces},
+      {api::kNodes, &nodes, &nodes},       {api::kPods, &pods, &pods},
+  };
+  for (int k = 0; k < api::kChildKinds; ++k) {
+    auto* store = children[static_cast<std::size_t>(k)].get();
+    all.push_back({api::ResourceOf(static_cast<api::ChildKind>(k)), store, store});
+  }
+  return all;
+}
+
+}  // namespace rempart::cache

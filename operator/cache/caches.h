@@ -1,0 +1,75 @@
+// Everything the operator watches, and which keys a change wakes. The stores are the only source of what reconcilers
+// observe; they read no object from the API server.
+#pragma once
+
+#include <array>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "operator/api/observed.h"
+#include "operator/api/sovereign_region.h"
+#include "operator/api/tenant_workload.h"
+#include "src/kube/queue.h"
+#include "src/kube/store.h"
+
+namespace rempart::cache {
+
+using RegionPtr = std::shared_ptr<const api::SovereignRegion>;
+using WorkloadPtr = std::shared_ptr<const api::TenantWorkload>;
+using NodePtr = std::shared_ptr<const api::Node>;
+using PodPtr = std::shared_ptr<const api::Pod>;
+using ChildPtr = std::shared_ptr<const api::Child>;
+
+// Thread-safe, as its stores are.
+class Caches {
+ public:
+  Caches();
+
+  kube::Store<api::SovereignRegion> regions;
+  kube::Store<api::TenantWorkload> workloads;
+  kube::Store<api::Namespace> namespaces;
+  kube::Store<api::Node> nodes;
+  kube::Store<api::Pod> pods;
+  std::array<std::unique_ptr<kube::Store<api::Child>>, api::kChildKinds> children;
+  kube::Store<api::Child>& Children(api::ChildKind kind) { return *children[static_cast<std::size_t>(kind)]; }
+  const kube::Store<api::Child>& Children(api::ChildKind kind) const { return *children[static_cast<std::size_t>(kind)]; }
+
+  // All regions, the older first.
+  std::vector<RegionPtr> RegionsByAge() const;
+  // The region that a workload is for: its own field, or its namespace's label; "" for neither.
+  std::string RegionNameOf(const api::TenantWorkload& workload) const;
+  std::vector<WorkloadPtr> WorkloadsOfRegion(const std::string& region) const;
+  std::size_t NodesLabelled(const std::string& region) const;
+  std::vector<NodePtr> NodesWithLabel(const std::string& region) const;
+  std::vector<PodPtr> PodsOnNode(const std::string& node) const;
+  std::vector<PodPtr> PodsOfWorkload(const kube::ObjectKey& key) const;
+  std::vector<PodPtr> PodsOfRegion(const std::string& region) const;
+  // Whether the pod sits on a node that carries the qualification for the pod's region.
+  bool OnQualifiedNode(const api::Pod& pod) const;
+
+  // Every store with the resource it watches, for reflectors, readiness and metrics.
+  struct Watched {
+    kube::Resource resource;
+    kube::WatchSink* sink;
+    kube::StoreProgress* progress;
+  };
+  std::vector<Watched> All();
+
+ private:
+  int workload_by_region_, workload_without_region_, node_by_region_, pod_by_node_, pod_by_workload_, pod_by_region_;
+};
+
+// Which controller has which number in the queue.
+struct ControllerIds {
+  std::uint8_t region, node, workload;
+};
+
+// Registers listeners that add to `queue` what a change concerns, and no more: heartbeats of nodes wake nobody, and
+// counts in a region's status are refreshed at most once a second. Call before the reflectors start.
+void WireCaches(Caches& caches, kube::Queue& queue, ControllerIds ids);
+
+}  // namespace rempart::cache

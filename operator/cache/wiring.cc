@@ -1,0 +1,111 @@
+// Which keys a change wakes.
+#include <set>
+
+#include "operator/cache/caches.h"
+
+namespace rempart::cache {
+namespace {
+
+// A region's status counts things that change in bursts; one look a second is enough and keeps its status from being written at each step.
+constexpr auto kRegionRefresh = std::chrono::seconds(1);
+
+// What of a node matters to anybody here. Heartbeats change none of it.
+bool SameNode(const api::Node& a, const api::Node& b) {
+  return a.meta.uid == b.meta.uid && a.topology_region == b.topology_region && a.topology_zone == b.topology_zone &&
+         a.legacy_region == b.legacy_region && a.legacy_zone == b.legacy_zone && a.provider_id == b.provider_id &&
+         a.unschedulable == b.unschedulable && a.taints == b.taints && a.region_label == b.region_label &&
+         a.country_label == b.country_label && a.lost_since_label == b.lost_since_label &&
+         a.lost_region_label == b.lost_region_label && a.cordoned_label == b.cordoned_label && a.meta.deleting == b.meta.deleting;
+}
+
+class Wiring {
+ public:
+  Wiring(Caches& caches, kube::Queue& queue, ControllerIds ids) : caches_(caches), queue_(queue), ids_(ids) {}
+
+  void OnRegion(const RegionPtr& before, const RegionPtr& after) {
+    const std::string& name = (after ? after : before)->meta.key.name;
+    Region(name);
+    const bool matters = !before || !after || before->meta.generation != after->meta.generation || before->meta.uid != after->meta.uid ||
+                         before->meta.deleting != after->meta.deleting;
+    if (!matters) return;  // its status only
+    // The older region wins a node, so one region's change may concern what the others have.
+    for (const auto& node : caches_.nodes.List()) Node(node->meta.key.name);
+    for (const auto& other : caches_.regions.List())
+      if (other->meta.key.name != name) Region(other->meta.key.name);
+    WorkloadsOf(name);
+  }
+
+  void OnWorkload(const WorkloadPtr& before, const WorkloadPtr& after) {
+    Workload((after ? after : before)->meta.key);
+    std::set<std::string> regions;  // whose count of users changed
+    const bool counted_before = before != nullptr, counted_after = after != nullptr;
+    if (counted_before != counted_after || (before && before->region != after->region)) {
+      if (before) regions.insert(caches_.RegionNameOf(*before));
+      if (after) regions.insert(caches_.RegionNameOf(*after));
+    }
+    for (const auto& region : regions)
+      if (!region.empty()) RegionSoon(region);
+  }
+
+  void OnNamespace(const std::shared_ptr<const api::Namespace>& before, const std::shared_ptr<const api::Namespace>& after) {
+    const std::string was = before ? before->region : "", is = after ? after->region : "";
+    if (was == is) return;
+    for (const auto& workload : caches_.workloads.List())
+      if (workload->region.empty() && workload->meta.key.ns == (after ? after : before)->meta.key.name) Workload(workload->meta.key);
+    if (!was.empty()) RegionSoon(was);
+    if (!is.empty()) RegionSoon(is);
+  }
+
+  void OnNode(const NodePtr& before, const NodePtr& after) {
+    if (before && after && SameNode(*before, *after)) return;
+    const std::string& name = (after ? after : before)->meta.key.name;
+    Node(name);
+    for (const auto& region : caches_.regions.List()) RegionSoon(region->meta.key.name);
+    for (const auto& pod : caches_.PodsOnNode(name))  // their places change with it
+      if (!pod->workload.empty()) Workload({pod->meta.key.ns, pod->workload});
+  }
+
+  void OnPod(const PodPtr& before, const PodPtr& after) {
+    const PodPtr& pod = after ? after : before;
+    if (!pod->workload.empty()) Workload({pod->meta.key.ns, pod->workload});
+    if (before && before->workload != pod->workload && !before->workload.empty()) Workload({before->meta.key.ns, before->workload});
+    if (pod->node.empty() || pod->region.empty()) return;
+    if (caches_.OnQualifiedNode(*pod)) return;  // nothing for its node or region to do
+    Node(pod->node);
+    RegionSoon(pod->region);
+  }
+
+  // A child has its workload's name, whatever its kind.
+  void OnChild(const ChildPtr& before, const ChildPtr& after) {
+    const ChildPtr& child = after ? after : before;
+    if (caches_.workloads.Get(child->meta.key)) Workload(child->meta.key);
+  }
+
+ private:
+  void Region(const std::string& name) { queue_.Add({ids_.region, {"", name}}); }
+  void RegionSoon(const std::string& name) { queue_.AddAfter({ids_.region, {"", name}}, kRegionRefresh); }
+  void Node(const std::string& name) { queue_.Add({ids_.node, {"", name}}); }
+  void Workload(const kube::ObjectKey& key) { queue_.Add({ids_.workload, key}); }
+  void WorkloadsOf(const std::string& region) {
+    for (const auto& workload : caches_.WorkloadsOfRegion(region)) Workload(workload->meta.key);
+  }
+
+  Caches& caches_;
+  kube::Queue& queue_;
+  ControllerIds ids_;
+};
+
+}  // namespace
+
+void WireCaches(Caches& caches, kube::Queue& queue, ControllerIds ids) {
+  auto wiring = std::make_shared<Wiring>(caches, queue, ids);
+  caches.regions.AddListener([wiring](const auto& before, const auto& after) { wiring->OnRegion(before, after); });
+  caches.workloads.AddListener([wiring](const auto& before, const auto& after) { wiring->OnWorkload(before, after); });
+  caches.namespaces.AddListener([wiring](const auto& before, const auto& after) { wiring->OnNamespace(before, after); });
+  caches.nodes.AddListener([wiring](const auto& before, const auto& after) { wiring->OnNode(before, after); });
+  caches.pods.AddListener([wiring](const auto& before, const auto& after) { wiring->OnPod(before, after); });
+  for (auto& children : caches.children)
+    children->AddListener([wiring](const auto& before, const auto& after) { wiring->OnChild(before, after); });
+}
+
+}  // namespace rempart::cache

@@ -1,0 +1,226 @@
+#include "operator/main/operator_app.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cstdio>
+#include <cstdlib>
+#include <memory>
+#include <thread>
+#include <vector>
+
+#include "operator/cache/caches.h"
+#include "operator/main/process_metrics.h"
+#include "operator/main/version.h"
+#include "operator/perimeter/node_reconciler.h"
+#include "operator/perimeter/region_reconciler.h"
+#include "operator/workload/workload_reconciler.h"
+#include "src/base/log.h"
+#include "src/base/metrics.h"
+#include "src/http/server.h"
+#include "src/kube/api.h"
+#include "src/kube/dry_run.h"
+#include "src/kube/events.h"
+#include "src/kube/kubeconfig.h"
+#include "src/kube/lease.h"
+#include "src/kube/queue.h"
+#include "src/kube/runner.h"
+#include "src/kube/watch.h"
+
+namespace rempart {
+namespace {
+
+std::string HostName() {
+  std::array<char, 256> name{};
+  return gethostname(name.data(), name.size() - 1) == 0 ? name.data() : "unknown";
+}
+
+std::optional<std::string> FromEnvironment(const char* name) {
+  const char* value = std::getenv(name);
+  return value ? std::optional<std::string>(value) : std::nullopt;
+}
+
+class OperatorApp {
+ public:
+  OperatorApp(const Options& options, Clock& clock, Random& random, const kube::Config& config, std::unique_ptr<kube::Api> api, Metrics& metrics)
+      : options_(options), clock_(clock), random_(random), config_(config), metrics_(metrics), real_api_(std::move(api)),
+        dry_run_(*real_api_, [](const std::string& line) { std::fputs((line + "\n").c_str(), stdout); }),
+        identity_(fmt::format("{}_{:016x}", HostName(), random.Next())),
+        events_(*real_api_, clock, random, metrics, "rempart.dev/operator", identity_),
+        queue_(clock, random, metrics),
+        runner_(queue_, clock, random, metrics),
+        regions_(caches_, WritingApi(), Events(), clock, metrics, [this](const std::string& region) { WakeWorkloads(region); }),
+        nodes_(caches_, WritingApi(), Events(), clock, metrics),
+        workloads_(caches_, WritingApi(), Events(), clock, metrics) {
+    ids_.region = runner_.AddController({"region", [this](kube::ReconcileContext& c) { return regions_.Reconcile(c); }});
+    ids_.node = runner_.AddController({"node", [this](kube::ReconcileContext& c) { return nodes_.Reconcile(c); }});
+    ids_.workload = runner_.AddController({"workload", [this](kube::ReconcileContext& c) { return workloads_.Reconcile(c); }});
+    cache::WireCaches(caches_, queue_, ids_);
+  }
+
+  int Run(std::stop_token stop) {
+    auto servers = Serve();
+    if (!servers) {
+      log::Error("cannot listen", {{"error", servers.error()}});
+      return 1;
+    }
+    std::stop_source watching;  // watches and events outlive the lead: what it wrote last is still sent
+    std::vector<std::jthread> threads;
+    for (auto& watched : caches_.All()) threads.push_back(Watch(watched, watching.get_token()));
+    if (!options_.dry_run) threads.emplace_back([this, token = watching.get_token()] { events_.Run(token); });
+
+    const bool kept = options_.dry_run      ? DryRun(stop)
+                      : options_.leader_elect ? Elect(stop)
+                                              : (Lead(stop), true);
+    queue_.ShutDown();
+    watching.request_stop();
+    threads.clear();  // joins
+    if (!kept) log::Error("the lease was lost: ending, to be started anew");
+    return kept ? 0 : 1;
+  }
+
+ private:
+  kube::Api& WritingApi() { return options_.dry_run ? static_cast<kube::Api&>(dry_run_) : *real_api_; }
+  kube::EventRecorder& Events() { return options_.dry_run ? static_cast<kube::EventRecorder&>(no_events_) : events_; }
+
+  std::jthread Watch(const cache::Caches::Watched& watched, std::stop_token stop) {
+    kube::ReflectorOptions options;
+    options.on_missing = [](const kube::Resource& resource) {
+      const bool ours = resource.group == api::kGroup;
+      log::Error(ours ? "the custom resource definitions are not installed: apply crds/ or install the chart; trying again every 5 s"
+                      : "the API server does not serve a resource that is needed; trying again every 5 s",
+                 {{"resource", fmt::format("{}.{}", resource.plural, resource.group)}});
+    };
+    options.on_found = [](const kube::Resource& resource) { log::Info("now served", {{"resource", resource.plural}}); };
+    auto reflector = std::make_shared<kube::Reflector>(*real_api_, clock_, random_, metrics_, watched.resource, *watched.sink, options);
+    return std::jthread([reflector, stop] { reflector->Run(stop); });
+  }
+
+  // The stores that have not seen a full state yet; empty when all have.
+  std::string Missing() {
+    std::string names;
+    for (const auto& watched : caches_.All())
+      if (!watched.progress->synced()) names += (names.empty() ? "" : ", ") + std::string(watched.resource.plural);
+    return names;
+  }
+
+  // True when every store has its first full state; false when stopped before.
+  bool AwaitCaches(std::stop_token stop) {
+    for (const auto& watched : caches_.All())
+      if (!watched.progress->AwaitSynced(stop)) return false;
+    log::Info("caches are complete", {{"workloads", caches_.workloads.size()}, {"nodes", caches_.nodes.size()}, {"regions", caches_.regions.size()}});
+    return true;
+  }
+
+  void Lead(std::stop_token stop) {
+    if (!AwaitCaches(stop)) return;
+    log::Info("working", {{"workers", options_.workers}});
+    runner_.Run(options_.workers, stop);
+  }
+
+  bool Elect(std::stop_token stop) {
+    kube::LeaseOptions lease;
+    lease.ns = options_.lease_namespace.empty() ? config_.ns : options_.lease_namespace;
+    lease.name = options_.lease_name;
+    lease.identity = identity_;
+    log::Info("waiting for the lease", {{"lease", lease.ns + "/" + lease.name}, {"identity", identity_}});
+    kube::LeaderElector elector(*real_api_, clock_, random_, metrics_, lease);
+    return elector.Run([this](std::stop_token leading) { Lead(leading); }, stop);
+  }
+
+  // Looks at everything once and ends.
+  bool DryRun(std::stop_token stop) {
+    if (!AwaitCaches(stop)) return true;
+    std::stop_source done;
+    std::stop_callback forward(stop, [&] { done.request_stop(); });
+    std::jthread work([&] { runner_.Run(options_.workers, done.get_token()); });
+    queue_.AwaitIdle(done.get_token());
+    done.request_stop();
+    work.join();
+    fmt::print("dry run: {} writes would be made\n", dry_run_.would_write());
+    return true;
+  }
+
+  void WakeWorkloads(const std::string& region) {
+    for (const auto& workload : caches_.WorkloadsOfRegion(region)) queue_.Add({ids_.workload, workload->meta.key});
+  }
+
+  http::ServerReply Health(const std::string& path) {
+    if (path == "/healthz" || path == "/livez") return {200, "text/plain; charset=utf-8", "ok\n"};
+    if (path == "/readyz") {
+      const std::string missing = Missing();
+      if (missing.empty()) return {200, "text/plain; charset=utf-8", "ok\n"};
+      return {503, "text/plain; charset=utf-8", "waiting for a first full state of: " + missing + "\n"};
+    }
+    return {404, "text/plain; charset=utf-8", "there is /healthz and /readyz here\n"};
+  }
+
+  Result<std::vector<std::unique_ptr<http::Server>>> Serve() {
+    std::vector<std::unique_ptr<http::Server>> servers;
+    auto listen = [&](const std::string& what, const std::string& address, http::Handler handler) -> Status {
+      if (address == "0" || options_.dry_run) return {};
+      auto server = http::Server::Listen(address, std::move(handler));
+      if (!server) return Fail(std::move(server.error()).While(what + " at " + address));
+      log::Info("listening", {{"what", what}, {"port", (*server)->port()}});
+      servers.push_back(std::move(*server));
+      return {};
+    };
+    auto health = listen("health", options_.health_addr, [this](const std::string& path) { return Health(path); });
+    if (!health) return Fail(std::move(health.error()));
+    auto metrics = listen("metrics", options_.metrics_addr, [this](const std::string& path) {
+      if (path != "/metrics") return http::ServerReply{404, "text/plain; charset=utf-8", "there is /metrics here\n"};
+      return http::ServerReply{200, "text/plain; version=0.0.4; charset=utf-8", metrics_.Expose()};
+    });
+    if (!metrics) return Fail(std::move(metrics.error()));
+    for (const auto& watched : caches_.All()) {
+      auto gauge = metrics_.GetGauge("rempart_cached_objects", "Objects in each cache.", {{"resource", std::string(watched.resource.plural)}});
+      metrics_.OnCollect([gauge, store = watched.progress] { gauge.Set(static_cast<double>(store->size())); });
+    }
+    AddProcessMetrics(metrics_);
+    return servers;
+  }
+
+  struct NoEvents final : kube::EventRecorder {
+    void Record(kube::Event) override {}
+  };
+
+  const Options& options_;
+  Clock& clock_;
+  Random& random_;
+  const kube::Config& config_;
+  Metrics& metrics_;
+  std::unique_ptr<kube::Api> real_api_;
+  kube::DryRunApi dry_run_;
+  std::string identity_;
+  kube::EventSender events_;
+  NoEvents no_events_;
+  cache::Caches caches_;
+  kube::Queue queue_;
+  kube::Runner runner_;
+  perimeter::RegionReconciler regions_;
+  perimeter::NodeReconciler nodes_;
+  workload::WorkloadReconciler workloads_;
+  cache::ControllerIds ids_{};
+};
+
+}  // namespace
+
+int RunOperator(const Options& options, Clock& clock, Random& random, std::stop_token stop) {
+  log::Info("rempart-operator", {{"version", VersionText()}});
+  const auto config = kube::LoadConfig({options.kubeconfig, options.context}, FromEnvironment);
+  if (!config) {
+    log::Error("no usable cluster configuration", {{"error", config.error()}});
+    return 1;
+  }
+  Metrics metrics;
+  auto api = kube::MakeApi(*config, clock, random, metrics, UserAgent("rempart-operator"));
+  if (!api) {
+    log::Error("cannot set up the client of the API server", {{"server", config->server}, {"error", api.error()}});
+    return 1;
+  }
+  return OperatorApp(options, clock, random, *config, std::move(*api), metrics).Run(stop);
+}
+
+}  // namespace rempart

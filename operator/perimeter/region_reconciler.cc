@@ -1,0 +1,100 @@
+#include "operator/perimeter/region_reconciler.h"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "operator/perimeter/region_plan.h"
+#include "src/base/log.h"
+#include "src/kube/apply.h"
+
+namespace rempart::perimeter {
+namespace {
+
+constexpr std::size_t kUsersNamed = 100;
+
+RegionObservation Observe(const cache::Caches& caches, RegionPtr region) {
+  RegionObservation observed;
+  const std::string& name = region->meta.key.name;
+  observed.region = std::move(region);
+  observed.regions = caches.RegionsByAge();
+  observed.nodes = caches.nodes.List();
+  for (const auto& workload : caches.WorkloadsOfRegion(name)) {
+    ++observed.user_count;
+    observed.users.push_back(workload->meta.key.ToString());
+  }
+  std::ranges::sort(observed.users);
+  if (observed.users.size() > kUsersNamed) observed.users.resize(kUsersNamed);
+  for (const auto& pod : caches.PodsOfRegion(name)) {
+    const bool alive = pod->phase != api::Pod::Phase::kSucceeded && pod->phase != api::Pod::Phase::kFailed;
+    if (alive && !pod->node.empty() && !caches.OnQualifiedNode(*pod)) ++observed.pods_outside;
+  }
+  observed.labelled_nodes = caches.NodesLabelled(name);
+  return observed;
+}
+
+}  // namespace
+
+RegionReconciler::RegionReconciler(cache::Caches& caches, kube::Api& api, kube::EventRecorder& events, Clock& clock, Metrics& metrics,
+                                   std::function<void(const std::string&)> wake_workloads)
+    : caches_(caches), api_(api), events_(events), clock_(clock), metrics_(metrics), wake_workloads_(std::move(wake_workloads)) {}
+
+Result<kube::Outcome> RegionReconciler::Reconcile(kube::ReconcileContext& context) {
+  const auto region = caches_.regions.Get(context.key());
+  if (!region) {
+    NoteNodes(context.key().name, false);
+    metrics_.RemoveGauge("rempart_region_nodes", {{"region", context.key().name}, {"state", "qualified"}});
+    metrics_.RemoveGauge("rempart_region_nodes", {{"region", context.key().name}, {"state", "outside"}});
+    return kube::Outcome::AwaitChange();
+  }
+  const RegionObservation observed = Observe(caches_, region);
+  RegionPlan plan = PlanRegion(observed, clock_.Now());
+  CountMetrics(region->meta.key.name, observed.labelled_nodes, observed.nodes.size() - std::min(observed.nodes.size(), observed.labelled_nodes));
+  NoteNodes(region->meta.key.name, observed.labelled_nodes > 0);
+
+  for (auto& event : plan.events) events_.Record(std::move(event));
+  if (!plan.status.is_null()) {
+    auto written = kube::ApplyStatus(api_, api::kRegions, region->meta.key, plan.status, context.stop());
+    if (!written) return Fail(std::move(written.error()));
+    context.Wrote(caches_.regions, *written);
+  }
+  // Last: taking the finalizer off may end the object.
+  if (plan.finalizer) {
+    if (auto done = WriteFinalizer(*region, *plan.finalizer, context); !done) return Fail(std::move(done.error()));
+  }
+  if (plan.look_again) return kube::Outcome::Requeue(*plan.look_again);
+  return kube::Outcome::AwaitChange();
+}
+
+// Finalizers are a plain list with other owners beside us: server-side apply adds and removes only ours.
+Status RegionReconciler::WriteFinalizer(const api::SovereignRegion& region, bool present, kube::ReconcileContext& context) {
+  Json body = {{"apiVersion", api::kRegions.ApiVersion()},
+               {"kind", api::kRegions.kind},
+               {"metadata", {{"name", region.meta.key.name}, {"uid", region.meta.uid}, {"finalizers", Json::array()}}}};
+  if (present) body["metadata"]["finalizers"].push_back(api::kRegionFinalizer);
+  auto reply = api_.Patch(api::kRegions, region.meta.key, kube::PatchType::kApply, body.dump(), true, context.stop());
+  if (!reply && reply.error().kind == ErrorKind::kNotFound) return {};  // gone: what taking the last finalizer off does
+  if (!reply) return Fail(std::move(reply.error()));
+  if (auto version = kube::ResourceVersionOf(reply->body)) context.Wrote(caches_.regions, *version);
+  log::Info(present ? "finalizer added" : "finalizer taken off", {{"region", region.meta.key.name}});
+  return {};
+}
+
+void RegionReconciler::CountMetrics(const std::string& region, std::size_t qualified, std::size_t outside) {
+  const std::string help = "Nodes of the cluster, by whether they are in the region.";
+  metrics_.GetGauge("rempart_region_nodes", help, {{"region", region}, {"state", "qualified"}}).Set(static_cast<double>(qualified));
+  metrics_.GetGauge("rempart_region_nodes", help, {{"region", region}, {"state", "outside"}}).Set(static_cast<double>(outside));
+}
+
+void RegionReconciler::NoteNodes(const std::string& region, bool any) {
+  bool changed = false;
+  {
+    std::scoped_lock lock(mutex_);
+    auto [entry, added] = has_nodes_.try_emplace(region, any);
+    changed = !added && entry->second != any;
+    entry->second = any;
+    if (!any && !caches_.regions.Get({"", region})) has_nodes_.erase(region);
+  }
+  if (changed) wake_workloads_(region);
+}
+
+}  // namespace rempart::perimeter

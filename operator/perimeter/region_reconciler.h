@@ -1,0 +1,40 @@
+// SovereignRegion -> finalizer and status. Observes the caches, calls PlanRegion, carries the plan out.
+#pragma once
+
+#include <mutex>
+#include <string>
+#include <unordered_map>
+
+#include "operator/cache/caches.h"
+#include "src/base/clock.h"
+#include "src/base/metrics.h"
+#include "src/kube/api.h"
+#include "src/kube/events.h"
+#include "src/kube/runner.h"
+
+namespace rempart::perimeter {
+
+// Thread-safe: one key is never on two threads, what is shared between keys is locked.
+class RegionReconciler {
+ public:
+  // `wake_workloads` adds every workload of a region to the queue: called when the region's first node qualifies or its last one is lost.
+  RegionReconciler(cache::Caches& caches, kube::Api& api, kube::EventRecorder& events, Clock& clock, Metrics& metrics,
+                   std::function<void(const std::string& region)> wake_workloads);
+  Result<kube::Outcome> Reconcile(kube::ReconcileContext& context);
+
+ private:
+  Status WriteFinalizer(const api::SovereignRegion& region, bool present, kube::ReconcileContext& context);
+  void CountMetrics(const std::string& region, std::size_t qualified, std::size_t outside);
+  void NoteNodes(const std::string& region, bool any);
+
+  cache::Caches& caches_;
+  kube::Api& api_;
+  kube::EventRecorder& events_;
+  Clock& clock_;
+  Metrics& metrics_;
+  std::function<void(const std::string&)> wake_workloads_;
+  std::mutex mutex_;
+  std::unordered_map<std::string, bool> has_nodes_;
+};
+
+}  // namespace rempart::perimeter

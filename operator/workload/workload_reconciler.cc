@@ -1,0 +1,182 @@
+#include "operator/workload/workload_reconciler.h"
+
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+
+#include "src/base/log.h"
+#include "src/kube/apply.h"
+
+namespace rempart::workload {
+namespace {
+
+// Fields that were added by hand belong to whoever added them, and applying without them does not take them away: they are
+// made ours, and applied once more. `body` is the answer to our apply; gives the last answer.
+Result<kube::Reply> TakeBack(kube::Api& api, const kube::Resource& resource, const kube::ObjectKey& key, const std::string& desired,
+                             kube::Reply reply, std::stop_token stop) {
+  auto object = ParseJson(reply.body);
+  if (!object) return Fail(std::move(object.error()));
+  const Json patch = kube::TakeOwnershipPatch(*object);
+  if (patch.is_null()) return reply;
+  if (auto taken = api.Patch(resource, key, kube::PatchType::kJson, patch.dump(), false, stop); !taken) return taken;
+  return api.Patch(resource, key, kube::PatchType::kApply, desired, true, stop);
+}
+
+// The field manager's entries of an object that our apply only added to: an empty apply gives up all that is ours.
+void LetGo(kube::Api& api, const kube::Resource& resource, const kube::ObjectKey& key, std::stop_token stop) {
+  const Json empty = {{"apiVersion", resource.ApiVersion()}, {"kind", resource.kind}, {"metadata", {{"name", key.name}, {"namespace", key.ns}}}};
+  if (auto reply = api.Patch(resource, key, kube::PatchType::kApply, empty.dump(), true, stop); !reply)
+    log::Error("could not give back an object that is not ours", {{"object", key.ToString()}, {"error", reply.error()}});
+}
+
+Result<ChildPtr> DecodeReply(api::ChildKind kind, const std::string& body) {
+  thread_local kube::Document document;
+  auto view = document.Parse(body);
+  if (!view) return Fail(std::move(view.error()).While("read the answer"));
+  auto child = api::DecodeChild(kind, *view);
+  if (!child) return Fail(std::move(child.error()).While("read the answer"));
+  return std::make_shared<const api::Child>(std::move(*child));
+}
+
+// Retrying what the server refuses is useless until something changes; that is the plan's business to say in status.
+bool WorthRetrying(const Error& error) {
+  return error.kind == ErrorKind::kTransient || error.kind == ErrorKind::kConflict || error.kind == ErrorKind::kInternal ||
+         error.kind == ErrorKind::kCancelled;
+}
+
+}  // namespace
+
+WorkloadReconciler::WorkloadReconciler(cache::Caches& caches, kube::Api& api, kube::EventRecorder& events, Clock& clock, Metrics& metrics)
+    : caches_(caches), api_(api), events_(events), clock_(clock) {
+  restored_ = metrics.GetCounter("rempart_children_restored_total", "Children that were changed by hand and put back.");
+}
+
+Result<kube::Outcome> WorkloadReconciler::Reconcile(kube::ReconcileContext& context) {
+  const auto workload = caches_.workloads.Get(context.key());
+  if (!workload) {
+    std::scoped_lock lock(mutex_);
+    if (auto uid = uids_.extract(context.key())) applied_.erase(uid.mapped());
+    return kube::Outcome::AwaitChange();  // its child goes with the owner reference
+  }
+  const WorkloadObservation observed = Observe(workload);
+  const Applied before = Remembered(*workload);
+  const ChildPlan plan = PlanChild(observed, before);
+
+  if (auto removed = RemoveOthers(plan, context); !removed) return Fail(std::move(removed.error()));
+  std::optional<ApplyOutcome> outcome;
+  Applied applied = before;
+  if (plan.action != ChildPlan::Do::kNothing) {
+    outcome = ApplyChild(observed, plan, context);
+    if (outcome->error && outcome->error->kind == ErrorKind::kCancelled) return Fail(std::move(*outcome->error));
+    if (outcome->child) {
+      applied = {plan.desired_digest, outcome->child->digest};
+      Remember(workload->meta.uid, applied);
+      if (plan.drifted) restored_.Add();
+    }
+  }
+
+  StatusPlan status = PlanStatus(observed, plan, outcome, applied, clock_.Now());
+  for (auto& event : status.events) events_.Record(std::move(event));
+  if (!status.status.is_null()) {
+    auto written = kube::ApplyStatus(api_, api::kWorkloads, workload->meta.key, status.status, context.stop());
+    if (!written && written.error().kind == ErrorKind::kNotFound) return kube::Outcome::AwaitChange();  // deleted meanwhile
+    if (!written) return Fail(std::move(written.error()));
+    context.Wrote(caches_.workloads, *written);
+  }
+  if (outcome && outcome->error && WorthRetrying(*outcome->error)) return Fail(std::move(*outcome->error));
+  if (status.look_again) return kube::Outcome::Requeue(*status.look_again);
+  return kube::Outcome::AwaitChange();
+}
+
+WorkloadObservation WorkloadReconciler::Observe(const WorkloadPtr& workload) const {
+  WorkloadObservation observed;
+  observed.workload = workload;
+  observed.region_name = caches_.RegionNameOf(*workload);
+  if (!observed.region_name.empty()) {
+    observed.region = caches_.regions.Get({"", observed.region_name});
+    observed.qualified_nodes = caches_.NodesLabelled(observed.region_name);
+  }
+  for (int k = 0; k < api::kChildKinds; ++k) {
+    const auto kind = static_cast<api::ChildKind>(k);
+    auto child = caches_.Children(kind).Get(workload->meta.key);
+    if (!child) continue;
+    if (kind == workload->kind) {
+      observed.child = std::move(child);
+    } else if (child->controller_uid == workload->meta.uid) {
+      observed.other_children.push_back(std::move(child));
+    }
+  }
+  for (auto& pod : caches_.PodsOfWorkload(workload->meta.key)) {
+    PodPlace place;
+    if (const auto node = caches_.nodes.Get({"", pod->node})) place.zone = node->topology_zone;
+    place.on_qualified = caches_.OnQualifiedNode(*pod);
+    place.pod = std::move(pod);
+    observed.pods.push_back(std::move(place));
+  }
+  return observed;
+}
+
+Status WorkloadReconciler::RemoveOthers(const ChildPlan& plan, kube::ReconcileContext& context) {
+  for (const auto& child : plan.remove) {
+    const Json options = {{"apiVersion", "v1"},
+                          {"kind", "DeleteOptions"},
+                          {"propagationPolicy", "Foreground"},
+                          {"preconditions", {{"uid", child->meta.uid}}}};
+    auto reply = api_.Delete(api::ResourceOf(child->kind), child->meta.key, options.dump(), context.stop());
+    if (!reply && reply.error().kind != ErrorKind::kNotFound && reply.error().kind != ErrorKind::kConflict)
+      return Fail(std::move(reply.error()));
+  }
+  return {};
+}
+
+ApplyOutcome WorkloadReconciler::ApplyChild(const WorkloadObservation& observed, const ChildPlan& plan, kube::ReconcileContext& context) {
+  const api::TenantWorkload& workload = *observed.workload;
+  const kube::Resource& resource = api::ResourceOf(workload.kind);
+  const std::string body = plan.desired.dump();
+  const bool creating = plan.action == ChildPlan::Do::kCreate;
+  ApplyOutcome outcome;
+
+  auto reply = api_.Patch(resource, workload.meta.key, kube::PatchType::kApply, body, !creating, context.stop());
+  if (reply && creating && reply->status != 201) {
+    // Not created but added to: unless it is our own of a moment ago, somebody made it between our look and our write.
+    auto object = ParseJson(reply->body);
+    if (!object || kube::OthersOwnSpec(*object)) {
+      LetGo(api_, resource, workload.meta.key, context.stop());
+      outcome.foreign = true;
+      outcome.error = Error::Conflict(fmt::format("{} {} exists and is not ours", resource.kind, workload.meta.key.ToString()));
+      return outcome;
+    }
+  }
+  if (reply && !creating) reply = TakeBack(api_, resource, workload.meta.key, body, std::move(*reply), context.stop());
+  if (!reply) {
+    outcome.foreign = creating && reply.error().kind == ErrorKind::kConflict;
+    outcome.error = std::move(reply.error());
+    return outcome;
+  }
+  auto child = DecodeReply(workload.kind, reply->body);
+  if (!child) {
+    outcome.error = std::move(child.error());
+    return outcome;
+  }
+  outcome.child = std::move(*child);
+  context.Wrote(caches_.Children(workload.kind), outcome.child->meta.resource_version);
+  return outcome;
+}
+
+Applied WorkloadReconciler::Remembered(const api::TenantWorkload& workload) {
+  std::scoped_lock lock(mutex_);
+  auto& uid = uids_[workload.meta.key];
+  if (uid != workload.meta.uid) {  // first seen, or deleted and made anew under the same name
+    if (!uid.empty()) applied_.erase(uid);
+    uid = workload.meta.uid;
+  }
+  const auto it = applied_.find(uid);
+  return it != applied_.end() ? it->second : ReadApplied(workload.status_json);
+}
+
+void WorkloadReconciler::Remember(const std::string& uid, Applied applied) {
+  std::scoped_lock lock(mutex_);
+  applied_[uid] = std::move(applied);
+}
+
+}  // namespace rempart::workload

@@ -17,6 +17,7 @@
 
 #include "src/base/clock.h"
 #include "src/base/json.h"
+#include "src/base/text.h"
 
 namespace rempart::log {
 
@@ -110,17 +111,9 @@ std::vector<FieldView> AllFields(Fields fields) {
   return all;
 }
 
-// At most kMaxValue bytes, cut at a character's boundary, with a sign that it was cut.
-std::string Cut(std::string_view text) {
-  if (text.size() <= kMaxValue) return std::string(text);
-  std::size_t n = kMaxValue;
-  while (n > kMaxValue - 4 && (static_cast<unsigned char>(text[n]) & 0xc0) == 0x80) --n;
-  return std::string(text.substr(0, n)).append("…");
-}
-
 // With quotes around; invalid UTF-8 becomes U+FFFD.
 std::string Quoted(std::string_view text, bool ascii = false) {
-  return Json(Cut(text)).dump(-1, ' ', ascii, Json::error_handler_t::replace);
+  return Json(CleanText(text, kMaxValue)).dump(-1, ' ', ascii);
 }
 
 // Text for a terminal: nothing that moves a cursor, colours or rings gets through, invalid UTF-8 neither.
@@ -195,13 +188,13 @@ Result<Level> ParseLevel(std::string_view text) {
   for (Level level : {Level::kDebug, Level::kInfo, Level::kWarn, Level::kError}) {
     if (text == NameOf(level)) return level;
   }
-  return Fail(rempart::Error::Invalid("log level \"" + Cut(text) + "\" is none of debug, info, warn, error"));
+  return Fail(rempart::Error::Invalid("log level \"" + CleanText(text, 64) + "\" is none of debug, info, warn, error"));
 }
 
 Result<Format> ParseFormat(std::string_view text) {
   if (text == "json") return Format::kJson;
   if (text == "console") return Format::kConsole;
-  return Fail(rempart::Error::Invalid("log format \"" + Cut(text) + "\" is none of json, console"));
+  return Fail(rempart::Error::Invalid("log format \"" + CleanText(text, 64) + "\" is none of json, console"));
 }
 
 bool Enabled(Level level) { return Logger().should_log(ToSpdlog(level)); }

@@ -22,7 +22,9 @@ using namespace rempart;
 void KeepSecretsInside() {
   const rlimit none{0, 0};
   setrlimit(RLIMIT_CORE, &none);
+#ifndef REMPART_SANITIZED  // the leak checker attaches to its own process
   prctl(PR_SET_DUMPABLE, 0);
+#endif
 }
 
 sigset_t StopSignals() {

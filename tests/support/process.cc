@@ -1,0 +1,94 @@
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <spawn.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+
+#include "tests/support/cluster.h"
+
+extern char** environ;
+
+namespace rempart::test {
+
+Process::Process(const std::vector<std::string>& argv, const std::vector<std::pair<std::string, std::string>>& extra_env,
+                 const std::string& output_path)
+    : output_path_(output_path) {
+  std::vector<std::string> env_text;
+  for (char** e = environ; *e; ++e) {
+    const std::string entry = *e;
+    const bool replaced = std::ranges::any_of(extra_env, [&](const auto& kv) { return entry.starts_with(kv.first + "="); });
+    if (!replaced) env_text.push_back(entry);
+  }
+  for (const auto& [key, value] : extra_env) env_text.push_back(key + "=" + value);
+  std::vector<char*> args, env;
+  for (const auto& a : argv) args.push_back(const_cast<char*>(a.c_str()));
+  for (const auto& e : env_text) env.push_back(const_cast<char*>(e.c_str()));
+  args.push_back(nullptr);
+  env.push_back(nullptr);
+
+  posix_spawn_file_actions_t files;
+  posix_spawn_file_actions_init(&files);
+  posix_spawn_file_actions_addopen(&files, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
+  posix_spawn_file_actions_addopen(&files, STDOUT_FILENO, output_path.c_str(), O_WRONLY | O_CREAT | O_APPEND, 0600);
+  posix_spawn_file_actions_adddup2(&files, STDOUT_FILENO, STDERR_FILENO);
+  const int error = posix_spawn(&pid_, argv.front().c_str(), &files, nullptr, args.data(), env.data());
+  posix_spawn_file_actions_destroy(&files);
+  if (error != 0) {
+    std::fprintf(stderr, "cannot start %s: error %d\n", argv.front().c_str(), error);
+    std::exit(3);
+  }
+}
+
+Process::~Process() {
+  if (!code_) {
+    ::kill(pid_, SIGKILL);
+    Wait(std::chrono::seconds(10));
+  }
+}
+
+bool Process::Running() { return !Wait(std::chrono::milliseconds(0)); }
+
+void Process::Signal(int signal) {
+  if (!code_) ::kill(pid_, signal);
+}
+
+std::optional<int> Process::Wait(std::chrono::milliseconds limit) {
+  if (code_) return code_;
+  const int pidfd = static_cast<int>(syscall(SYS_pidfd_open, pid_, 0));
+  if (pidfd >= 0) {
+    pollfd waiting{pidfd, POLLIN, 0};
+    poll(&waiting, 1, static_cast<int>(limit.count()));
+    close(pidfd);
+  }
+  int status = 0;
+  if (waitpid(pid_, &status, WNOHANG) != pid_) return std::nullopt;
+  code_ = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+  return code_;
+}
+
+std::string Process::Output() const {
+  std::ifstream in(output_path_);
+  std::ostringstream text;
+  text << in.rdbuf();
+  return text.str();
+}
+
+std::unique_ptr<Process> StartOperator(const std::string& kubeconfig, const std::vector<std::string>& extra_flags) {
+  const char* given = std::getenv("REMPART_OPERATOR");
+  std::vector<std::string> argv = {given ? given : (std::filesystem::read_symlink("/proc/self/exe").parent_path() / "rempart-operator").string(),
+                                   "--kubeconfig", kubeconfig, "--leader-elect=false", "--metrics-addr", "0", "--health-addr", "0", "--log-level", "debug"};
+  argv.insert(argv.end(), extra_flags.begin(), extra_flags.end());
+  const char* dir = std::getenv("REMPART_TEST_LOGS");
+  const std::string log = std::string(dir ? dir : std::filesystem::temp_directory_path().string()) + "/" + UniqueName("operator") + ".log";
+  return std::make_unique<Process>(argv, std::vector<std::pair<std::string, std::string>>{}, log);
+}
+
+}  // namespace rempart::test

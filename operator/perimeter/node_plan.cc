@@ -1,0 +1,350 @@
+#include "operator/perimeter/node_plan.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+#include <limits>
+#include <utility>
+
+namespace rempart::perimeter {
+namespace {
+
+using api::Node;
+using api::SovereignRegion;
+using api::Taint;
+
+constexpr Duration kBudgetRetry = std::chrono::seconds(5);
+constexpr Duration kClockSkew = std::chrono::minutes(5);  // between the replica that wrote lost-since and this one
+constexpr std::string_view kTrue = "true";
+constexpr std::string_view kNoSchedule = "NoSchedule";
+
+// Without overflow, however long the duration.
+WallTime Plus(WallTime t, Duration d) {
+  d = std::max(d, Duration::zero());
+  return t > WallTime::max() - d ? WallTime::max() : t + d;
+}
+
+// What one round looks at; `want` is the node as it should be, and starts as the node is.
+struct Round {
+  const NodeObservation& observed;
+  const Node& node;
+  WallTime now;
+  RegionPtr claim;
+  bool claim_usable = false;
+  Node want;
+
+  // The region of that name, unless it gives its nodes up: what it once held then needs no record and no eviction.
+  const SovereignRegion* Present(std::string_view name) const {
+    if (name.empty()) return nullptr;
+    for (const RegionPtr& region : observed.regions) {
+      if (region->meta.key.name == name && !IsLeaving(*region, observed.leaving)) return region.get();
+    }
+    return nullptr;
+  }
+  bool ClaimedBy(std::string_view name) const { return claim != nullptr && claim->meta.key.name == name; }
+  bool HasLivePodsOf(std::string_view region) const;
+};
+
+// Has not ended, is not being deleted already, and does sit on the node.
+bool IsLive(const api::Pod& pod, const Node& node) {
+  return pod.phase != api::Pod::Phase::kSucceeded && pod.phase != api::Pod::Phase::kFailed && !pod.meta.deleting &&
+         pod.node == node.meta.key.name;
+}
+
+bool Round::HasLivePodsOf(std::string_view region) const {
+  return std::ranges::any_of(observed.pods, [&](const PodPtr& pod) { return pod->region == region && IsLive(*pod, node); });
+}
+
+std::optional<WallTime> ReadableLostSince(const Node& node, WallTime now) {
+  const auto since = ParseLostSince(node.lost_since_label);
+  if (!since || *since > Plus(now, kClockSkew)) return std::nullopt;
+  return std::min(*since, now);
+}
+
+void SettleRegionLabels(Round& round) {
+  if (round.claim == nullptr) {
+    round.want.region_label.clear();
+    round.want.country_label.clear();
+  } else if (round.claim_usable) {
+    round.want.region_label = round.claim->meta.key.name;
+    round.want.country_label = round.claim->country;
+  }
+}
+
+void DropRecord(Node& want) {
+  want.lost_region_label.clear();
+  want.lost_since_label.clear();
+}
+
+// Whether the node, as it is labelled, was the region's until this round.
+const SovereignRegion* LosesIt(const Round& round) {
+  const Node& node = round.node;
+  const SovereignRegion* loser = round.ClaimedBy(node.region_label) ? nullptr : round.Present(node.region_label);
+  if (loser == nullptr || node.country_label.empty()) return nullptr;  // gone, or a label put by hand
+  if (node.lost_region_label == node.region_label) return nullptr;     // lost before; the label was put back by hand
+  return loser;
+}
+
+void SettleLoss(Round& round) {
+  Node& want = round.want;
+  const bool elsewhere = round.claim != nullptr;
+  const auto needless = [&](std::string_view region) { return elsewhere && !round.HasLivePodsOf(region); };
+
+  if (const SovereignRegion* recorded = round.Present(want.lost_region_label);
+      recorded == nullptr || round.ClaimedBy(want.lost_region_label) || needless(want.lost_region_label)) {
+    DropRecord(want);
+  } else if (!ReadableLostSince(want, round.now)) {
+    want.lost_since_label.clear();
+  }
+  if (const SovereignRegion* loser = LosesIt(round); loser != nullptr && !needless(loser->meta.key.name)) {
+    want.lost_region_label = loser->meta.key.name;
+    want.lost_since_label = FormatLostSince(round.now);
+  }
+}
+
+void SettleCordon(Round& round) {
+  Node& want = round.want;
+  if (want.cordoned_label != kTrue) want.cordoned_label.clear();
+  const SovereignRegion* lost = round.claim == nullptr ? round.Present(want.lost_region_label) : nullptr;
+  if (lost != nullptr && !SpecProblem(*lost).empty()) return;  // what it asks for is not known: as it stands
+  const bool cordon = lost != nullptr && lost->on_loss == SovereignRegion::OnLoss::kCordon;
+  if (cordon && !want.unschedulable) {
+    want.unschedulable = true;
+    want.cordoned_label = kTrue;
+  } else if (!cordon && want.cordoned_label == kTrue) {
+    want.unschedulable = false;
+    want.cordoned_label.clear();
+  }
+}
+
+bool IsOutsideTaint(const Taint& taint) { return taint.key == api::kOutsideTaint && taint.value == kTrue && taint.effect == kNoSchedule; }
+
+void SettleTaint(Round& round) {
+  bool asked = false;
+  bool unclear = false;
+  for (const RegionPtr& region : round.observed.regions) {
+    if (IsLeaving(*region, round.observed.leaving)) continue;
+    const bool usable = SpecProblem(*region).empty();
+    asked = asked || (usable && region->taint_outside_nodes);
+    unclear = unclear || !usable;
+  }
+  std::vector<Taint>& taints = round.want.taints;
+  if (round.claim == nullptr && !asked && unclear) return;
+  const bool wanted = round.claim == nullptr && asked;
+  bool there = false;
+  std::erase_if(taints, [&](const Taint& taint) {
+    if (taint.key != api::kOutsideTaint) return false;
+    if (!wanted || !IsOutsideTaint(taint) || there) return true;
+    there = true;
+    return false;
+  });
+  if (wanted && !there) taints.push_back({std::string(api::kOutsideTaint), std::string(kTrue), std::string(kNoSchedule), ""});
+}
+
+Json TaintsJson(const std::vector<Taint>& taints) {
+  Json list = Json::array();
+  for (const Taint& taint : taints) {
+    Json one = {{"key", taint.key}, {"effect", taint.effect}};
+    if (!taint.value.empty()) one["value"] = taint.value;
+    if (!taint.time_added.empty()) one["timeAdded"] = taint.time_added;
+    list.push_back(std::move(one));
+  }
+  return list;
+}
+
+Json PatchOf(const Node& node, const Node& want) {
+  Json labels = Json::object();
+  const auto label = [&labels](std::string_view key, const std::string& is, const std::string& should) {
+    if (is != should) labels[std::string(key)] = should.empty() ? Json(nullptr) : Json(should);
+  };
+  label(api::kNodeRegionLabel, node.region_label, want.region_label);
+  label(api::kNodeCountryLabel, node.country_label, want.country_label);
+  label(api::kNodeLostSinceLabel, node.lost_since_label, want.lost_since_label);
+  label(api::kNodeLostRegionLabel, node.lost_region_label, want.lost_region_label);
+  label(api::kNodeCordonedLabel, node.cordoned_label, want.cordoned_label);
+
+  Json spec = Json::object();
+  if (node.unschedulable != want.unschedulable) spec["unschedulable"] = want.unschedulable ? Json(true) : Json(nullptr);
+  if (node.taints != want.taints) spec["taints"] = want.taints.empty() ? Json(nullptr) : TaintsJson(want.taints);
+
+  if (labels.empty() && spec.empty()) return nullptr;
+  Json patch = {{"metadata", {{"resourceVersion", std::to_string(node.meta.resource_version)}}}};
+  if (!labels.empty()) patch["metadata"]["labels"] = std::move(labels);
+  if (!spec.empty()) patch["spec"] = std::move(spec);
+  return patch;
+}
+
+// Why the node is not the region's.
+std::string WhyNot(const Round& round, const SovereignRegion& region) {
+  Verdict verdict = Qualify(round.node, region);
+  if (!verdict.qualified()) return std::move(verdict.message);
+  if (round.claim != nullptr) return fmt::format("region {}, which is older, claims the node", round.claim->meta.key.name);
+  return "the region gives its nodes up";
+}
+
+class Telling {
+ public:
+  Telling(const Round& round, std::vector<kube::Event>& events) : round_(round), events_(events) {}
+
+  // The labels changed from what they were: qualified, lost, moved (both), or put right after an edit by hand.
+  void Labels() {
+    const Node& node = round_.node;
+    const Node& want = round_.want;
+    if (node.region_label == want.region_label && node.country_label == want.country_label) return;
+    const SovereignRegion* loser = LosesIt(round_);
+    if (loser != nullptr && EditedByHand(*loser)) loser = nullptr;
+    const bool gained = round_.claim != nullptr && Gained(loser);
+    if (loser != nullptr) Lost(*loser);
+    if (gained) {
+      OnNode(Type::kNormal, "NodeQualified", "Label", fmt::format("is in region {} (country {})", want.region_label, want.country_label),
+             RefTo(*round_.claim));
+    }
+    const bool leaving = !node.region_label.empty() && round_.Present(node.region_label) == nullptr && Known(node.region_label);
+    if (loser == nullptr && !gained && !leaving) Restored();
+  }
+
+  void Cordon() {
+    if (round_.node.unschedulable == round_.want.unschedulable) return;
+    if (round_.want.unschedulable) {
+      OnNode(Type::kNormal, "NodeCordoned", "Cordon",
+             fmt::format("made unschedulable: lost to region {}, whose spec.hosting.onLoss.action is Cordon", round_.want.lost_region_label), {});
+    } else {
+      OnNode(Type::kNormal, "NodeUncordoned", "Uncordon", "made schedulable again: the reason for its cordon is gone", {});
+    }
+  }
+
+ private:
+  using Type = kube::Event::Type;
+
+  static kube::ObjectRef RefTo(const SovereignRegion& region) {
+    return {api::kRegions.ApiVersion(), std::string(api::kRegions.kind), "", region.meta.key.name, region.meta.uid};
+  }
+  kube::ObjectRef RefToNode() const {
+    return {api::kNodes.ApiVersion(), std::string(api::kNodes.kind), "", round_.node.meta.key.name, round_.node.meta.uid};
+  }
+  void OnNode(Type type, const char* reason, const char* action, std::string note, std::optional<kube::ObjectRef> related) {
+    events_.push_back({RefToNode(), type, reason, action, std::move(note), std::move(related)});
+  }
+
+  bool Known(std::string_view name) const {
+    return std::ranges::any_of(round_.observed.regions, [&](const RegionPtr& r) { return r->meta.key.name == name; });
+  }
+  // The country label still is the claimant's and not that of the region that the other label names.
+  bool EditedByHand(const SovereignRegion& named) const {
+    return round_.claim_usable && round_.node.country_label == round_.claim->country && named.country != round_.claim->country;
+  }
+  // Whether the claimant gets a node that was not its own before, as far as can be told.
+  bool Gained(const SovereignRegion* loser) const {
+    const Node& node = round_.node;
+    if (round_.ClaimedBy(node.region_label)) return false;
+    if (round_.ClaimedBy(node.lost_region_label) || loser != nullptr) return true;
+    if (node.region_label.empty()) return node.country_label.empty() && !round_.HasLivePodsOf(round_.claim->meta.key.name);
+    return node.country_label != round_.claim->country || (Known(node.region_label) && !round_.Present(node.region_label));
+  }
+
+  void Lost(const SovereignRegion& region) {
+    const std::string& name = region.meta.key.name;
+    std::string note = fmt::format("is no longer in region {}: {}; ", name, WhyNot(round_, region));
+    if (!SpecProblem(region).empty()) {
+      note += "pods stay until the region's spec can be used";
+    } else if (region.on_loss == SovereignRegion::OnLoss::kCordon) {
+      note += "its pods stay (spec.hosting.onLoss.action: Cordon)";
+    } else {
+      note += fmt::format("its pods are evicted after {}", FormatDuration(region.grace_period));
+    }
+    OnNode(Type::kWarning, "NodeLost", "Unlabel", note, RefTo(region));
+    events_.push_back({RefTo(region), Type::kWarning, "NodeLost", "Unlabel", "node " + round_.node.meta.key.name + " " + note, RefToNode()});
+  }
+
+  void Restored() {
+    const auto change = [](std::string_view label, const std::string& is, const std::string& should) -> std::string {
+      if (is == should) return "";
+      const std::string to = should.empty() ? "taken off" : "put back to \"" + Cut(should, 63) + "\"";
+      return fmt::format("label {} was {}, {}; ", label, is.empty() ? "missing" : "\"" + Cut(is, 63) + "\"", to);
+    };
+    OnNode(Type::kWarning, "NodeLabelsRestored", "Label",
+           change(api::kNodeRegionLabel, round_.node.region_label, round_.want.region_label) +
+               change(api::kNodeCountryLabel, round_.node.country_label, round_.want.country_label) +
+               "only the operator sets them: declare the node's location in a SovereignRegion instead",
+           round_.claim == nullptr ? std::optional<kube::ObjectRef>() : RefTo(*round_.claim));
+  }
+
+  const Round& round_;
+  std::vector<kube::Event>& events_;
+};
+
+void PlanEvictions(const Round& round, NodePlan& plan) {
+  const auto look_again_in = [&plan](Duration d) { plan.look_again = std::min(plan.look_again.value_or(d), d); };
+  for (const PodPtr& pod : round.observed.pods) {
+    if (!IsLive(*pod, round.node) || pod->region.empty() || round.ClaimedBy(pod->region)) continue;
+    const SovereignRegion* region = round.Present(pod->region);
+    if (region == nullptr || region->on_loss != SovereignRegion::OnLoss::kEvict || !SpecProblem(*region).empty()) continue;
+
+    WallTime since = pod->meta.created;
+    if (round.want.lost_region_label == pod->region) {
+      if (const auto lost = ReadableLostSince(round.want, round.now)) since = std::max(since, *lost);
+    }
+    since = std::min(since, round.now);
+    const WallTime due = Plus(since, region->grace_period);
+    const WallTime force = std::max(due, Plus(since, region->deadline));
+    if (round.now < due) {
+      look_again_in(due - round.now);
+      continue;
+    }
+    const bool forced = round.now >= force;
+    plan.evictions.push_back({pod, pod->region, forced, WhyNot(round, *region)});
+    look_again_in(forced ? kBudgetRetry : std::min(kBudgetRetry, force - round.now));
+  }
+}
+
+}  // namespace
+
+std::string FormatLostSince(WallTime t) {
+  const auto day = std::chrono::floor<std::chrono::days>(t);
+  const std::chrono::year_month_day date(day);
+  const std::chrono::hh_mm_ss time(std::chrono::floor<std::chrono::seconds>(t - day));
+  return fmt::format("{:04}{:02}{:02}T{:02}{:02}{:02}Z", static_cast<int>(date.year()), static_cast<unsigned>(date.month()),
+                     static_cast<unsigned>(date.day()), time.hours().count(), time.minutes().count(), time.seconds().count());
+}
+
+std::optional<WallTime> ParseLostSince(std::string_view text) {
+  if (text.size() != 16 || text[8] != 'T' || text[15] != 'Z') return std::nullopt;
+  bool ok = true;
+  const auto number = [&](std::size_t at, std::size_t digits) {
+    unsigned value = 0;
+    const char* end = text.data() + at + digits;
+    const auto [stop, error] = std::from_chars(text.data() + at, end, value);
+    ok = ok && error == std::errc() && stop == end;
+    return value;
+  };
+  const unsigned year = number(0, 4), month = number(4, 2), day = number(6, 2);
+  const unsigned hour = number(9, 2), minute = number(11, 2), second = number(13, 2);
+  const std::chrono::year_month_day date(std::chrono::year(static_cast<int>(year)), std::chrono::month(month), std::chrono::day(day));
+  // Nanoseconds since 1970 reach to the year 2262.
+  if (!ok || !date.ok() || year < 1970 || year > 2261 || hour > 23 || minute > 59 || second > 59) return std::nullopt;
+  return std::chrono::sys_days(date) + std::chrono::hours(hour) + std::chrono::minutes(minute) + std::chrono::seconds(second);
+}
+
+NodePlan PlanNode(const NodeObservation& observed, WallTime now) {
+  Round round{.observed = observed, .node = *observed.node, .now = now, .claim = nullptr, .want = *observed.node};
+  round.claim = Claim(round.node, Claimants(observed.regions, observed.leaving));
+  round.claim_usable = round.claim != nullptr && SpecProblem(*round.claim).empty();
+
+  if (round.claim == nullptr || round.claim_usable) {  // else: an unusable region holds it, and it stays as it is
+    SettleRegionLabels(round);
+    SettleLoss(round);
+    SettleCordon(round);
+  }
+  SettleTaint(round);
+
+  NodePlan plan;
+  plan.patch = PatchOf(round.node, round.want);
+  Telling telling(round, plan.events);
+  telling.Labels();
+  telling.Cordon();
+  PlanEvictions(round, plan);
+  return plan;
+}
+
+}  // namespace rempart::perimeter

@@ -1,0 +1,219 @@
+#include "operator/perimeter/region_plan.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+#include <set>
+#include <utility>
+
+#include "operator/api/conditions.h"
+
+namespace rempart::perimeter {
+namespace {
+
+using api::Condition;
+using api::SovereignRegion;
+
+constexpr std::size_t kOutsideListed = 50;
+constexpr std::size_t kOutsideBytes = 16 * 1024;
+constexpr std::size_t kZonesListed = 64;
+constexpr std::size_t kNamed = 10;             // users, owners, reasons in a message
+constexpr std::size_t kConditionMessage = 600;  // bytes
+
+// What the three conditions are worked out from.
+struct Facts {
+  const RegionObservation& observed;
+  const SovereignRegion& region;
+  std::string problem;  // of the spec; "" for none
+  RegionView view;
+};
+
+std::string Count(std::size_t n, std::string_view one, std::string_view many) { return fmt::format("{} {}", n, n == 1 ? one : many); }
+
+// "a, b, c and 4 more" of `total`.
+template <class Names>
+std::string Some(const Names& names, std::size_t total) {
+  std::string text;
+  std::size_t named = 0;
+  for (const auto& name : names) {
+    if (named == kNamed) break;
+    text += (named++ == 0 ? "" : ", ") + std::string(name);
+  }
+  if (total > named) text += named == 0 ? fmt::format("{}", total) : fmt::format(" and {} more", total - named);
+  return text;
+}
+
+std::string OwnersOf(const RegionView& view) {
+  std::set<std::string> owners;
+  for (const auto& node : view.claimed_by_older) owners.insert(node.owner);
+  return Some(owners, owners.size());
+}
+
+// "4 UnknownLocation, 2 NoLocation", the most frequent first.
+std::string ReasonsOf(const RegionView& view) {
+  std::map<std::string, std::size_t> counts;
+  for (const auto& node : view.outside) ++counts[node.reason];
+  std::vector<std::pair<std::string, std::size_t>> by_count(counts.begin(), counts.end());
+  std::ranges::stable_sort(by_count, std::greater<>(), [](const auto& entry) { return entry.second; });
+  std::vector<std::string> texts;
+  for (const auto& [reason, count] : by_count) texts.push_back(fmt::format("{} {}", count, reason));
+  return Some(texts, texts.size());
+}
+
+std::string UsedBy(const RegionObservation& observed) {
+  return fmt::format("{} the region: {}", Count(observed.user_count, "workload uses", "workloads use"), Some(observed.users, observed.user_count));
+}
+
+std::string PodsOutside(const Facts& facts) {
+  const std::string pods = Count(facts.observed.pods_outside, "pod of the region sits", "pods of the region sit");
+  if (facts.region.on_loss == SovereignRegion::OnLoss::kCordon) {
+    return pods + " on nodes outside it and stay there (spec.hosting.onLoss.action: Cordon)";
+  }
+  return fmt::format("{} on nodes outside it; evicted {} after the loss, by force after {}", pods, FormatDuration(facts.region.grace_period),
+                     FormatDuration(facts.region.deadline));
+}
+
+std::string DeletionMessage(const RegionObservation& observed) {
+  if (observed.user_count > 0) return "deletion waits: " + UsedBy(observed) + "; delete them, or move them to another region";
+  if (observed.labelled_nodes > 0) {
+    return fmt::format("deletion waits until {} the region's labels", Count(observed.labelled_nodes, "node has lost", "nodes have lost"));
+  }
+  return "being deleted: nobody uses the region";
+}
+
+Condition Ready(const Facts& facts) {
+  const RegionObservation& observed = facts.observed;
+  const RegionView& view = facts.view;
+  if (facts.region.meta.deleting) return {"Ready", "False", "Deleting", DeletionMessage(observed)};
+  if (!facts.problem.empty()) {
+    std::string message = Cut(facts.problem, kConditionMessage / 2) + "; until then no node qualifies";
+    if (observed.labelled_nodes > 0) {
+      message += fmt::format(", {} the region's label, and no pod is evicted", Count(observed.labelled_nodes, "node keeps", "nodes keep"));
+    }
+    return {"Ready", "False", "InvalidSpec", message};
+  }
+  const std::string and_pods = observed.pods_outside > 0 ? "; " + PodsOutside(facts) : "";
+  if (view.qualified.empty() && !view.claimed_by_older.empty()) {
+    return {"Ready", "False", "ClaimedByOlderRegion",
+            fmt::format("{} the region, but older regions have {}: {}; let only one of them declare a location{}",
+                        Count(view.claimed_by_older.size(), "node matches", "nodes match"), view.claimed_by_older.size() == 1 ? "it" : "them all",
+                        OwnersOf(view), and_pods)};
+  }
+  if (view.qualified.empty()) {
+    const std::string why = observed.nodes.empty() ? "the cluster has no node"
+                                                   : fmt::format("none of {} is in the region: {}; see status.outside",
+                                                                 Count(observed.nodes.size(), "node", "nodes"), ReasonsOf(view));
+    return {"Ready", "False", "NoQualifiedNode", why + and_pods};
+  }
+  if (observed.pods_outside > 0) return {"Ready", "False", "PodsOutside", PodsOutside(facts)};
+  std::string message = Count(view.qualified.size(), "node is in the region", "nodes are in the region");
+  if (!view.claimed_by_older.empty()) {
+    message += fmt::format("; {} too, but older regions have {}: {}", Count(view.claimed_by_older.size(), "other matches", "others match"),
+                           view.claimed_by_older.size() == 1 ? "it" : "them", OwnersOf(view));
+  }
+  return {"Ready", "True", "Qualified", message};
+}
+
+Condition Reconciling(const Facts& facts) {
+  if (facts.region.meta.deleting) return {"Reconciling", "True", "Deleting", DeletionMessage(facts.observed)};
+  if (facts.problem.empty() && facts.observed.pods_outside > 0) return {"Reconciling", "True", "PodsOutside", PodsOutside(facts)};
+  return {"Reconciling", "False", "Settled", "nothing is under way"};
+}
+
+Condition Stalled(const Facts& facts) {
+  if (facts.region.meta.deleting && facts.observed.user_count > 0) return {"Stalled", "True", "InUse", DeletionMessage(facts.observed)};
+  if (!facts.problem.empty()) return {"Stalled", "True", "InvalidSpec", Cut(facts.problem, kConditionMessage / 2)};
+  return {"Stalled", "False", "NotStalled", "nothing has to be done by hand"};
+}
+
+Json NodesJson(const RegionView& view) {
+  std::map<std::string, std::size_t> zones;
+  for (const NodePtr& node : view.qualified) ++zones[node->topology_zone];
+  Json by_zone = Json::object();
+  for (const auto& [zone, count] : zones) {
+    if (by_zone.size() == kZonesListed) break;
+    by_zone[zone] = count;
+  }
+  return {{"qualified", view.qualified.size()}, {"outside", view.outside.size()}, {"zones", std::move(by_zone)}};
+}
+
+Json OutsideJson(const RegionView& view) {
+  Json list = Json::array();
+  std::size_t bytes = 0;
+  for (const auto& [node, reason, message, owner] : view.outside) {
+    Json entry = {{"node", node}, {"reason", reason}, {"message", message}};
+    bytes += entry.dump(-1, ' ', false, Json::error_handler_t::replace).size() + 1;
+    if (list.size() == kOutsideListed || bytes > kOutsideBytes) break;
+    list.push_back(std::move(entry));
+  }
+  return list;
+}
+
+// What the status says now; null where it says nothing, or nothing readable.
+Json Before(const SovereignRegion& region) {
+  if (region.status_json.empty()) return nullptr;
+  auto status = ParseJson(region.status_json);
+  return status && status->is_object() ? *std::move(status) : Json(nullptr);
+}
+
+Json ConditionsOf(const Json& status) {
+  const auto it = status.is_object() ? status.find("conditions") : status.end();
+  return it != status.end() && it->is_array() ? *it : Json(nullptr);
+}
+
+bool SaidBefore(const Json& conditions, const Condition& now) {
+  return std::ranges::any_of(conditions, [&now](const Json& c) {
+    return c.is_object() && c.value("type", Json()) == now.type && c.value("status", Json()) == now.status && c.value("reason", Json()) == now.reason;
+  });
+}
+
+std::optional<bool> Finalizer(const RegionObservation& observed) {
+  const SovereignRegion& region = *observed.region;
+  if (!region.meta.deleting) return region.has_finalizer ? std::nullopt : std::optional(true);
+  if (region.has_finalizer && observed.user_count == 0 && observed.labelled_nodes == 0) return false;
+  return std::nullopt;
+}
+
+RegionView View(const RegionObservation& observed) {
+  RegionNames leaving = observed.leaving;
+  if (observed.user_count == 0) leaving.insert(observed.region->meta.key.name);
+  return ViewOf(*observed.region, Claimants(observed.regions, leaving), observed.nodes);
+}
+
+}  // namespace
+
+RegionPlan PlanRegion(const RegionObservation& observed, WallTime now) {
+  const SovereignRegion& region = *observed.region;
+  RegionPlan plan;
+  plan.finalizer = Finalizer(observed);
+  if (plan.finalizer == false) return plan;
+
+  const Facts facts{observed, region, SpecProblem(region), View(observed)};
+  std::vector<Condition> conditions = {Ready(facts), Reconciling(facts), Stalled(facts)};
+  for (Condition& condition : conditions) condition.message = Cut(condition.message, kConditionMessage);
+
+  const Json before = Before(region);
+  const Json conditions_before = ConditionsOf(before);
+  Json outside = OutsideJson(facts.view);
+  const std::size_t omitted = facts.view.outside.size() - outside.size();
+  plan.status = {{"observedGeneration", region.meta.generation},
+                 {"nodes", NodesJson(facts.view)},
+                 {"outside", std::move(outside)},
+                 {"workloads", observed.user_count},
+                 {"conditions", api::ConditionsJson(conditions, conditions_before, region.meta.generation, now)}};
+  if (omitted > 0) plan.status["outsideOmitted"] = omitted;
+  if (api::SameStatus(plan.status, before)) plan.status = nullptr;
+
+  if (const Condition& ready = conditions.front(); !SaidBefore(conditions_before, ready)) {
+    plan.events.push_back({{api::kRegions.ApiVersion(), std::string(api::kRegions.kind), "", region.meta.key.name, region.meta.uid},
+                           ready.status == "True" ? kube::Event::Type::kNormal : kube::Event::Type::kWarning,
+                           ready.reason,
+                           "Reconcile",
+                           ready.message,
+                           std::nullopt});
+  }
+  return plan;
+}
+
+}  // namespace rempart::perimeter

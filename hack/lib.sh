@@ -3,7 +3,7 @@
 
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 CACHE=${XDG_CACHE_HOME:-$HOME/.cache}/rempart
-TOOL_MODULE=$ROOT/hack/cluster
+TOOL_MODULE=$ROOT/hack/control-plane
 PATH=$PATH:/usr/sbin:/sbin  # where Debian keeps runc, nft and debootstrap, and where a plain user does not look
 
 say() { printf '%s\n' "$*"; }
@@ -78,12 +78,13 @@ as_root() {
   fi
 }
 
-# module_version MODULE: the version that hack/cluster/go.mod requires ("v1.36.3")
+# module_version MODULE: the version that hack/control-plane requires ("v1.36.3")
 module_version() {
-  awk -v m="$1" '$1 == "require" {sub(/^require /, "")} $1 == m && $2 ~ /^v/ {print $2; exit}' "$TOOL_MODULE/go.mod"
+  awk -v m="$1" '$1 == "require" {sub(/^require /, "")} $1 == m && $2 ~ /^v/ {print $2; exit}' \
+    "$TOOL_MODULE/go.mod" "$TOOL_MODULE/companions/go.mod"
 }
 
-# go_version: the Go release that hack/cluster/go.mod asks for ("1.26.6")
+# go_version: the Go release that hack/control-plane/go.mod asks for ("1.26.6")
 go_version() { awk '$1 == "go" {print $2; exit}' "$TOOL_MODULE/go.mod"; }
 
 # go_is_recent GO: whether this go is at least that release
@@ -129,7 +130,7 @@ tool_ldflags() {
 tools_dir() {
   local hash
   hash=$({
-    cat "$TOOL_MODULE/go.mod" "$TOOL_MODULE/go.sum"
+    cat "$TOOL_MODULE"/go.* "$TOOL_MODULE"/companions/go.*
     tool_ldflags
   } | sha256sum)
   say "$CACHE/tools/${hash:0:16}"

@@ -13,14 +13,16 @@ namespace rempart::api {
 
 struct Condition {
   std::string type;
-  std::string status;   // "True", "False", "Unknown"
-  std::string reason;   // CamelCase, never empty
-  std::string message;  // at most 1,024 characters here
+  std::string status;  // "True", "False", "Unknown"
+  std::string reason;  // CamelCase, never empty
+  std::string message;
 };
 
-// The `conditions` array as JSON in the given order; lastTransitionTime is kept from `before` (the old array, or null) where the
-// status of that type did not change, else `now`. Messages are cut at 1,024 characters at a character's boundary.
-Json ConditionsJson(const std::vector<Condition>& conditions, const Json& before, std::int64_t observed_generation, WallTime now);
+// The `conditions` array as JSON in the given order; lastTransitionTime is kept from `before` (the old array, or null)
+// where the status of that type did not change and it can be read, else `now`. Messages are cut at 1,024 bytes at a
+// character's boundary, and bytes that are no UTF-8 are replaced. `before` may be any JSON.
+Json ConditionsJson(const std::vector<Condition>& conditions, const Json& before, std::int64_t observed_generation,
+                    WallTime now);
 
 // Whether two status objects say the same (deep equality; both as JSON).
 bool SameStatus(const Json& a, const Json& b);

@@ -19,11 +19,13 @@ inline constexpr kube::Resource kDaemonSets{"apps", "v1", "daemonsets", "DaemonS
 inline constexpr kube::Resource kJobs{"batch", "v1", "jobs", "Job", true};
 inline constexpr kube::Resource kCronJobs{"batch", "v1", "cronjobs", "CronJob", true};
 
-// On qualified nodes, by the operator only. NodeRestriction keeps kubelets from setting labels under this prefix on their own node.
+// On qualified nodes, by the operator only. NodeRestriction keeps kubelets from setting labels under this prefix on
+// their own node.
 inline constexpr std::string_view kNodeRegionLabel = "rempart.node-restriction.kubernetes.io/region";
 inline constexpr std::string_view kNodeCountryLabel = "rempart.node-restriction.kubernetes.io/country";
-// On a node that lost its qualification: since when ("20261122T102300Z"), which region it served, and whether we cordoned it.
-// Labels under the restricted prefix rather than annotations, so that a kubelet cannot put off an eviction.
+// On a node that lost its qualification: since when ("20261122T102300Z"), which region it served, and whether we
+// cordoned it. Labels under the restricted prefix rather than annotations, so that a kubelet cannot put off an
+// eviction.
 inline constexpr std::string_view kNodeLostSinceLabel = "rempart.node-restriction.kubernetes.io/lost-since";
 inline constexpr std::string_view kNodeLostRegionLabel = "rempart.node-restriction.kubernetes.io/lost-region";
 inline constexpr std::string_view kNodeCordonedLabel = "rempart.node-restriction.kubernetes.io/cordoned";
@@ -35,10 +37,11 @@ inline constexpr std::string_view kTopologyZone = "topology.kubernetes.io/zone";
 inline constexpr std::string_view kLegacyTopologyRegion = "failure-domain.beta.kubernetes.io/region";
 inline constexpr std::string_view kLegacyTopologyZone = "failure-domain.beta.kubernetes.io/zone";
 
-inline constexpr std::string_view kRegionLabel = "rempart.dev/region";          // namespaces; children and their pods
-inline constexpr std::string_view kWorkloadLabel = "rempart.dev/workload";      // children and their pods: the TenantWorkload's name (63 characters at most)
+inline constexpr std::string_view kRegionLabel = "rempart.dev/region";  // namespaces; children and their pods
+inline constexpr std::string_view kWorkloadLabel =
+    "rempart.dev/workload";  // children and their pods: the TenantWorkload's name (63 characters at most)
 inline constexpr std::string_view kManagedByLabel = "app.kubernetes.io/managed-by";  // "rempart"
-inline constexpr std::string_view kAdoptAnnotation = "rempart.dev/adopt";       // "true" on an object that may be taken over
+inline constexpr std::string_view kAdoptAnnotation = "rempart.dev/adopt";  // "true" on an object that may be taken over
 inline constexpr std::string_view kRegionFinalizer = "rempart.dev/in-use";
 
 }  // namespace rempart::api

@@ -19,6 +19,8 @@ struct Taint {
   auto operator<=>(const Taint&) const = default;
 };
 
+// A label that is there but cannot be read (no string, or above 1 KiB) becomes "(unreadable)", which equals no label's
+// value; a provider id that cannot be read becomes "".
 struct Node {
   kube::Meta meta;
   std::string topology_region, topology_zone;  // labels; "" where not set
@@ -40,7 +42,7 @@ struct Pod {
   std::string workload;  // label kWorkloadLabel
   enum class Phase : std::uint8_t { kPending, kRunning, kSucceeded, kFailed, kUnknown } phase = Phase::kPending;
   bool ready = false;
-  std::string waiting;   // PodScheduled=False: its message, cut at 256; else ""
+  std::string waiting;  // PodScheduled=False: its message, cut at 256; else ""
 };
 Result<Pod> DecodePod(kube::View object);
 
@@ -50,20 +52,24 @@ struct Namespace {
 };
 Result<Namespace> DecodeNamespace(kube::View object);
 
-// A Deployment, StatefulSet, DaemonSet, Job or CronJob, whoever made it. Kept when it is controlled by a TenantWorkload, carries our workload label,
-// or might stand in a workload's way: all are kept, but one that is not ours costs only its name.
+// A Deployment, StatefulSet, DaemonSet, Job or CronJob, whoever made it: any might stand in a workload's way. What
+// follows `kind` is read only where there is a sign of us: it is controlled by a TenantWorkload, or carries our
+// workload label or adopt annotation. Of others the name is kept, and nothing else.
 struct Child {
   kube::Meta meta;
   ChildKind kind = ChildKind::kDeployment;
-  std::string controller_uid;  // of the owner reference with controller: true; "" for none
+  std::string controller_uid;           // of the owner reference with controller: true; "" for none
   bool controller_is_workload = false;  // that owner is a TenantWorkload
-  bool adopt = false;          // annotation rempart.dev/adopt: "true"
-  // Digest of everything of it that we govern, as the server stores it: spec, our labels and annotations, owner references. Two objects with
-  // the same digest are the same to us; any edit by hand changes it. "" for objects that have no sign of us.
+  bool adopt = false;                   // annotation rempart.dev/adopt: "true"
+  // Digest of everything of it that we govern, as the server stores it: spec, our labels and annotations, owner
+  // references. Two objects with the same digest are the same to us; any edit by hand changes it. "" for objects that
+  // have no sign of us.
   std::string digest;
   std::string node_selector_region;  // template's nodeSelector[kNodeRegionLabel]
   bool sets_node_name = false;       // template's spec.nodeName is set
   std::int64_t observed_generation = 0;
+  // As the kind's status has them. DaemonSet: replicas are those desired. Job: replicas are its active pods, nothing is
+  // updated or available. CronJob: replicas are its active Jobs, the rest is 0.
   std::int32_t replicas = 0, ready = 0, updated = 0, available = 0;
   // Deployment: Progressing=False / ReplicaFailure=True; Job: Failed=True. "" or "Reason: message", cut at 256.
   std::string failure;

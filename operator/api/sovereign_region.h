@@ -1,5 +1,5 @@
-// SovereignRegion (rempart.dev/v1alpha1), cluster-scoped: which nodes are in the region, and what happens when one is no longer.
-// See crds/sovereignregion.md.
+// SovereignRegion (rempart.dev/v1alpha1), cluster-scoped: which nodes are in the region, and what happens when one is
+// no longer. See crds/sovereignregion.md.
 #pragma once
 
 #include <memory>
@@ -15,9 +15,9 @@ namespace rempart::api {
 
 struct Location {
   std::string region;               // exact value of topology.kubernetes.io/region
-  std::vector<std::string> zones;   // exact values of topology.kubernetes.io/zone; empty: any zone that is set? no: none. At least one.
+  std::vector<std::string> zones;   // exact values of topology.kubernetes.io/zone; at least one
   std::string country;              // ISO 3166-1 alpha-2
-  std::string provider_id_pattern;  // RE2, searched in spec.providerID; empty: not asked
+  std::string provider_id_pattern;  // RE2, known to compile, searched in spec.providerID; empty: not asked for
 };
 
 struct SovereignRegion {
@@ -31,14 +31,16 @@ struct SovereignRegion {
   Duration grace_period = std::chrono::seconds(30);
   Duration deadline = std::chrono::minutes(10);
   bool taint_outside_nodes = false;
-  // Not empty: the spec cannot be used (unknown enum value, unreadable duration, bad pattern, …): field and fix. Such a region qualifies nothing.
+  // Not empty: the spec cannot be used (unknown enum value, unreadable duration, bad pattern, …): field and fix. Such a
+  // region qualifies nothing.
   std::string invalid;
   std::string status_json;  // status as it stands, compact; "" for none
 
   bool Usable() const { return invalid.empty(); }
 };
 
-// Any legal JSON gives a region, perhaps an invalid one; only unreadable metadata is an error.
+// Any legal JSON gives a region, perhaps an invalid one; only unreadable metadata is an error. What the schema would
+// have refused is `invalid`. At most 100 locations of 100 zones each.
 Result<SovereignRegion> DecodeSovereignRegion(kube::View object);
 
 }  // namespace rempart::api

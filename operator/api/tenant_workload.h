@@ -1,5 +1,5 @@
-// TenantWorkload (rempart.dev/v1alpha1), namespaced: a pod template that runs on a region's nodes only, as a Deployment,
-// StatefulSet, DaemonSet, Job or CronJob of the same name. See crds/tenantworkload.md.
+// TenantWorkload (rempart.dev/v1alpha1), namespaced: a pod template that runs on a region's nodes only, as a
+// Deployment, StatefulSet, DaemonSet, Job or CronJob of the same name. See crds/tenantworkload.md.
 #pragma once
 
 #include <cstdint>
@@ -31,12 +31,15 @@ struct TenantWorkload {
   std::int32_t replicas = 1;
   Placement placement;
   ChildKind kind = ChildKind::kDeployment;
-  std::string template_json;  // spec.template, compact JSON
-  std::string child_json;     // spec.deployment (or statefulSet, …), compact JSON; "" where not given
+  std::string template_json;  // spec.template, compact JSON of at most 1 MiB
+  std::string child_json;     // spec.deployment (or statefulSet, …), the same; "" where not given
   std::string invalid;        // as in SovereignRegion
   std::string status_json;    // status as it stands, compact; "" for none
 };
 
+// Any legal JSON gives a workload, perhaps an invalid one; only unreadable metadata is an error. What the schema would
+// have refused is `invalid`, except inside template and child spec, which the API server judges when the child is
+// applied.
 Result<TenantWorkload> DecodeTenantWorkload(kube::View object);
 
 }  // namespace rempart::api

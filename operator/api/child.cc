@@ -1,0 +1,135 @@
+// Children as they stand (declared in observed.h).
+#include <algorithm>
+#include <limits>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "operator/api/observed.h"
+#include "src/base/json.h"
+#include "src/base/text.h"
+
+namespace rempart::api {
+
+namespace {
+
+constexpr std::size_t kMaxFailure = 256;
+constexpr std::string_view kOurPrefix = "rempart.dev/";
+
+std::int32_t Count(kube::View value) {
+  return static_cast<std::int32_t>(std::clamp<std::int64_t>(value.Int(), 0, std::numeric_limits<std::int32_t>::max()));
+}
+
+kube::View TemplateOf(ChildKind kind, kube::View spec) {
+  return kind == ChildKind::kCronJob ? spec["jobTemplate"]["spec"]["template"] : spec["template"];
+}
+
+kube::View ControllerOf(kube::View metadata) {
+  kube::View controller;
+  metadata["ownerReferences"].ForEachElement([&](kube::View owner) {
+    if (owner["controller"].Bool() && !controller) controller = owner;
+  });
+  return controller;
+}
+
+bool IsWorkload(kube::View owner) {
+  return owner["kind"].Str() == kWorkloads.kind && owner["apiVersion"].Str().starts_with(kOurPrefix);
+}
+
+// Labels or annotations that we govern, a line each, sorted: what others add does not matter, nor does the order.
+void AppendOurs(std::string& text, kube::View members) {
+  std::vector<std::string> lines;
+  members.ForEachMember([&](std::string_view key, kube::View value) {
+    if (!key.starts_with(kOurPrefix) && key != kManagedByLabel) return;
+    lines.push_back(std::string(key) + "=" + value.Minified());
+  });
+  std::ranges::sort(lines);
+  for (const std::string& line : lines) text.append(line).append("\n");
+}
+
+// Sections are set apart by empty lines, which compact JSON and keys do not contain.
+std::string DigestOfGoverned(kube::View object) {
+  const kube::View metadata = object["metadata"];
+  std::string text = object["spec"].Minified() + "\n\n";
+  AppendOurs(text, metadata["labels"]);
+  text += "\n";
+  AppendOurs(text, metadata["annotations"]);
+  text += "\n" + metadata["ownerReferences"].Minified();
+  return DigestOf(text);
+}
+
+std::string ReasonAndMessage(kube::View condition) {
+  return CleanText(std::string(condition["reason"].Str("Failed")) + ": " + std::string(condition["message"].Str()),
+                   kMaxFailure);
+}
+
+void ReadConditions(ChildKind kind, kube::View status, Child& child) {
+  status["conditions"].ForEachElement([&](kube::View condition) {
+    const std::string_view type = condition["type"].Str();
+    const bool is_true = condition["status"].Str() == "True";
+    const bool is_false = condition["status"].Str() == "False";
+    if (kind == ChildKind::kJob && type == "Complete") child.complete = is_true;
+    const bool failed = (kind == ChildKind::kDeployment && type == "Progressing" && is_false) ||
+                        (kind == ChildKind::kDeployment && type == "ReplicaFailure" && is_true) ||
+                        (kind == ChildKind::kJob && type == "Failed" && is_true);
+    // A replica failure names the cause (a quota, a refused pod), lack of progress only the consequence.
+    if (failed && (child.failure.empty() || type == "ReplicaFailure")) child.failure = ReasonAndMessage(condition);
+  });
+}
+
+void ReadCounts(ChildKind kind, kube::View status, Child& child) {
+  switch (kind) {
+    case ChildKind::kDeployment:
+    case ChildKind::kStatefulSet:
+      child.replicas = Count(status["replicas"]);
+      child.ready = Count(status["readyReplicas"]);
+      child.updated = Count(status["updatedReplicas"]);
+      child.available = Count(status["availableReplicas"]);
+      return;
+    case ChildKind::kDaemonSet:
+      child.replicas = Count(status["desiredNumberScheduled"]);
+      child.ready = Count(status["numberReady"]);
+      child.updated = Count(status["updatedNumberScheduled"]);
+      child.available = Count(status["numberAvailable"]);
+      return;
+    case ChildKind::kJob:
+      child.replicas = Count(status["active"]);
+      child.ready = Count(status["ready"]);
+      return;
+    case ChildKind::kCronJob:
+      child.replicas = static_cast<std::int32_t>(std::min<std::size_t>(status["active"].Size(), 1'000'000));
+      return;
+  }
+}
+
+}  // namespace
+
+Result<Child> DecodeChild(ChildKind kind, kube::View object) {
+  auto meta = kube::DecodeMeta(object);
+  if (!meta) return Fail(std::move(meta).error().While("decode " + std::string(ResourceOf(kind).kind)));
+  Child child;
+  child.meta = std::move(*meta);
+  child.kind = kind;
+
+  const kube::View metadata = object["metadata"];
+  const kube::View controller = ControllerOf(metadata);
+  const kube::View adopt = metadata["annotations"][kAdoptAnnotation];
+  child.controller_is_workload = IsWorkload(controller);
+  child.adopt = adopt.AsString() == "true";
+  if (!child.controller_is_workload && !adopt && !metadata["labels"][kWorkloadLabel]) return child;
+
+  child.controller_uid = controller["uid"].Str();
+  child.digest = DigestOfGoverned(object);
+  const kube::View spec = object["spec"];
+  const kube::View pod_spec = TemplateOf(kind, spec)["spec"];
+  child.node_selector_region = pod_spec["nodeSelector"][kNodeRegionLabel].Str();
+  child.sets_node_name = !pod_spec["nodeName"].Str().empty();
+  child.suspended = (kind == ChildKind::kJob || kind == ChildKind::kCronJob) && spec["suspend"].Bool();
+  const kube::View status = object["status"];
+  child.observed_generation = status["observedGeneration"].Int();
+  ReadCounts(kind, status, child);
+  ReadConditions(kind, status, child);
+  return child;
+}
+
+}  // namespace rempart::api

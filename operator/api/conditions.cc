@@ -1,0 +1,52 @@
+#include "operator/api/conditions.h"
+
+#include <nlohmann/json.hpp>
+
+#include "src/base/text.h"
+
+namespace rempart::api {
+
+namespace {
+
+constexpr std::size_t kMaxMessage = 1024;
+
+const std::string* TextAt(const Json& object, const char* key) {
+  const auto member = object.find(key);
+  return member == object.end() ? nullptr : member->get_ptr<const Json::string_t*>();
+}
+
+// Since when `condition` has the status it has, as `before` tells; "" where it does not.
+std::string Since(const Condition& condition, const Json& before) {
+  if (!before.is_array()) return {};
+  for (const Json& old : before) {
+    if (!old.is_object()) continue;
+    const std::string* type = TextAt(old, "type");
+    if (!type || *type != condition.type) continue;
+    const std::string* status = TextAt(old, "status");
+    const std::string* since = TextAt(old, "lastTransitionTime");
+    if (status && *status == condition.status && since && ParseTime(*since)) return *since;
+    return {};
+  }
+  return {};
+}
+
+}  // namespace
+
+Json ConditionsJson(const std::vector<Condition>& conditions, const Json& before, std::int64_t observed_generation,
+                    WallTime now) {
+  Json all = Json::array();
+  for (const Condition& condition : conditions) {
+    std::string since = Since(condition, before);
+    all.push_back({{"type", condition.type},
+                   {"status", condition.status},
+                   {"reason", condition.reason},
+                   {"message", CleanText(condition.message, kMaxMessage)},
+                   {"observedGeneration", observed_generation},
+                   {"lastTransitionTime", since.empty() ? FormatTime(now) : std::move(since)}});
+  }
+  return all;
+}
+
+bool SameStatus(const Json& a, const Json& b) { return a == b; }
+
+}  // namespace rempart::api

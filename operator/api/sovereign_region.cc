@@ -1,0 +1,75 @@
+#include "operator/api/sovereign_region.h"
+
+#include <utility>
+
+#include "operator/api/spec_reader.h"
+#include "operator/api/status_text.h"
+
+namespace rempart::api {
+
+namespace {
+
+using Need = SpecReader::Need;
+
+constexpr std::size_t kMaxLocations = 100;
+constexpr std::size_t kMaxZones = 100;
+
+Location ReadLocation(const Field& at, SpecReader& reader) {
+  Location location;
+  if (!reader.Object(at, Need::kRequired)) return location;
+  location.region = reader.Text(at["region"], kLabelValueRule, Need::kRequired);
+  location.zones = reader.Texts(at["zones"], 1, kMaxZones, kLabelValueRule);
+  location.country = reader.Text(at["country"], kCountryRule, Need::kRequired);
+  location.provider_id_pattern = reader.Text(at["providerIDPattern"], kPatternRule, Need::kOptional);
+  return location;
+}
+
+void ReadOnLoss(const Field& at, SpecReader& reader, SovereignRegion& region) {
+  if (!reader.Object(at, Need::kOptional)) return;
+  using OnLoss = SovereignRegion::OnLoss;
+  region.on_loss =
+      reader.OneOf<OnLoss>(at["action"], {{"Evict", OnLoss::kEvict}, {"Cordon", OnLoss::kCordon}}, region.on_loss);
+  region.grace_period = reader.Time(at["gracePeriod"], region.grace_period);
+  region.deadline = reader.Time(at["deadline"], region.deadline);
+  if (region.deadline < region.grace_period) {
+    reader.Refuse(at["deadline"], FormatDuration(region.deadline) + " is shorter than gracePeriod, which is " +
+                                      FormatDuration(region.grace_period) + ": make it at least as long");
+  }
+}
+
+void ReadSpec(const Field& spec, SpecReader& reader, SovereignRegion& region) {
+  if (!reader.Object(spec, Need::kRequired)) return;
+  region.country = reader.Text(spec["country"], kCountryRule, Need::kRequired);
+  const Field hosting = spec["hosting"];
+  if (!reader.Object(hosting, Need::kRequired)) return;
+  reader.List(hosting["locations"], 1, kMaxLocations, "an object with region, zones and country",
+              [&](const Field& at) { region.locations.push_back(ReadLocation(at, reader)); });
+  region.locations.shrink_to_fit();
+  ReadOnLoss(hosting["onLoss"], reader, region);
+  region.taint_outside_nodes = reader.Bool(hosting["taintOutsideNodes"], false);
+}
+
+}  // namespace
+
+Result<SovereignRegion> DecodeSovereignRegion(kube::View object) {
+  auto meta = kube::DecodeMeta(object);
+  if (!meta) return Fail(std::move(meta).error().While("decode SovereignRegion"));
+  SovereignRegion region;
+  region.meta = std::move(*meta);
+  object["metadata"]["finalizers"].ForEachElement([&](kube::View finalizer) {
+    if (finalizer.AsString() == kRegionFinalizer) region.has_finalizer = true;
+  });
+
+  SpecReader reader;
+  if (!kRegionNameRule.holds(region.meta.key.name)) {
+    reader.Refuse({{}, "metadata.name"},
+                  "is not " + std::string(kRegionNameRule.wanted) +
+                      ", because it becomes the value of a label: create the region under such a name");
+  }
+  ReadSpec({object["spec"], "spec"}, reader, region);
+  region.invalid = std::move(reader).TakeProblem();
+  region.status_json = StatusText(object["status"]);
+  return region;
+}
+
+}  // namespace rempart::api

@@ -1,5 +1,8 @@
-# Functions that every script of this folder shares. Source it; it changes no directory and starts nothing.
+# Functions that every script of this folder shares. Source it; it starts nothing.
 # shellcheck shell=bash
+
+set -E
+trap 'printf "%s: line %s: exit status %s: %s\n" "$0" "$LINENO" "$?" "$BASH_COMMAND" >&2' ERR # no silent end
 
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 CACHE=${XDG_CACHE_HOME:-$HOME/.cache}/rempart
@@ -59,12 +62,27 @@ with_lock() {
   shift
   mkdir -p "$(dirname "$file")"
   exec {fd}>"$file"
-  if ! flock -n "$fd"; then
+  if ! flock -w 2 "$fd"; then
     warn "waiting for another run that holds $file"
     flock "$fd"
   fi
   "$@"
   exec {fd}>&-
+}
+
+# wait_until SECONDS COMMAND...: asks ten times a second, for what gives no event; fails when the time is over
+wait_until() {
+  local end=$((SECONDS + $1)) pause
+  shift
+  exec {pause}<> <(:)
+  until "$@"; do
+    if ((SECONDS > end)); then
+      exec {pause}>&-
+      return 1
+    fi
+    read -rt 0.1 <&"$pause" || true
+  done
+  exec {pause}>&-
 }
 
 # as_root COMMAND...
@@ -94,15 +112,15 @@ go_is_recent() {
   printf '%s\n%s\n' "$(go_version)" "${have#go}" | sort -V -C
 }
 
-# use_go: puts a recent enough go on PATH (hack/bootstrap has seen to it that there is one)
+# has_go: whether there is one, installed by hack/bootstrap or by someone else
+has_go() { [[ -e $CACHE/go/$(go_version)/ready ]] || { command -v go >/dev/null && go_is_recent go; }; }
+
+# use_go: puts it on PATH
 use_go() {
   local own
   own=$CACHE/go/$(go_version)
-  if [[ -e $own/ready ]]; then
-    PATH=$own/bin:$PATH
-  elif ! go_is_recent go; then
-    die "no go $(go_version) or newer; run hack/bootstrap"
-  fi
+  has_go || die "no Go $(go_version) or newer: hack/bootstrap go"
+  [[ ! -e $own/ready ]] || PATH=$own/bin:$PATH
   export PATH GOTOOLCHAIN=local GOWORK=off
 }
 

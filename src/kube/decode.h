@@ -37,19 +37,23 @@ class View {
   std::string Minified() const;  // compact JSON text of this node, members in document order; "" when not there
 
  private:
-  friend class Document;
-  View(const void* tape, std::size_t index) : raw_(tape), index_(index) {}
-  const void* raw_ = nullptr;
-  std::size_t index_ = 0;
+  friend struct ViewAccess;  // decode.cc: turns simdjson's elements into views and back
+  View(const void* document, std::size_t index) : raw_(document), index_(index) {}
+  const void* raw_ = nullptr;  // of the two words of an element: its document …
+  std::size_t index_ = 0;      // … and its place on the document's tape
 };
 
-// A parser with its buffers, to be kept and used again; not thread-safe. One document at a time.
+// A parser with its buffers, to be kept and used again; not thread-safe. One document at a time: Parse ends the life of
+// the views of the one before. Buffers grow to about 15 times the largest text seen, and stay until the Document goes:
+// use one of its own for a large answer.
 class Document {
  public:
   explicit Document(std::size_t max_bytes = 8 * 1024 * 1024);
   ~Document();
   Document(Document&&) noexcept;
-  // The text is copied into the parser's padded buffer. Errors: kInvalid (malformed, too large, deeper than 100).
+  Document& operator=(Document&&) noexcept;
+  // The text is copied into the parser's padded buffer. The value may be of any type, null included (a View that is not
+  // there). Errors: kInvalid (malformed, too large, deeper than 100).
   Result<View> Parse(std::string_view text);
 
  private:
@@ -57,8 +61,12 @@ class Document {
   std::unique_ptr<Impl> impl_;
 };
 
-// metadata -> Meta. kInvalid where name, uid or resourceVersion is missing or unreadable.
+// metadata -> Meta. kInvalid where name, uid or resourceVersion is missing, unreadable or longer than 1,024 bytes, or
+// creationTimestamp is there and is no time.
 Result<Meta> DecodeMeta(View object);
+
+// metadata.resourceVersion of an object, a list or a bookmark, as a number above zero (KEP-5504). kInvalid otherwise.
+Result<std::uint64_t> DecodeResourceVersion(View object);
 
 // A projection T has a member `Meta meta` and a decoder:
 template <class T>

@@ -90,6 +90,16 @@ class Process {
   std::string output_path_;
 };
 
+// Runs a command of $PATH to its end, 120 s at most: exit code and what it printed.
+struct CommandResult {
+  int code = -1;
+  std::string output;
+};
+CommandResult RunCommand(const std::vector<std::string>& argv, const std::string& kubeconfig = "");
+
+// A path under $REMPART_TEST_LOGS, or the temporary folder.
+std::string LogPath(const std::string& name);
+
 // The operator of this build (REMPART_OPERATOR overrides), with test-friendly flags: no lease, no ports, debug level.
 std::unique_ptr<Process> StartOperator(const std::string& kubeconfig, const std::vector<std::string>& extra_flags = {});
 

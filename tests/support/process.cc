@@ -6,6 +6,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
@@ -39,7 +40,7 @@ Process::Process(const std::vector<std::string>& argv, const std::vector<std::pa
   posix_spawn_file_actions_addopen(&files, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
   posix_spawn_file_actions_addopen(&files, STDOUT_FILENO, output_path.c_str(), O_WRONLY | O_CREAT | O_APPEND, 0600);
   posix_spawn_file_actions_adddup2(&files, STDOUT_FILENO, STDERR_FILENO);
-  const int error = posix_spawn(&pid_, argv.front().c_str(), &files, nullptr, args.data(), env.data());
+  const int error = posix_spawnp(&pid_, argv.front().c_str(), &files, nullptr, args.data(), env.data());
   posix_spawn_file_actions_destroy(&files);
   if (error != 0) {
     std::fprintf(stderr, "cannot start %s: error %d\n", argv.front().c_str(), error);
@@ -81,14 +82,31 @@ std::string Process::Output() const {
   return text.str();
 }
 
+std::string LogPath(const std::string& name) {
+  const char* directory = std::getenv("REMPART_TEST_LOGS");
+  return std::string(directory ? directory : std::filesystem::temp_directory_path().string()) + "/" + name;
+}
+
+CommandResult RunCommand(const std::vector<std::string>& argv, const std::string& kubeconfig) {
+  const std::string path = LogPath(UniqueName("command") + ".out");
+  CommandResult result;
+  {
+    std::vector<std::pair<std::string, std::string>> env;
+    if (!kubeconfig.empty()) env.emplace_back("KUBECONFIG", kubeconfig);
+    Process process(argv, env, path);
+    result.code = process.Wait(std::chrono::seconds(120)).value_or(-1);
+    result.output = process.Output();
+  }
+  ::unlink(path.c_str());
+  return result;
+}
+
 std::unique_ptr<Process> StartOperator(const std::string& kubeconfig, const std::vector<std::string>& extra_flags) {
   const char* given = std::getenv("REMPART_OPERATOR");
   std::vector<std::string> argv = {given ? given : (std::filesystem::read_symlink("/proc/self/exe").parent_path() / "rempart-operator").string(),
                                    "--kubeconfig", kubeconfig, "--leader-elect=false", "--metrics-addr", "0", "--health-addr", "0", "--log-level", "debug"};
   argv.insert(argv.end(), extra_flags.begin(), extra_flags.end());
-  const char* dir = std::getenv("REMPART_TEST_LOGS");
-  const std::string log = std::string(dir ? dir : std::filesystem::temp_directory_path().string()) + "/" + UniqueName("operator") + ".log";
-  return std::make_unique<Process>(argv, std::vector<std::pair<std::string, std::string>>{}, log);
+  return std::make_unique<Process>(argv, std::vector<std::pair<std::string, std::string>>{}, LogPath(UniqueName("operator") + ".log"));
 }
 
 }  // namespace rempart::test

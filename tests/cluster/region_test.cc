@@ -1,0 +1,158 @@
+#include "tests/cluster/suite.h"
+
+namespace rempart::test {
+namespace {
+
+const std::string kLabel{api::kNodeRegionLabel};
+std::string LabelPointer(std::string_view label) {
+  std::string escaped(label);
+  for (std::size_t at = escaped.find('/'); at != std::string::npos; at = escaped.find('/', at + 2)) escaped.replace(at, 1, "~1");
+  return "/metadata/labels/" + escaped;
+}
+Json Labels(std::string_view key, const Json& value) { return {{"metadata", {{"labels", {{std::string(key), value}}}}}}; }
+
+class RegionTest : public ClusterTest {};
+
+TEST(Start, SurvivesMissingDefinitionsAndSaysSo) {
+  if (!Suite::Get().said_crds_missing()) GTEST_SKIP() << "the definitions were installed before the suite began";
+  SUCCEED();
+}
+
+TEST_F(RegionTest, QualifiesNodesAndExplainsTheOthers) {
+  MakeNodes({"a", "b", "elsewhere"});
+  Create(MakeNode(NodeName("bare"), "", "", ""));
+  Create(MakeNode(NodeName("foreign"), id_, Zone("a"), "aws:///eu-west-2a/i-1"));
+  MakeRegionOf({"a", "b"});
+  const Json region = AwaitRegion("Ready", "True");
+  ASSERT_TRUE(region.is_object());
+  EXPECT_TRUE(AwaitNodeLabel(NodeName("a"), kLabel, region_));
+  EXPECT_TRUE(AwaitNodeLabel(NodeName("b"), api::kNodeCountryLabel, "FR"));
+  for (const char* outside : {"elsewhere", "bare", "foreign"}) EXPECT_TRUE(AwaitNodeLabel(NodeName(outside), kLabel, "")) << outside;
+  const auto counted = cluster().Await(api::kRegions, {"", region_}, [](const Json& r) {
+    return r.is_object() && r["status"].value(Json::json_pointer("/nodes/qualified"), 0) == 2;
+  });
+  ASSERT_TRUE(counted);
+  std::map<std::string, std::string> reasons;
+  for (const auto& entry : (*counted)["status"]["outside"]) reasons[entry["node"]] = entry["reason"];
+  if (reasons.size() < 50) {  // the list is bounded, and other tests' nodes are in it too
+    EXPECT_EQ(reasons[NodeName("elsewhere")], "UnknownLocation");
+    EXPECT_EQ(reasons[NodeName("bare")], "NoLocation");
+    EXPECT_EQ(reasons[NodeName("foreign")], "ProviderMismatch");
+  }
+}
+
+TEST_F(RegionTest, LabelsChangedByHandArePutRight) {
+  MakeNodes({"a", "elsewhere"});
+  MakeRegionOf({"a"});
+  ASSERT_TRUE(AwaitNodeLabel(NodeName("a"), kLabel, region_));
+  ASSERT_TRUE(cluster().MergePatch(api::kNodes, {"", NodeName("a")}, Labels(kLabel, nullptr)));
+  EXPECT_TRUE(AwaitNodeLabel(NodeName("a"), kLabel, region_));
+  ASSERT_TRUE(cluster().MergePatch(api::kNodes, {"", NodeName("a")}, Labels(api::kNodeCountryLabel, "DE")));
+  EXPECT_TRUE(AwaitNodeLabel(NodeName("a"), api::kNodeCountryLabel, "FR"));
+  ASSERT_TRUE(cluster().MergePatch(api::kNodes, {"", NodeName("elsewhere")}, Labels(kLabel, region_)));
+  EXPECT_TRUE(AwaitNodeLabel(NodeName("elsewhere"), kLabel, ""));
+}
+
+TEST_F(RegionTest, OlderRegionKeepsTheNodeAndTheNewerSaysSo) {
+  MakeNodes({"a"});
+  MakeRegionOf({"a"});
+  ASSERT_TRUE(AwaitNodeLabel(NodeName("a"), kLabel, region_));
+  const std::string newer = region_ + "-zz";
+  Create(MakeRegion(newer, id_, {Zone("a")}));
+  const auto said = cluster().Await(api::kRegions, {"", newer}, [](const Json& r) { return HasCondition(r, "Ready", "False", "ClaimedByOlderRegion"); });
+  ASSERT_TRUE(said);
+  EXPECT_NE(ConditionOf(*said, "Ready")["message"].get<std::string>().find(region_), std::string::npos);
+  EXPECT_TRUE(AwaitNodeLabel(NodeName("a"), kLabel, region_));
+}
+
+TEST_F(RegionTest, DeletionWaitsWhileInUse) {
+  MakeNodes({"a"});
+  MakeRegionOf({"a"});
+  Create(MakeWorkload(ns_, "web", region_));
+  ASSERT_TRUE(AwaitWorkload("web", "Ready", "True").is_object());
+  ASSERT_TRUE(cluster().Delete(api::kRegions, {"", region_}));
+  const Json waiting = AwaitRegion("Stalled", "True", "InUse");
+  ASSERT_TRUE(waiting.is_object());
+  EXPECT_NE(ConditionOf(waiting, "Stalled")["message"].get<std::string>().find(ns_ + "/web"), std::string::npos);
+  EXPECT_TRUE(AwaitNodeLabel(NodeName("a"), kLabel, region_)) << "its pods must not be let loose";
+  ASSERT_TRUE(cluster().Delete(api::kWorkloads, {ns_, "web"}));
+  EXPECT_TRUE(cluster().Await(api::kRegions, {"", region_}, [](const Json& r) { return r.is_null(); }));
+  EXPECT_TRUE(AwaitNodeLabel(NodeName("a"), kLabel, ""));
+}
+
+TEST_F(RegionTest, CordonInsteadOfEviction) {
+  MakeNodes({"a", "b"});
+  MakeRegionOf({"a", "b"}, {{"onLoss", {{"action", "Cordon"}}}});
+  ASSERT_TRUE(AwaitNodeLabel(NodeName("a"), kLabel, region_));
+  ASSERT_TRUE(cluster().MergePatch(api::kNodes, {"", NodeName("a")}, Labels(api::kTopologyZone, "gone")));
+  EXPECT_TRUE(cluster().Await(api::kNodes, {"", NodeName("a")}, [](const Json& n) { return n["spec"].value("unschedulable", false); }));
+  ASSERT_TRUE(cluster().MergePatch(api::kNodes, {"", NodeName("a")}, Labels(api::kTopologyZone, Zone("a"))));
+  EXPECT_TRUE(cluster().Await(api::kNodes, {"", NodeName("a")}, [](const Json& n) { return !n["spec"].value("unschedulable", false); }));
+  EXPECT_TRUE(AwaitNodeLabel(NodeName("a"), kLabel, region_));
+}
+
+TEST_F(RegionTest, TaintsOutsideNodesAndKeepsOtherTaints) {
+  MakeNodes({"a", "elsewhere"});
+  ASSERT_TRUE(cluster().MergePatch(api::kNodes, {"", NodeName("elsewhere")}, {{"spec", {{"taints", Json::array({{{"key", "mine"}, {"effect", "NoSchedule"}}})}}}}));
+  MakeRegionOf({"a"}, {{"taintOutsideNodes", true}});
+  const auto tainted = [](const Json& n, const std::string& key) {
+    for (const auto& taint : n["spec"].value("taints", Json::array()))
+      if (taint["key"] == key) return true;
+    return false;
+  };
+  EXPECT_TRUE(cluster().Await(api::kNodes, {"", NodeName("elsewhere")}, [&](const Json& n) { return tainted(n, "rempart.dev/outside") && tainted(n, "mine"); }));
+  const auto inside = cluster().Get(api::kNodes, {"", NodeName("a")});
+  ASSERT_TRUE(inside);
+  EXPECT_FALSE(tainted(*inside, "rempart.dev/outside"));
+  ASSERT_TRUE(cluster().MergePatch(api::kRegions, {"", region_}, {{"spec", {{"hosting", {{"taintOutsideNodes", false}}}}}}));
+  EXPECT_TRUE(cluster().Await(api::kNodes, {"", NodeName("elsewhere")}, [&](const Json& n) { return !tainted(n, "rempart.dev/outside") && tainted(n, "mine"); }));
+}
+
+TEST_F(RegionTest, BadSpecsAreRefusedAtApply) {
+  auto refused = [&](const Json& region) {
+    const auto made = cluster().Create(region);
+    if (made) (void)cluster().Delete(api::kRegions, {"", region["metadata"]["name"]});
+    return !made && made.error().kind == ErrorKind::kInvalid;
+  };
+  Json region = MakeRegion(region_, id_, {Zone("a")});
+  for (const auto& [pointer, value] : std::vector<std::pair<std::string, Json>>{{"/spec/country", "France"},
+                                                                               {"/spec/hosting/locations/0/zones", Json::array()},
+                                                                               {"/spec/hosting/locations/0/providerIDPattern", "(["},
+                                                                               {"/spec/hosting/onLoss/action", "Explode"},
+                                                                               {"/spec/hosting/onLoss/gracePeriod", "soon"},
+                                                                               {"/spec/hosting/locations", Json::array()}}) {
+    Json bad = region;
+    bad[Json::json_pointer(pointer)] = value;
+    EXPECT_TRUE(refused(bad)) << pointer << " = " << value;
+  }
+}
+
+TEST_F(RegionTest, FailoverToTheOtherOperator) {
+  MakeNodes({"a"});
+  MakeRegionOf({"a"});
+  ASSERT_TRUE(AwaitNodeLabel(NodeName("a"), kLabel, region_));
+  const int leader = Suite::Get().Leader();
+  ASSERT_GE(leader, 0);
+  Suite::Get().Operator(leader).Signal(SIGKILL);
+  ASSERT_TRUE(Suite::Get().Operator(leader).Wait(10s));
+  ASSERT_TRUE(cluster().MergePatch(api::kNodes, {"", NodeName("a")}, Labels(kLabel, nullptr)));
+  EXPECT_TRUE(cluster().Await(api::kNodes, {"", NodeName("a")}, [&](const Json& n) { return n.value(Json::json_pointer(LabelPointer(kLabel)), "") == region_; }, 40s));
+  EXPECT_EQ(Suite::Get().Leader(), 1 - leader);
+  Suite::Get().Restart(leader);
+}
+
+TEST_F(RegionTest, CleanExitHandsTheLeaseOver) {
+  MakeNodes({"a"});
+  MakeRegionOf({"a"});
+  ASSERT_TRUE(AwaitNodeLabel(NodeName("a"), kLabel, region_));
+  const int leader = Suite::Get().Leader();
+  ASSERT_GE(leader, 0);
+  Suite::Get().Operator(leader).Signal(SIGTERM);
+  EXPECT_EQ(Suite::Get().Operator(leader).Wait(30s), 0);
+  ASSERT_TRUE(cluster().MergePatch(api::kNodes, {"", NodeName("a")}, Labels(kLabel, nullptr)));
+  EXPECT_TRUE(AwaitNodeLabel(NodeName("a"), kLabel, region_));
+  Suite::Get().Restart(leader);
+}
+
+}  // namespace
+}  // namespace rempart::test

@@ -1,0 +1,162 @@
+#include "tests/cluster/suite.h"
+
+#include <signal.h>
+
+#include <algorithm>
+#include <fstream>
+#include <regex>
+#include <thread>
+
+namespace rempart::test {
+namespace {
+
+[[noreturn]] void Die(const std::string& why) {
+  std::fprintf(stderr, "suite set-up failed: %s\n", why.c_str());
+  std::exit(3);
+}
+
+CommandResult Must(const std::vector<std::string>& argv) {
+  auto result = RunCommand(argv);
+  if (result.code != 0) Die(argv[0] + " " + argv[1] + ": " + result.output);
+  return result;
+}
+
+const std::string kSource = REMPART_SOURCE_DIR;
+
+constexpr kube::Resource kLeases{"coordination.k8s.io", "v1", "leases", "Lease", true};
+
+}  // namespace
+
+Suite& Suite::Get() {
+  static Suite* suite = static_cast<Suite*>(::testing::AddGlobalTestEnvironment(new Suite));
+  return *suite;
+}
+
+// Registered before main runs.
+[[maybe_unused]] const bool kRegistered = (Suite::Get(), true);
+
+void Suite::SetUp() {
+  cluster_ = std::make_unique<Cluster>();
+  // The chart's own ServiceAccount and roles, and nothing more.
+  RunCommand({"kubectl", "create", "namespace", ns_});
+  const std::string rendered = LogPath(UniqueName("chart") + ".yaml");
+  std::ofstream(rendered) << Must({"helm", "template", "rempart", kSource + "/charts/rempart", "--namespace", ns_, "--show-only", "templates/serviceaccount.yaml", "--show-only",
+                                   "templates/rbac.yaml"})
+                                 .output;
+  Must({"kubectl", "apply", "-n", ns_, "-f", rendered});
+  std::string token = Must({"kubectl", "create", "token", "rempart", "-n", ns_, "--duration=2h"}).output;
+  token.erase(token.find_last_not_of("\n") + 1);
+  auto admin = kube::LoadConfig({cluster_->kubeconfig(), ""}, [](const char*) { return std::nullopt; });
+  role_kubeconfig_ = LogPath(UniqueName("role") + ".kubeconfig");
+  const std::string ca = role_kubeconfig_ + ".ca";
+  std::ofstream(ca) << admin->ca_pem;
+  std::ofstream(role_kubeconfig_) << Json{
+      {"apiVersion", "v1"},
+      {"kind", "Config"},
+      {"current-context", "c"},
+      {"clusters", Json::array({{{"name", "c"}, {"cluster", {{"server", admin->server}, {"certificate-authority", ca}}}}})},
+      {"users", Json::array({{{"name", "u"}, {"user", {{"token", token}}}}})},
+      {"contexts", Json::array({{{"name", "c"}, {"context", {{"cluster", "c"}, {"user", "u"}, {"namespace", ns_}}}}})}};
+
+  const bool installed = RunCommand({"kubectl", "get", "crd", "tenantworkloads.rempart.dev"}).code == 0;
+  operators_[0] = Start();
+  if (!installed) {
+    // It must say so, and live.
+    SystemClock clock;
+    const auto limit = clock.Mono() + std::chrono::seconds(30);
+    while (!said_crds_missing_ && clock.Mono() < limit && operators_[0]->Running()) {
+      said_crds_missing_ = operators_[0]->Output().find("custom resource definitions are not installed") != std::string::npos;
+      clock.SleepFor(std::chrono::milliseconds(50), {});  // a log file gives no event
+    }
+    Must({"kubectl", "apply", "-f", kSource + "/crds"});
+  }
+  Must({"kubectl", "wait", "--for=condition=Established", "crd/sovereignregions.rempart.dev", "crd/tenantworkloads.rempart.dev", "--timeout=60s"});
+  operators_[1] = Start();
+}
+
+void Suite::TearDown() {
+  for (auto& op : operators_) {
+    if (!op) continue;
+    op->Signal(SIGTERM);
+    EXPECT_EQ(op->Wait(std::chrono::seconds(30)), 0) << "the operator did not stop in good order";
+  }
+}
+
+std::unique_ptr<Process> Suite::Start() {
+  return StartOperator(role_kubeconfig_, {"--leader-elect=true", "--lease-namespace", ns_, "--metrics-addr", "127.0.0.1:0"});
+}
+
+void Suite::Restart(int index) { operators_[index] = Start(); }
+
+int Suite::Leader() {
+  const auto lease = cluster_->Get(kLeases, {ns_, "rempart-operator"});
+  if (!lease) return -1;
+  const std::string holder = (*lease)["spec"].value("holderIdentity", "");
+  for (int i = 0; i < 2; ++i)
+    if (!holder.empty() && operators_[i]->Output().find(holder) != std::string::npos) return i;
+  return -1;
+}
+
+std::string Suite::Logs() {
+  std::string text;
+  for (auto& op : operators_)
+    if (op) text += op->Output();
+  return text;
+}
+
+void ClusterTest::SetUp() {
+  id_ = UniqueName("t");
+  region_ = id_ + "-region";
+  ns_ = id_ + "-ns";
+  Create(MakeNamespace(ns_));
+}
+
+void ClusterTest::TearDown() {
+  for (const auto& w : cluster().List(api::kWorkloads, ns_).value_or(std::vector<Json>{})) (void)cluster().Delete(api::kWorkloads, {ns_, w["metadata"]["name"]});
+  (void)cluster().Delete(api::kNamespaces, {"", ns_});
+  for (const auto& region : made_regions_) (void)cluster().Delete(api::kRegions, {"", region});
+  for (const auto& node : made_nodes_) (void)cluster().Delete(api::kNodes, {"", node});
+  for (const auto& region : made_regions_)
+    EXPECT_TRUE(cluster().Await(api::kRegions, {"", region}, [](const Json& r) { return r.is_null(); })) << region << " did not go";
+}
+
+void ClusterTest::Create(const Json& object) {
+  const auto made = cluster().Create(object);
+  ASSERT_TRUE(made) << made.error().ToString();
+  if (object["kind"] == "Node") made_nodes_.push_back(object["metadata"]["name"]);
+  if (object["kind"] == "SovereignRegion") made_regions_.push_back(object["metadata"]["name"]);
+}
+
+void ClusterTest::MakeNodes(const std::vector<std::string>& zones) {
+  for (const auto& zone : zones) Create(MakeNode(NodeName(zone), id_, Zone(zone), "kwok://" + NodeName(zone)));
+}
+
+void ClusterTest::MakeRegionOf(const std::vector<std::string>& zones, const Json& extra_hosting) {
+  std::vector<std::string> names;
+  for (const auto& zone : zones) names.push_back(Zone(zone));
+  Create(MakeRegion(region_, id_, names, extra_hosting));
+}
+
+Json ClusterTest::AwaitWorkload(const std::string& name, const std::string& condition, const std::string& status, const std::string& reason) {
+  return cluster().Await(api::kWorkloads, {ns_, name}, [&](const Json& w) { return HasCondition(w, condition, status, reason); }).value_or(Json());
+}
+
+Json ClusterTest::AwaitRegion(const std::string& condition, const std::string& status, const std::string& reason) {
+  return cluster().Await(api::kRegions, {"", region_}, [&](const Json& r) { return HasCondition(r, condition, status, reason); }).value_or(Json());
+}
+
+bool ClusterTest::AwaitNodeLabel(const std::string& node, std::string_view label, const std::string& value) {
+  return cluster()
+      .Await(api::kNodes, {"", node}, [&](const Json& n) { return n.is_object() && n["metadata"].value("labels", Json::object()).value(std::string(label), "") == value; })
+      .has_value();
+}
+
+std::vector<std::string> ClusterTest::NodesOfPods(const std::string& workload) {
+  std::vector<std::string> nodes;
+  for (const auto& pod : cluster().List(api::kPods, ns_, "rempart.dev/workload=" + workload).value_or(std::vector<Json>{}))
+    if (!pod["metadata"].contains("deletionTimestamp")) nodes.push_back(pod["spec"].value("nodeName", ""));
+  std::ranges::sort(nodes);
+  return nodes;
+}
+
+}  // namespace rempart::test

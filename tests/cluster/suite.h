@@ -1,0 +1,61 @@
+// The operators that all cluster tests share: two of them, as the chart installs them, each with the chart's ServiceAccount
+// token and nothing else, one leading. Started before the custom resource definitions are there, which they must survive.
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <string>
+
+#include "tests/support/cluster.h"
+
+namespace rempart::test {
+
+class Suite : public ::testing::Environment {
+ public:
+  static Suite& Get();
+  void SetUp() override;
+  void TearDown() override;
+
+  Cluster& cluster() { return *cluster_; }
+  const std::string& ns() const { return ns_; }
+  const std::string& role_kubeconfig() const { return role_kubeconfig_; }
+  bool said_crds_missing() const { return said_crds_missing_; }
+  // Index of the operator that leads now, by its Lease; -1 for none.
+  int Leader();
+  Process& Operator(int index) { return *operators_[index]; }
+  void Restart(int index);
+  std::string Logs();
+
+ private:
+  std::unique_ptr<Process> Start();
+
+  std::unique_ptr<Cluster> cluster_;
+  std::string ns_ = "rempart-system", role_kubeconfig_;
+  bool said_crds_missing_ = false;
+  std::unique_ptr<Process> operators_[2];
+};
+
+// A test's own nodes, region and namespace; taken away at its end.
+class ClusterTest : public ::testing::Test {
+ protected:
+  void SetUp() override;
+  void TearDown() override;
+
+  Cluster& cluster() { return Suite::Get().cluster(); }
+  // Names: node("a") sits in zone("a") of this test's topology region.
+  std::string Zone(const std::string& z) const { return id_ + "-" + z; }
+  std::string NodeName(const std::string& z) const { return id_ + "-node-" + z; }
+  void MakeNodes(const std::vector<std::string>& zones);
+  void MakeRegionOf(const std::vector<std::string>& zones, const Json& extra_hosting = {});
+  Json AwaitWorkload(const std::string& name, const std::string& condition, const std::string& status, const std::string& reason = "");
+  Json AwaitRegion(const std::string& condition, const std::string& status, const std::string& reason = "");
+  bool AwaitNodeLabel(const std::string& node, std::string_view label, const std::string& value);  // "" for none
+  std::vector<std::string> NodesOfPods(const std::string& workload);
+  void Create(const Json& object);
+
+  std::string id_, region_, ns_;
+  std::vector<std::string> made_nodes_, made_regions_;
+};
+
+}  // namespace rempart::test

@@ -1,0 +1,182 @@
+// The same life of a region under every kind of fault, and under SIGKILL after each of the operator's writes: each must end in the state of the undisturbed run.
+#include <gtest/gtest.h>
+#include <signal.h>
+
+#include <atomic>
+#include <condition_variable>
+#include <cstdio>
+#include <mutex>
+#include <thread>
+
+#include "src/base/random.h"
+#include "tests/support/cluster.h"
+#include "tests/support/fault_proxy.h"
+#include "tests/support/scenario.h"
+
+namespace rempart::test {
+namespace {
+
+kube::Config Upstream(const Cluster& cluster) {
+  auto config = kube::LoadConfig({cluster.kubeconfig(), ""}, [](const char*) { return std::nullopt; });
+  if (!config) throw std::runtime_error(config.error().ToString());
+  return *config;
+}
+
+struct Undisturbed {
+  Json end_state;
+  int writes = 0;
+};
+
+// Run once a program; every other run is compared with it.
+const Undisturbed& Reference() {
+  static const Undisturbed reference = [] {
+    Cluster cluster;
+    FaultProxy proxy(Upstream(cluster));
+    auto op = StartOperator(proxy.kubeconfig());
+    Scenario scenario(cluster);
+    Undisturbed result;
+    const std::string missed = scenario.Run();
+    if (!missed.empty()) throw std::runtime_error("the undisturbed run did not reach: " + missed + "\n" + op->Output());
+    result.end_state = scenario.EndState();
+    result.writes = proxy.writes();
+    op->Signal(SIGTERM);
+    const auto code = op->Wait(std::chrono::seconds(30));
+    if (code != 0) throw std::runtime_error("the operator did not stop in good order");
+    return result;
+  }();
+  return reference;
+}
+
+std::string Difference(const Json& expected, const Json& actual) { return Json::diff(expected, actual).dump(1); }
+
+struct FaultCase {
+  const char* name;
+  // Given a random number generator and the exchange; asked only while there are faults left.
+  std::function<Fault(Random&, const Exchange&)> decide;
+  int faults;  // so many, then calm: a scenario must end
+};
+
+bool OneIn(Random& random, int n) { return random.Next() % static_cast<std::uint64_t>(n) == 0; }
+Fault Statuses(Random& random, const Exchange&, int code, int one_in) { return OneIn(random, one_in) ? Fault{Fault::Kind::kStatus, code} : Fault{}; }
+
+const std::vector<FaultCase>& Cases() {
+  using K = Fault::Kind;
+  static const std::vector<FaultCase> cases = {
+      {"StreamsCutInMidEvent", [](Random& r, const Exchange& e) { return e.watch ? Fault{K::kCutStream, static_cast<int>(200 + r.Next() % 9000)} : Fault{}; }, 60},
+      {"AnswersDelayed", [](Random& r, const Exchange& e) { return !e.watch && OneIn(r, 2) ? Fault{K::kDelay, static_cast<int>(r.Next() % 300)} : Fault{}; }, 120},
+      {"WatchesDelayed", [](Random& r, const Exchange& e) { return e.watch ? Fault{K::kDelay, static_cast<int>(20 + r.Next() % 200)} : Fault{}; }, 1000},
+      {"EventsDuplicated", [](Random&, const Exchange& e) { return e.watch ? Fault{K::kDuplicate} : Fault{}; }, 1000},
+      {"StreamsGarbled", [](Random& r, const Exchange& e) { return e.watch ? Fault{K::kGarble, static_cast<int>(r.Next() % 9000)} : Fault{}; }, 60},
+      {"Writes409", [](Random& r, const Exchange& e) { return e.write ? Statuses(r, e, 409, 3) : Fault{}; }, 40},
+      {"Watches410", [](Random& r, const Exchange& e) { return e.watch ? Statuses(r, e, 410, 2) : Fault{}; }, 40},
+      {"All429", [](Random& r, const Exchange& e) { return Statuses(r, e, 429, 6); }, 25},
+      {"All500", [](Random& r, const Exchange& e) { return Statuses(r, e, 500, 4); }, 60},
+      {"All503", [](Random& r, const Exchange& e) { return Statuses(r, e, 503, 6); }, 25},
+      {"RequestsLost", [](Random& r, const Exchange&) { return OneIn(r, 4) ? Fault{K::kLoseRequest} : Fault{}; }, 60},
+      {"AnswersLost", [](Random& r, const Exchange& e) { return e.write && OneIn(r, 2) ? Fault{K::kLoseAnswer} : Fault{}; }, 60},
+      {"AnswersTruncated", [](Random& r, const Exchange& e) { return e.write && OneIn(r, 3) ? Fault{K::kCutStream, static_cast<int>(r.Next() % 400)} : Fault{}; }, 60},
+      {"ListsInsteadOfStreams", [](Random&, const Exchange& e) { return e.target.find("sendInitialEvents=true") != std::string::npos ? Fault{K::kStatus, 400} : Fault{}; }, 100000},
+      {"StaleLists", [](Random& r, const Exchange& e) {
+         if (e.watch && e.target.find("sendInitialEvents=true") == std::string::npos && OneIn(r, 2)) return Fault{K::kStatus, 410};  // forces a new list …
+         return e.method == "GET" && OneIn(r, 2) ? Fault{K::kStaleList} : Fault{};                                                   // … which is an old one
+       }, 80},
+      {"EverythingAtOnce", [](Random& r, const Exchange& e) {
+         switch (r.Next() % 12) {
+           case 0: return Fault{K::kStatus, 500};
+           case 1: return Fault{K::kLoseRequest};
+           case 2: return Fault{e.write ? K::kLoseAnswer : K::kNone};
+           case 3: return Fault{e.watch ? K::kCutStream : K::kNone, static_cast<int>(r.Next() % 5000)};
+           case 4: return Fault{e.watch ? K::kGarble : K::kNone, static_cast<int>(r.Next() % 5000)};
+           case 5: return Fault{e.write ? K::kStatus : K::kNone, 409};
+           case 6: return Fault{K::kDelay, static_cast<int>(r.Next() % 200)};
+           case 7: return Fault{e.watch ? K::kDuplicate : K::kNone};
+           default: return Fault{};
+         }
+       }, 120},
+  };
+  return cases;
+}
+
+class Faults : public ::testing::TestWithParam<std::size_t> {};
+
+TEST_P(Faults, EndInTheUndisturbedState) {
+  const FaultCase& fault_case = Cases()[GetParam()];
+  const Json expected = Reference().end_state;
+  Cluster cluster;
+  FaultProxy proxy(Upstream(cluster));
+  const std::uint64_t seed = 20261122 + GetParam();
+  SeededRandom random(seed);
+  std::atomic<int> left{fault_case.faults}, done{0};
+  proxy.SetDecide([&](const Exchange& exchange) {
+    if (left <= 0) return Fault{};
+    const Fault fault = fault_case.decide(random, exchange);
+    if (fault.kind != Fault::Kind::kNone) --left, ++done;
+    return fault;
+  });
+  auto op = StartOperator(proxy.kubeconfig());
+  {
+    Scenario scenario(cluster);
+    const std::string missed = scenario.Run();
+    EXPECT_EQ(missed, "") << "seed " << seed << "\n" << op->Output().substr(0, 20000);
+    if (missed.empty()) {
+      const Json actual = scenario.EndState();
+      EXPECT_EQ(actual, expected) << "seed " << seed << ", differs by " << Difference(expected, actual);
+    }
+    EXPECT_TRUE(op->Running()) << "the operator ended: " << op->Output();
+  }
+  EXPECT_GT(done, 0) << "no fault was done: the test shows nothing";
+  std::printf("%s: %d faults\n", fault_case.name, done.load());
+  op->Signal(SIGTERM);
+  EXPECT_EQ(op->Wait(std::chrono::seconds(30)), 0);
+}
+
+INSTANTIATE_TEST_SUITE_P(All, Faults, ::testing::Range<std::size_t>(0, Cases().size()),
+                         [](const auto& info) { return std::string(Cases()[info.param].name); });
+
+// SIGKILL right after the server carried out the k-th write, before the operator hears of it, for every k; then a new operator.
+TEST(Killed, AfterEveryWrite) {
+  const Undisturbed& reference = Reference();
+  ASSERT_GE(reference.writes, 40);
+  Cluster cluster;
+  int good = 0;
+  for (int k = 1; k <= reference.writes; ++k) {
+    FaultProxy proxy(Upstream(cluster));
+    std::mutex mutex;
+    std::condition_variable_any killed;
+    bool dead = false;
+    auto op = StartOperator(proxy.kubeconfig());
+    proxy.SetOnWrite([&, pid = op->pid()](const Exchange& exchange) {
+      if (exchange.write_number != k) return;
+      ::kill(pid, SIGKILL);
+      std::scoped_lock lock(mutex);
+      dead = true;
+      killed.notify_all();
+    });
+    std::unique_ptr<Process> second;
+    std::jthread successor([&](std::stop_token stop) {
+      std::unique_lock lock(mutex);
+      if (!killed.wait(lock, stop, [&] { return dead; })) return;
+      op->Wait(std::chrono::seconds(10));
+      second = StartOperator(proxy.kubeconfig());
+    });
+    {
+      Scenario scenario(cluster);
+      const std::string missed = scenario.Run();
+      EXPECT_EQ(missed, "") << "killed after write " << k;
+      if (missed.empty()) {
+        const Json actual = scenario.EndState();
+        EXPECT_EQ(actual, reference.end_state) << "killed after write " << k << ", differs by " << Difference(reference.end_state, actual);
+        good += actual == reference.end_state;
+      }
+    }
+    successor.request_stop();
+    successor.join();
+    // A run may need a write or two less than the reference (status writes that fell together): then nothing was killed, and it says so.
+    if (!second) std::printf("run %d had only %d writes\n", k, proxy.writes());
+  }
+  std::printf("killed after each write: %d of %d\n", good, reference.writes);
+  EXPECT_EQ(good, reference.writes);
+}
+
+}  // namespace
+}  // namespace rempart::test

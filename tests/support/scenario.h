@@ -1,0 +1,33 @@
+// One life of a region, the same for every fault: nodes join, workloads of all kinds are declared, changed and scaled, a child is
+// edited by hand, a node is lost, workloads are deleted. Its end state is compared with that of an undisturbed run.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "tests/support/cluster.h"
+
+namespace rempart::test {
+
+class Scenario {
+ public:
+  explicit Scenario(Cluster& cluster);
+  ~Scenario();  // deletes all that it made, and waits until it is gone
+
+  // Runs all steps; each waits (by watching) until the operator has done what it asks for, `limit` at most. The empty string, or which step was
+  // not reached.
+  std::string Run(std::chrono::milliseconds limit = std::chrono::seconds(90));
+
+  // What must be the same whatever happened on the way: names made equal, times, versions and uids left out.
+  Json EndState();
+
+ private:
+  bool WorkloadsReady(int expected, std::chrono::milliseconds limit);
+
+  Cluster& cluster_;
+  std::string id_, region_, ns_;
+  std::vector<std::string> nodes_;
+};
+
+}  // namespace rempart::test

@@ -92,14 +92,14 @@ def make_optional(schema, name):
 
 
 class Dumper(yaml.SafeDumper):
-    """YAML without anchors, and with lists indented as in the rest of the repository."""
+    """YAML without anchors."""
 
     def ignore_aliases(self, data):
         return True
 
 
 def render(source, fragments, schemas, kubernetes):
-    """The name of the file, and its text."""
+    """The name of the file, its text, and how many bytes the object has as JSON."""
     crd = expand(yaml.safe_load(source.read_text()), fragments, schemas, source.name)
     size = len(json.dumps(crd, separators=(",", ":"), ensure_ascii=False).encode())
     if size > MOST_BYTES:
@@ -155,6 +155,8 @@ def main():
             if path.name not in names:
                 print(f"{path.relative_to(ROOT)} has no source in crds/source; remove it", file=sys.stderr)
                 stale += 1
+    if stale and options.check:
+        print(f"{stale} files are not as they should be; run hack/generate", file=sys.stderr)
     return 1 if stale else 0
 
 

@@ -89,7 +89,7 @@ class Schemas:
         if "description" in schema:
             result["description"] = shortened(schema.pop("description"))
         for key, value in schema.items():
-            if key in ("properties", ):
+            if key == "properties":
                 result[key] = {name: self._node(field, inside) for name, field in value.items()}
             elif key in ("items", "additionalProperties") and isinstance(value, dict):
                 result[key] = self._node(value, inside)

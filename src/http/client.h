@@ -22,10 +22,14 @@ const std::string* Find(const Headers& headers, std::string_view name);
 struct Request {
   std::string method = "GET";
   std::string target;  // absolute path with query, percent-encoded already: "/api/v1/pods?limit=500"
+  // Host, Content-Length and what else frames the message are set by the client, and refused here.
   Headers headers;
   std::string body;
-  std::chrono::milliseconds timeout{30'000};  // Send: for the whole exchange. Stream: the longest silence between bytes.
-  std::size_t max_response_bytes = 64 * 1024 * 1024;  // Send: larger answers are refused while they arrive. Stream: no limit on the sum.
+  // Send: for the whole exchange. Stream: the longest silence between bytes.
+  std::chrono::milliseconds timeout{30'000};
+  // Send: larger answers are refused while they arrive. Stream: the largest single chunk (the library hands a chunk on when it
+  // is whole); no limit on the sum. Over http:// a chunk is bounded by time only.
+  std::size_t max_response_bytes = 64 * 1024 * 1024;
 };
 
 struct Response {
@@ -43,29 +47,29 @@ struct Identity {
 // TLS 1.2 or newer, the server's certificate and name are always verified; there is no switch that turns it off.
 struct TlsOptions {
   std::string ca_pem;  // the only authorities trusted; empty: those of the system
-  // Gives the identity to present, or an empty one for none. Called on any thread.
+  // Gives the identity to present, or an empty one for none. Called by Send and Stream, on their threads.
   std::function<Result<Identity>()> identity;
 };
 
-// A client of one origin, with kept-alive connections. Thread-safe. Calls block the calling thread; a requested stop ends them soon with
-// kCancelled. Errors: kTransient (resolve, connect, reset, time-out, truncated answer), kInvalid (answer too large, malformed), kCancelled.
-// Any HTTP status is a Response, not an error. Nothing is retried here.
+// A client of one origin, with kept-alive connections (those idle for 30 to 60 s are closed). Thread-safe. Calls block the
+// calling thread; a requested stop ends them soon with kCancelled. Errors: kTransient (resolve, connect, TLS, reset,
+// time-out, truncated answer, a kept-alive connection that the server had closed), kInvalid (request or answer malformed,
+// answer too large), kCancelled, and what TlsOptions::identity returns. Any HTTP status from 200 to 599 is a Response, not an
+// error. Nothing is retried here, no redirect is followed, nothing is decompressed, and no proxy is used.
 class Client {
  public:
   virtual ~Client() = default;
   virtual Result<Response> Send(const Request& request, std::stop_token stop) = 0;
 
-  // For a 2xx answer, hands the body to `sink` in pieces as they arrive, on the calling thread; at most 256 KiB are buffered, then the
-  // connection waits for the sink. The sink returns false to end the stream (that is success). An answer cut short
-  // (connection closed inside a chunk or before the announced length) is kTransient.
+  // For a 2xx answer, hands the body to `sink` in pieces as they arrive, on the calling thread; at most 256 KiB and one
+  // chunk are buffered, then the connection waits for the sink. The sink returns false to end the stream (that is
+  // success). An answer cut short (connection closed inside a chunk or before the announced length) is kTransient. What
+  // arrived before an error was handed to the sink, except after a stop.
   using Sink = std::function<bool(std::string_view piece)>;
   virtual Result<Response> Stream(const Request& request, const Sink& sink, std::stop_token stop) = 0;
 };
 
 // `origin`: "https://host:port" (IPv6 in brackets), or "http://…" for loopback addresses only (tests, kubectl proxy).
 Result<std::unique_ptr<Client>> MakeClient(const std::string& origin, TlsOptions tls);
-
-// Threads that the library's I/O uses, process-wide; once, before the first client. Default 2.
-void SetIoThreads(int n);
 
 }  // namespace rempart::http

@@ -1,0 +1,61 @@
+#include "src/http/io_thread.h"
+
+#include <pplx/pplx.h>
+#include <pplx/threadpool.h>
+#include <signal.h>
+
+#include <exception>
+#include <future>
+#include <memory>
+#include <optional>
+#include <utility>
+
+namespace rempart::http {
+namespace {
+
+// Continuations run where their antecedent ended, which is the I/O thread, instead of being queued there once more. This
+// also makes the library start a request inside http_client::request, see client_cpprest.cc.
+struct InlineScheduler final : pplx::scheduler_interface {
+  void schedule(pplx::TaskProc_t work, void* argument) override { work(argument); }
+};
+
+std::optional<Error> StartThread() {
+  // Signals are for the threads that the program chose for them.
+  sigset_t all;
+  sigset_t before;
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &before);
+  std::optional<Error> error;
+  try {
+    pplx::set_ambient_scheduler(std::make_shared<InlineScheduler>());
+    crossplat::threadpool::initialize_with_threads(1);
+  } catch (const std::exception& e) {
+    error = Error::Internal(std::string("cpprestsdk was started elsewhere: ") + e.what());
+  }
+  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  return error;
+}
+
+}  // namespace
+
+Result<IoThread*> IoThread::Get() {
+  static const std::optional<Error> error = StartThread();
+  if (error) return Fail(*error);
+  static IoThread instance;
+  return &instance;
+}
+
+void IoThread::Post(std::function<void()> work) {
+  boost::asio::post(crossplat::threadpool::shared_instance().service(), std::move(work));
+}
+
+void IoThread::Run(const std::function<void()>& work) {
+  std::promise<void> done;
+  Post([&] {
+    work();
+    done.set_value();
+  });
+  done.get_future().wait();
+}
+
+}  // namespace rempart::http

@@ -27,7 +27,8 @@ seconds_since() {
 
 # run_long LABEL LOG COMMAND...: runs a long command or function quietly, with a line every 20 s so that nobody thinks
 # it hangs. Its output goes to LOG, whose end is shown when it fails. It runs in a process group of its own, which
-# Ctrl-C and SIGTERM end as a whole.
+# Ctrl-C and SIGTERM end as a whole. (In an `if` or before `||`, bash lets a function run on after a command of it
+# failed: there give it one whose last status tells.)
 run_long() {
   local label=$1 log=$2 start=$EPOCHREALTIME pid finished status=0
   shift 2
@@ -44,13 +45,13 @@ run_long() {
   trap "kill -- -$pid 2>/dev/null; exit 130" INT TERM
   until read -r -t 20 <&"$finished"; do
     kill -0 "$pid" 2>/dev/null || break
-    say "  $label: $(seconds_since "$start") s so far"
+    say "  $label: $(seconds_since "$start") s so far $(tail -n 1 "$log" | cut -c 1-100)"
   done
   wait "$pid" || status=$?
   trap - INT TERM
   exec {finished}>&-
   if ((status)); then
-    tail -n 60 "$log" >&2
+    tail -n 100 "$log" >&2
     warn "$label failed (exit status $status, whole output in $log)"
   fi
   return "$status"
@@ -152,6 +153,18 @@ tools_dir() {
     tool_ldflags
   } | sha256sum)
   say "$CACHE/tools/${hash:0:16}"
+}
+
+# our_git ARGUMENT...: git in this checkout, whoever owns its files
+our_git() { git -c safe.directory="$ROOT" -C "$ROOT" "$@"; }
+
+# build_dir PRESET: as CMakePresets.json has it
+build_dir() {
+  case $1 in
+    dev) say "$ROOT/build" ;;
+    release | asan | tsan) say "$ROOT/build/$1" ;;
+    *) die "there is no preset '$1' (dev release asan tsan)" ;;
+  esac
 }
 
 # build_jobs: compile jobs at once: a core each, and 2 GiB of memory each

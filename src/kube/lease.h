@@ -1,6 +1,8 @@
-// Leader election over a coordination.k8s.io/v1 Lease: 15 s duration, 10 s renew deadline, 2 s retry; released on a clean exit.
+// Leader election over a coordination.k8s.io/v1 Lease: 15 s duration, 10 s renew deadline, 2 s retry; released on a
+// clean exit.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <stop_token>
@@ -22,7 +24,8 @@ struct LeaseOptions {
   Duration retry = std::chrono::seconds(2);
 };
 
-// Pure: what a candidate may do, given the lease it sees, since when (own monotonic time) it has seen it unchanged, and the time.
+// Pure: what a candidate may do, given the lease it sees, since when (own monotonic time) it has seen it unchanged, and
+// the time.
 struct LeaseView {
   bool exists = false;
   std::string holder;
@@ -37,10 +40,12 @@ LeaseAction DecideLease(const LeaseView& seen, MonoTime unchanged_since, MonoTim
 class LeaderElector {
  public:
   LeaderElector(Api& api, Clock& clock, Random& random, Metrics& metrics, LeaseOptions options);
-  // Blocks until stop. When leading, calls `lead` on a thread of its own with a token that is stopped when the lease was lost or stop
-  // was requested; returns after `lead` returned and the lease was released. False: the lease was lost (the process should end and start anew).
+  // Blocks until stop. When leading, calls `lead` on a thread of its own with a token that is stopped when the lease
+  // was lost (at the latest `renew_deadline` after the last renewal, even while a call hangs) or stop was requested;
+  // the lease is renewed until `lead` has returned, however long that takes, then released. A `lead` that returns by
+  // itself ends it, too. False: the lease was lost (the process should end and start anew).
   bool Run(const std::function<void(std::stop_token)>& lead, std::stop_token stop);
-  bool leading() const;  // any thread
+  bool leading() const;  // any thread; false from the renew deadline on, even before `lead` has noticed
 
  private:
   struct Impl;

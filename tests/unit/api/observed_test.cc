@@ -1,0 +1,147 @@
+#include "operator/api/observed.h"
+
+#include "tests/unit/api/decoding.h"
+
+namespace rempart::api {
+namespace {
+
+Json NodeJson() {
+  Json meta = MetaJson("par-1");
+  meta["labels"] = {{"topology.kubernetes.io/region", "fr-par"},
+                    {"topology.kubernetes.io/zone", "fr-par-1"},
+                    {"failure-domain.beta.kubernetes.io/region", "fr-old"},
+                    {"failure-domain.beta.kubernetes.io/zone", "fr-old-1"},
+                    {"rempart.node-restriction.kubernetes.io/region", "france"},
+                    {"rempart.node-restriction.kubernetes.io/country", "FR"},
+                    {"rempart.node-restriction.kubernetes.io/lost-since", "20261122T102300Z"},
+                    {"rempart.node-restriction.kubernetes.io/lost-region", "spain"},
+                    {"rempart.node-restriction.kubernetes.io/cordoned", "true"},
+                    {"other", "x"}};
+  return {{"metadata", meta},
+          {"spec",
+           {{"providerID", "kwok://par-1"},
+            {"unschedulable", true},
+            {"taints",
+             {{{"key", "rempart.dev/outside"}, {"value", "true"}, {"effect", "NoSchedule"}},
+              {{"key", "k"}, {"effect", "NoExecute"}, {"timeAdded", "2026-11-22T10:23:00Z"}}}}}}};
+}
+
+TEST(DecodeNode, ReadsAll) {
+  const Node node = Decoded(NodeJson(), DecodeNode).value();
+  EXPECT_EQ(node.meta.key.name, "par-1");
+  EXPECT_EQ(node.topology_region, "fr-par");
+  EXPECT_EQ(node.topology_zone, "fr-par-1");
+  EXPECT_EQ(node.legacy_region, "fr-old");
+  EXPECT_EQ(node.legacy_zone, "fr-old-1");
+  EXPECT_EQ(node.provider_id, "kwok://par-1");
+  EXPECT_TRUE(node.unschedulable);
+  EXPECT_EQ(node.taints, (std::vector<Taint>{{"rempart.dev/outside", "true", "NoSchedule", ""},
+                                             {"k", "", "NoExecute", "2026-11-22T10:23:00Z"}}));
+  EXPECT_EQ(node.region_label, "france");
+  EXPECT_EQ(node.country_label, "FR");
+  EXPECT_EQ(node.lost_since_label, "20261122T102300Z");
+  EXPECT_EQ(node.lost_region_label, "spain");
+  EXPECT_EQ(node.cordoned_label, "true");
+}
+
+TEST(DecodeNode, WhatIsNotThereIsEmpty) {
+  const Node node = Decoded({{"metadata", MetaJson("bare")}}, DecodeNode).value();
+  EXPECT_EQ(node.topology_region + node.topology_zone + node.legacy_region + node.legacy_zone + node.provider_id, "");
+  EXPECT_EQ(
+      node.region_label + node.country_label + node.lost_since_label + node.lost_region_label + node.cordoned_label,
+      "");
+  EXPECT_FALSE(node.unschedulable);
+  EXPECT_TRUE(node.taints.empty());
+}
+
+// Read as absent, an old label of another type would no longer disagree with the new one: the node would be let in.
+TEST(DecodeNode, AnUnreadableLabelIsNotAnAbsentOne) {
+  const Json kUnreadable[] = {7, true, Json::array(), Json::object(), std::string(2000, 'x')};
+  for (const Json& value : kUnreadable) {
+    const Node node =
+        Decoded(With(NodeJson(), "/metadata/labels/failure-domain.beta.kubernetes.io~1zone", value), DecodeNode)
+            .value();
+    EXPECT_EQ(node.legacy_zone, "(unreadable)");
+  }
+  EXPECT_EQ(Decoded(With(NodeJson(), "/spec/providerID", std::string(2000, 'x')), DecodeNode).value().provider_id, "");
+  EXPECT_EQ(Decoded(With(NodeJson(), "/spec/providerID", 7), DecodeNode).value().provider_id, "");
+}
+
+Json PodJson() {
+  Json meta = MetaJson("web-1", "acme");
+  meta["labels"] = {{"rempart.dev/workload", "web"}, {"app", "web"}};
+  return {
+      {"metadata", meta},
+      {"spec",
+       {{"nodeName", "par-1"}, {"nodeSelector", {{"rempart.node-restriction.kubernetes.io/region", "france"}}}}},
+      {"status",
+       {{"phase", "Running"},
+        {"conditions", {{{"type", "Ready"}, {"status", "True"}}, {{"type", "PodScheduled"}, {"status", "True"}}}}}}};
+}
+
+TEST(DecodePod, ReadsAll) {
+  const Pod pod = Decoded(PodJson(), DecodePod).value();
+  EXPECT_EQ(pod.meta.key.ToString(), "acme/web-1");
+  EXPECT_EQ(pod.node, "par-1");
+  EXPECT_EQ(pod.region, "france");
+  EXPECT_EQ(pod.workload, "web");
+  EXPECT_EQ(pod.phase, Pod::Phase::kRunning);
+  EXPECT_TRUE(pod.ready);
+  EXPECT_EQ(pod.waiting, "");
+}
+
+TEST(DecodePod, OnlyPodsOfRegionsAreKept) {
+  const Json no_region = Without(PodJson(), "/spec/nodeSelector");
+  const Json no_workload = Without(PodJson(), "/metadata/labels");
+  EXPECT_EQ(Decoded(no_region, DecodePod).value().workload, "web");
+  EXPECT_EQ(Decoded(no_workload, DecodePod).value().region, "france");
+  const auto neither = Decoded(Without(no_workload, "/spec/nodeSelector"), DecodePod);
+  ASSERT_FALSE(neither);
+  EXPECT_EQ(neither.error().kind, ErrorKind::kNotFound);
+}
+
+TEST(DecodePod, Phases) {
+  const struct {
+    Json phase;
+    Pod::Phase expected;
+  } kCases[] = {{"Pending", Pod::Phase::kPending},     {"Running", Pod::Phase::kRunning},
+                {"Succeeded", Pod::Phase::kSucceeded}, {"Failed", Pod::Phase::kFailed},
+                {"Unknown", Pod::Phase::kUnknown},     {"Paused", Pod::Phase::kUnknown},
+                {nullptr, Pod::Phase::kPending}};
+  for (const auto& c : kCases)
+    EXPECT_EQ(Decoded(With(PodJson(), "/status/phase", c.phase), DecodePod).value().phase, c.expected) << c.phase;
+}
+
+TEST(DecodePod, AWaitingPodSaysWhy) {
+  Json object = Without(PodJson(), "/spec/nodeName");
+  object["status"] = {
+      {"phase", "Pending"},
+      {"conditions",
+       Json::array({{{"type", "PodScheduled"}, {"status", "False"}, {"message", "0/6 nodes are available"}}})}};
+  const Pod pod = Decoded(object, DecodePod).value();
+  EXPECT_EQ(pod.node, "");
+  EXPECT_FALSE(pod.ready);
+  EXPECT_EQ(pod.waiting, "0/6 nodes are available");
+  std::string accents;
+  for (int i = 0; i < 300; ++i) accents += "é";
+  const Pod cut = Decoded(With(object, "/status/conditions/0/message", accents), DecodePod).value();
+  EXPECT_LE(cut.waiting.size(), 256u);
+  EXPECT_TRUE(cut.waiting.ends_with("é…"));
+}
+
+TEST(DecodeNamespace, ReadsTheRegion) {
+  Json meta = MetaJson("acme");
+  EXPECT_EQ(Decoded({{"metadata", meta}}, DecodeNamespace).value().region, "");
+  meta["labels"] = {{"rempart.dev/region", "france"}};
+  EXPECT_EQ(Decoded({{"metadata", meta}}, DecodeNamespace).value().region, "france");
+}
+
+TEST(DecodeObserved, UnreadableMetadataIsAnError) {
+  EXPECT_EQ(Decoded(Without(NodeJson(), "/metadata/uid"), DecodeNode).error().kind, ErrorKind::kInvalid);
+  EXPECT_EQ(Decoded(Without(PodJson(), "/metadata/resourceVersion"), DecodePod).error().kind, ErrorKind::kInvalid);
+  EXPECT_EQ(Decoded({{"metadata", 7}}, DecodeNamespace).error().kind, ErrorKind::kInvalid);
+  EXPECT_EQ(Decoded(Json::array(), DecodeNode).error().kind, ErrorKind::kInvalid);
+}
+
+}  // namespace
+}  // namespace rempart::api

@@ -51,6 +51,7 @@ run_long() {
   trap - INT TERM
   exec {finished}>&-
   if ((status)); then
+    kill -KILL -- "-$pid" 2>/dev/null || true # what it left running
     tail -n 100 "$log" >&2
     warn "$label failed (exit status $status, whole output in $log)"
   fi

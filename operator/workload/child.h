@@ -1,6 +1,10 @@
-// The child that a TenantWorkload asks for, as the object to apply. Pure.
+// The child that a TenantWorkload asks for, as the object to apply. Pure; nothing here throws.
 #pragma once
 
+#include <string>
+#include <string_view>
+
+#include "operator/api/observed.h"
 #include "operator/api/sovereign_region.h"
 #include "operator/api/tenant_workload.h"
 #include "src/base/json.h"
@@ -8,7 +12,23 @@
 
 namespace rempart::workload {
 
-// The whole desired object: apiVersion, kind, metadata (name, namespace, labels, ownerReferences), spec. kInvalid when template or child spec cannot be read.
+// The whole desired object: apiVersion, kind, metadata (name, namespace, labels, ownerReferences), spec. kInvalid when
+// template or child spec cannot be read, or says what is said elsewhere (replicas, the template). Whether the region
+// allows the template is CheckPlacement's business.
 Result<Json> RenderChild(const api::TenantWorkload& workload, const api::SovereignRegion& region);
+// The same, for a template that was parsed already.
+Result<Json> RenderChild(const api::TenantWorkload& workload, const Json& pod_template,
+                         const api::SovereignRegion& region);
+
+// What selects the workload's pods, as text for the scale subresource: the tenant's own selector where the child spec
+// gives one, else "rempart.dev/workload=<name>". Where theirs cannot be read, ours.
+std::string PodSelectorText(const api::TenantWorkload& workload);
+
+// Whether this object is the workload's child: controlled by it, or, where its owner reference was taken off by hand,
+// the one whose uid was written down in status.child.
+bool IsChildOf(const api::Child& child, const api::TenantWorkload& workload);
+
+// "deployment", "statefulSet", …: the field of spec that holds the child's own part.
+std::string_view ChildField(api::ChildKind kind);
 
 }  // namespace rempart::workload

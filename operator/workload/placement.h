@@ -1,4 +1,5 @@
-// A tenant's pod template held to its region: what is refused, and what is added. Pure.
+// A tenant's pod template held to its region: what is refused, and what is added. Pure; neither function throws,
+// whatever the template.
 #pragma once
 
 #include <optional>
@@ -17,11 +18,17 @@ struct Refusal {
 };
 
 // All that the region excludes in this template and placement, in the order of the fields; empty: nothing.
-// Refused: nodeName; nodeSelector or required node affinity (every term) that names, under the region, zone or our own label keys, only values
-// the region does not have; the same for an own label of another region; placement.zones not of the region; minZones above the zones that are left.
-std::vector<Refusal> CheckPlacement(const api::TenantWorkload& workload, const Json& pod_template, const api::SovereignRegion& region);
+// Refused: nodeName; nodeSelector or required node affinity (every term) that names, under the region, zone or our own
+// label keys, only values the region does not have, each alone or together; the same for an own label of another region
+// or workload; placement.zones not of the region; minZones above the zones that are left; and whatever of these fields
+// has a type or an operator that Kubernetes does not know. Bounded: at most kMaxRefusals, then how many more there are
+// is not said.
+inline constexpr std::size_t kMaxRefusals = 20;
+std::vector<Refusal> CheckPlacement(const api::TenantWorkload& workload, const Json& pod_template,
+                                    const api::SovereignRegion& region);
 
-// The template as the child carries it: labels, nodeSelector with the region's label, zones ANDed into each affinity term, topology spread.
+// The template as the child carries it: labels, nodeSelector with the region's label, zones ANDed into each affinity
+// term, topology spread. Without nodeName in any case. Rendering what was rendered changes nothing.
 Json RenderTemplate(const api::TenantWorkload& workload, const Json& pod_template, const api::SovereignRegion& region);
 
 }  // namespace rempart::workload

@@ -1,8 +1,8 @@
 // What is to be done about one TenantWorkload. Pure: what was observed and the time in, a plan out.
 #pragma once
 
-#include <nlohmann/json.hpp>
 #include <memory>
+#include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
 #include <vector>
@@ -22,25 +22,26 @@ using PodPtr = std::shared_ptr<const api::Pod>;
 
 struct PodPlace {
   PodPtr pod;
-  std::string zone;         // of the node it sits on; "" while it waits or when the node is unknown
+  std::string zone;           // of the node it sits on; "" while it waits or when the node is unknown
   bool on_qualified = false;  // its node carries the qualification for the pod's region
 };
 
 // What applying the child came to, once it was tried in this round.
 struct ApplyOutcome {
-  ChildPtr child;                // as the server now has it; null when it failed
+  ChildPtr child;  // as the server now has it; null when it failed
   std::optional<Error> error;
-  bool foreign = false;          // an object of that name turned out to be somebody else's
+  bool foreign = false;  // an object of that name turned out to be somebody else's
 };
 
 struct WorkloadObservation {
   WorkloadPtr workload;
-  std::string region_name;               // spec.region or the namespace's label; "" for neither
-  RegionPtr region;                      // null: there is none of that name
-  std::size_t qualified_nodes = 0;       // of that region
-  ChildPtr child;                        // of the declared kind and the workload's name, whoever owns it
-  std::vector<ChildPtr> other_children;  // controlled by this workload, of another kind (the kind was changed): to be deleted
-  std::vector<PodPlace> pods;            // its pods
+  std::string region_name;          // spec.region or the namespace's label; "" for neither
+  RegionPtr region;                 // null: there is none of that name
+  std::size_t qualified_nodes = 0;  // of that region
+  ChildPtr child;                   // of the declared kind and the workload's name, whoever owns it
+  // Controlled by this workload, of another kind: its kind was changed, and they are to be deleted.
+  std::vector<ChildPtr> other_children;
+  std::vector<PodPlace> pods;  // its pods
 };
 
 // First half: what the child should be. `apply` is carried out, then the second half says what the status is.
@@ -51,29 +52,45 @@ struct ChildPlan {
     kUpdate,   // apply with force: the child is ours
     kAdopt,    // apply with force: it carries the adopt annotation
   } action = Do::kNothing;
-  Json desired;                         // the object to apply
-  std::string desired_digest;           // DigestOf(desired)
-  bool drifted = false;                 // kUpdate because the child was changed by hand, not because the workload changed
-  std::vector<ChildPtr> remove;         // to be deleted (foreground, with uid precondition)
-  struct Stalled { std::string reason, message; };
-  std::optional<Stalled> stalled;       // why nothing can be done
+  Json desired;                  // the object to apply
+  std::string desired_digest;    // DigestOf(desired)
+  bool drifted = false;          // kUpdate because the child was changed by hand, not because the workload changed
+  std::vector<ChildPtr> remove;  // to be deleted (foreground, with uid precondition)
+  struct Why {
+    std::string reason, message;
+  };
+  std::optional<Why> stalled;  // why nothing can be done until somebody changes something; what exists stays as it is
+  std::optional<Why> waiting;  // what has to pass first, by itself: an old child that is going
+  // What would be tried, and on what: the same attempt gets the same refusal from the server (see HoldOff). "" for
+  // kNothing.
+  std::string attempt;
 };
-// `applied`: the desired digest and child digest that were last known to belong together (status.child.applied, or the runner's memory).
+// `applied`: the desired digest and child digest that were last known to belong together (status.child.applied, or the
+// runner's memory).
 struct Applied {
   std::string desired_digest;  // of what we asked for
   std::string child_digest;    // of what the server made of it
 };
 ChildPlan PlanChild(const WorkloadObservation& observed, const Applied& applied);
+
+// How long the same attempt is not worth repeating after this outcome: for good (Duration::max()) where an immutable
+// field or somebody else's object is in the way, minutes where the server refused or forbade, nullopt where it may
+// succeed at once or by the runner's back-off.
+std::optional<Duration> HoldOff(const ApplyOutcome& outcome);
+
 // What is written to status.child.applied, and read back after a restart: "<desired>-<child>".
 Applied ReadApplied(const std::string& status_json);
 
 struct StatusPlan {
   Json status;  // the whole desired status, or null when it equals the observed one
   std::vector<kube::Event> events;
+  // Set where the server refused: that may pass without anything that is watched changing (a policy, a quota).
   std::optional<Duration> look_again;
 };
-// status: {observedGeneration, replicas, ready, updated, selector, nodes: {<zone>: n}, child: {apiVersion, kind, name, uid, applied}, conditions [Ready, Placed, Reconciling, Stalled]}.
-StatusPlan PlanStatus(const WorkloadObservation& observed, const ChildPlan& plan, const std::optional<ApplyOutcome>& outcome,
-                      const Applied& applied, WallTime now);
+// status: {observedGeneration, replicas, ready, updated, selector, nodes: {<zone>: n}, child: {apiVersion, kind, name,
+// uid, applied}, conditions [Ready, Placed, Reconciling, Stalled]}. `nodes` and `child` are left out where there are none;
+// a zone that is not known is "unknown". `applied`: as it is after `outcome`. Null for a workload that is being deleted.
+StatusPlan PlanStatus(const WorkloadObservation& observed, const ChildPlan& plan,
+                      const std::optional<ApplyOutcome>& outcome, const Applied& applied, WallTime now);
 
 }  // namespace rempart::workload

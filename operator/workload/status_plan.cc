@@ -1,0 +1,264 @@
+// PlanStatus: what is said about a workload, and which events are sent.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <utility>
+
+#include "operator/api/conditions.h"
+#include "operator/api/names.h"
+#include "operator/workload/child.h"
+#include "operator/workload/health.h"
+#include "operator/workload/json_access.h"
+#include "operator/workload/workload_plan.h"
+#include "src/base/text.h"
+
+namespace rempart::workload {
+namespace {
+
+using Why = ChildPlan::Why;
+using Do = ChildPlan::Do;
+
+constexpr std::array<std::string_view, 4> kConditionTypes = {"Ready", "Placed", "Reconciling", "Stalled"};
+// Only these stalls are worth an event; the others are said by the condition alone.
+constexpr std::array<std::string_view, 4> kStallsWithEvent = {"PlacementRefused", "NameTaken", "ImmutableField",
+                                                              "RegionNotFound"};
+
+std::string Named(const api::TenantWorkload& workload) {
+  return fmt::format("{} {}", api::ResourceOf(workload.kind).kind, workload.meta.key.ToString());
+}
+
+// The API server's words for a change that an existing object cannot take. It has no reason of its own for them: they
+// come as 422 Invalid, like any other mistake in the object.
+bool SaysImmutable(const Error& error) {
+  constexpr std::array<std::string_view, 5> kWords = {"is immutable",
+                                                      "updates to statefulset spec for fields other than",
+                                                      "may not be changed", "cannot be changed", "may not change"};
+  return error.kind == ErrorKind::kInvalid && std::ranges::any_of(kWords, [&](std::string_view words) {
+           return error.message.find(words) != std::string::npos;
+         });
+}
+
+Why Immutable(const api::TenantWorkload& workload, const Error& error) {
+  const kube::Resource& resource = api::ResourceOf(workload.kind);
+  const std::string_view plural = resource.plural;  // kubectl takes it as well as the singular
+  return {
+      "ImmutableField",
+      fmt::format("{} cannot be changed like this, because one of the fields is immutable: delete it (kubectl delete "
+                  "{} {} -n {}{}); it is made "
+                  "anew from the workload. The server said: {}",
+                  Named(workload), plural.substr(0, plural.size() - 1), workload.meta.key.name, workload.meta.key.ns,
+                  workload.kind == api::ChildKind::kStatefulSet ? ", with --cascade=orphan to keep its pods" : "",
+                  CleanText(error.message, 400))};
+}
+
+// What nobody but the tenant or an admin can resolve.
+std::optional<Why> StalledBy(const WorkloadObservation& observed, const ChildPlan& plan,
+                             const std::optional<ApplyOutcome>& outcome, const api::Child* child) {
+  const api::TenantWorkload& workload = *observed.workload;
+  if (plan.stalled) return plan.stalled;
+  if (outcome && outcome->foreign)
+    return Why{"NameTaken",
+               fmt::format("{} exists and is not this workload's: name the workload differently, or delete it",
+                           Named(workload))};
+  if (outcome && outcome->error) {
+    const Error& error = *outcome->error;
+    if (plan.action != Do::kCreate && SaysImmutable(error)) return Immutable(workload, error);
+    if (error.kind == ErrorKind::kInvalid)
+      return Why{"ChildRefused", fmt::format("the API server refuses {}: {}", Named(workload), error.message)};
+    if (error.kind == ErrorKind::kDenied)
+      return Why{"ChildForbidden", fmt::format("the API server forbids {}: {}", Named(workload), error.message)};
+    return std::nullopt;
+  }
+  if (child && child->kind == api::ChildKind::kJob && !child->failure.empty()) {
+    return Why{"JobFailed", fmt::format("{} failed ({}): delete it to run it again (kubectl delete job {} -n {})",
+                                        Named(workload), child->failure, child->meta.key.name, child->meta.key.ns)};
+  }
+  return std::nullopt;
+}
+
+struct Verdicts {
+  Verdict ready, placed, reconciling, stalled;
+};
+
+Verdicts Judge(const WorkloadObservation& observed, const ChildPlan& plan, const std::optional<ApplyOutcome>& outcome,
+               const api::Child* child) {
+  const api::TenantWorkload& workload = *observed.workload;
+  Verdicts v;
+  v.placed = JudgePlaced(observed, child);
+  v.reconciling = {Verdict::kFalse, "Settled", ""};
+  v.stalled = {Verdict::kFalse, "NotStalled", ""};
+  if (const auto stalled = StalledBy(observed, plan, outcome, child)) {
+    v.stalled = {Verdict::kTrue, stalled->reason, stalled->message};
+    v.ready = {Verdict::kFalse, stalled->reason, stalled->message};
+    v.reconciling.reason = "Stalled";
+    return v;
+  }
+  if (outcome && outcome->error) {
+    v.ready = {Verdict::kFalse, "ApplyFailed",
+               fmt::format("{} could not be applied and is tried again: {}", Named(workload), outcome->error->message)};
+  } else if (plan.waiting) {
+    v.ready = {Verdict::kFalse, plan.waiting->reason, plan.waiting->message};
+  } else if (!child || (plan.action != Do::kNothing && !outcome)) {
+    v.ready = {Verdict::kFalse, "Applying", fmt::format("{} is to be applied", Named(workload))};
+  } else {
+    v.ready = JudgeReady(workload, *child);
+    // Where the pods cannot be placed, that is why they are not ready; and a workload outside its region is never
+    // ready.
+    if (v.placed.status == Verdict::kFalse) v.ready = v.placed;
+  }
+  const bool settled = v.ready.status == Verdict::kTrue || v.ready.reason == "Suspended";
+  if (!settled) v.reconciling = {Verdict::kTrue, v.ready.reason, v.ready.message};
+  return v;
+}
+
+// The part of the observed status that is ours to compare: other writers' members and conditions are theirs, and of a
+// map that was emptied server-side apply leaves {}.
+Json OursOf(const Json& status) {
+  if (!status.is_object()) return nullptr;
+  Json ours = Json::object();
+  for (const char* key : {"observedGeneration", "replicas", "ready", "updated", "selector", "nodes", "child"}) {
+    const Json* member = Member(status, key);
+    if (member && !(member->is_object() && member->empty())) ours[key] = *member;
+  }
+  Json conditions = Json::array();
+  if (const Json* all = Member(status, "conditions"); all && all->is_array()) {
+    for (const auto type : kConditionTypes)
+      for (const auto& condition : *all)
+        if (TextAt(&condition, "type") == type) conditions.push_back(condition);
+  }
+  ours["conditions"] = std::move(conditions);
+  return ours;
+}
+
+Json ChildJson(const api::Child& child, const Applied& applied) {
+  const kube::Resource& resource = api::ResourceOf(child.kind);
+  Json json = {{"apiVersion", resource.ApiVersion()},
+               {"kind", resource.kind},
+               {"name", child.meta.key.name},
+               {"uid", child.meta.uid}};
+  if (!applied.desired_digest.empty() && !applied.child_digest.empty())
+    json["applied"] = fmt::format("{}-{}", applied.desired_digest, applied.child_digest);
+  return json;
+}
+
+std::string ReasonBefore(const Json& status, std::string_view type) {
+  const Json* conditions = Member(status, "conditions");
+  if (!conditions || !conditions->is_array()) return {};
+  for (const auto& condition : *conditions)
+    if (TextAt(&condition, "type") == type && TextAt(&condition, "status") == "True")
+      return TextAt(&condition, "reason");
+  return {};
+}
+
+std::vector<kube::Event> Events(const WorkloadObservation& observed, const ChildPlan& plan,
+                                const std::optional<ApplyOutcome>& outcome, const Verdict& stalled,
+                                const Json& before) {
+  const api::TenantWorkload& workload = *observed.workload;
+  const std::string named = Named(workload), stalled_before = ReasonBefore(before, "Stalled");
+  std::vector<kube::Event> events;
+  const auto send = [&](kube::Event::Type type, std::string reason, std::string action, std::string note) {
+    kube::Event event;
+    event.regarding = {api::kWorkloads.ApiVersion(), std::string(api::kWorkloads.kind), workload.meta.key.ns,
+                       workload.meta.key.name, workload.meta.uid};
+    event.type = type;
+    event.reason = std::move(reason);
+    event.action = std::move(action);
+    event.note = CleanText(note, 1'000);
+    if (outcome && outcome->child) {
+      const kube::Resource& resource = api::ResourceOf(outcome->child->kind);
+      const kube::Meta& meta = outcome->child->meta;
+      event.related =
+          kube::ObjectRef{resource.ApiVersion(), std::string(resource.kind), meta.key.ns, meta.key.name, meta.uid};
+    }
+    events.push_back(std::move(event));
+  };
+  using Type = kube::Event::Type;
+
+  if (outcome && outcome->child && !outcome->error) {
+    const Json* child_before = Member(before, "child");
+    const bool had_one =
+        !TextAt(child_before, "uid").empty() && TextAt(child_before, "kind") == api::ResourceOf(workload.kind).kind;
+    if (plan.action == Do::kUpdate && plan.drifted) {
+      send(Type::kWarning, "ChildRestored", "Restore",
+           fmt::format("{} was changed by hand and has been put back", named));
+    } else if (plan.action == Do::kCreate && had_one) {
+      // Who was told to delete it has done as told.
+      const bool as_told = stalled_before == "ImmutableField" || stalled_before == "JobFailed";
+      send(as_told ? Type::kNormal : Type::kWarning, "ChildRestored", "Restore",
+           fmt::format("{} was deleted and has been made anew", named));
+    } else if (plan.action == Do::kAdopt) {
+      send(Type::kNormal, "AdoptedChild", "Adopt",
+           fmt::format("{} carried {}: \"true\" and has been taken over", named, api::kAdoptAnnotation));
+    }
+  }
+  const bool tells = std::ranges::find(kStallsWithEvent, stalled.reason) != kStallsWithEvent.end();
+  if (stalled.status == Verdict::kTrue && tells && stalled.reason != stalled_before)
+    send(Type::kWarning, stalled.reason, "Refuse", stalled.message);
+  return events;
+}
+
+api::Condition ToCondition(std::string_view type, const Verdict& verdict) {
+  constexpr std::array<const char*, 3> kText = {"True", "False", "Unknown"};
+  return {std::string(type), kText[verdict.status], verdict.reason, verdict.message};
+}
+
+}  // namespace
+
+std::optional<Duration> HoldOff(const ApplyOutcome& outcome) {
+  if (outcome.foreign) return Duration::max();
+  if (!outcome.error) return std::nullopt;
+  if (SaysImmutable(*outcome.error)) return Duration::max();
+  switch (outcome.error->kind) {
+    case ErrorKind::kInvalid:
+      return std::chrono::minutes(5);
+    case ErrorKind::kDenied:
+    case ErrorKind::kNotFound:
+    case ErrorKind::kGone:
+      return std::chrono::minutes(1);
+    default:
+      return std::nullopt;
+  }
+}
+
+StatusPlan PlanStatus(const WorkloadObservation& observed, const ChildPlan& plan,
+                      const std::optional<ApplyOutcome>& outcome, const Applied& applied, WallTime now) {
+  const api::TenantWorkload& workload = *observed.workload;
+  StatusPlan result;
+  if (workload.meta.deleting) return result;
+
+  Json before;
+  if (auto parsed = ParseJson(workload.status_json); parsed && parsed->is_object()) before = std::move(*parsed);
+
+  const api::Child* child = nullptr;
+  if (outcome && outcome->child) {
+    child = outcome->child.get();
+  } else if (observed.child && IsChildOf(*observed.child, workload)) {
+    child = observed.child.get();
+  }
+  const Verdicts verdicts = Judge(observed, plan, outcome, child);
+
+  Json status = {{"observedGeneration", workload.meta.generation},
+                 {"replicas", child ? child->replicas : 0},
+                 {"ready", child ? child->ready : 0},
+                 {"updated", child ? child->updated : 0},
+                 {"selector", PodSelectorText(workload)}};
+  if (const auto zones = CountByZone(observed); !zones.empty()) status["nodes"] = zones;
+  if (child) status["child"] = ChildJson(*child, applied);
+  const Json* conditions_before = Member(before, "conditions");
+  status["conditions"] =
+      api::ConditionsJson({ToCondition("Ready", verdicts.ready), ToCondition("Placed", verdicts.placed),
+                           ToCondition("Reconciling", verdicts.reconciling), ToCondition("Stalled", verdicts.stalled)},
+                          conditions_before ? *conditions_before : Json(), workload.meta.generation, now);
+
+  result.events = Events(observed, plan, outcome, verdicts.stalled, before);
+  if (!api::SameStatus(status, OursOf(before))) result.status = std::move(status);
+  if (outcome) {
+    const auto hold_off = HoldOff(*outcome);
+    if (hold_off && *hold_off != Duration::max()) result.look_again = hold_off;
+  }
+  return result;
+}
+
+}  // namespace rempart::workload

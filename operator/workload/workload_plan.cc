@@ -1,0 +1,181 @@
+// PlanChild: which object is wanted, whose the present one is, what is to be done. PlanStatus is in status_plan.cc.
+#include "operator/workload/workload_plan.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cctype>
+#include <utility>
+
+#include "operator/api/names.h"
+#include "operator/workload/child.h"
+#include "operator/workload/json_access.h"
+#include "operator/workload/placement.h"
+
+namespace rempart::workload {
+namespace {
+
+using Why = ChildPlan::Why;
+using Do = ChildPlan::Do;
+
+std::string Lower(std::string_view text) {
+  std::string lower(text);
+  std::ranges::transform(lower, lower.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  return lower;
+}
+
+std::string Named(const api::Child& child) {
+  return fmt::format("{} {}", api::ResourceOf(child.kind).kind, child.meta.key.ToString());
+}
+
+std::optional<Why> RegionTrouble(const WorkloadObservation& observed) {
+  const std::string& name = observed.region_name;
+  if (name.empty()) {
+    return Why{
+        "RegionNotSet",
+        fmt::format(
+            "no region is named: set spec.region, or label the namespace (kubectl label namespace {} {}=<region>)",
+            observed.workload->meta.key.ns, api::kRegionLabel)};
+  }
+  if (!observed.region) {
+    return Why{
+        "RegionNotFound",
+        fmt::format("there is no SovereignRegion \"{}\": create it, or name another in {}", name,
+                    observed.workload->region.empty() ? "the namespace's label rempart.dev/region" : "spec.region")};
+  }
+  if (!observed.region->Usable())
+    return Why{"RegionInvalid", fmt::format("SovereignRegion {} cannot be used: {}", name, observed.region->invalid)};
+  return std::nullopt;
+}
+
+Why PlacementRefused(const std::vector<Refusal>& refusals) {
+  constexpr std::size_t kShown = 5;
+  std::string message;
+  for (std::size_t i = 0; i < std::min(refusals.size(), kShown); ++i)
+    message += fmt::format("{}{} {}", i == 0 ? "" : ". ", refusals[i].field, refusals[i].message);
+  if (refusals.size() > kShown) message += fmt::format(". And {} more", refusals.size() - kShown);
+  return {"PlacementRefused", std::move(message)};
+}
+
+Why NameTaken(const api::Child& child) {
+  const std::string kind = Lower(api::ResourceOf(child.kind).kind);
+  if (!child.controller_uid.empty()) {
+    return {"NameTaken",
+            fmt::format(
+                "{} exists and is controlled by another object (uid {}), so it is never taken over: name the workload "
+                "differently, or delete that object with its controller",
+                Named(child), child.controller_uid)};
+  }
+  return {"NameTaken",
+          fmt::format(
+              "{} exists and is not this workload's: name the workload differently, delete it, or let it be taken over "
+              "(kubectl annotate {} {} -n {} {}=true)",
+              Named(child), kind, child.meta.key.name, child.meta.key.ns, api::kAdoptAnnotation)};
+}
+
+// What stands under the child's name, and is not ours.
+void PlanForeign(const api::Child& child, ChildPlan& plan) {
+  if (child.controller_is_workload) {
+    // Only an earlier workload of this name can control it; Kubernetes removes what an owner that is gone has left.
+    plan.waiting =
+        Why{"WaitingForOldChild",
+            fmt::format("{} belongs to an earlier TenantWorkload of this name (uid {}) and is to be collected first",
+                        Named(child), child.controller_uid)};
+  } else if (child.controller_uid.empty() && child.adopt) {
+    plan.action = Do::kAdopt;
+  } else {
+    plan.stalled = NameTaken(child);
+  }
+}
+
+void PlanOurs(const api::Child& child, const std::string& uid, const std::string& region, const Applied& applied,
+              ChildPlan& plan) {
+  const bool same_wish = applied.desired_digest == plan.desired_digest;
+  // The last three do not rest on a digest: whatever was written down, the child holds its pods to the region, or is
+  // put right.
+  const bool untouched = !child.digest.empty() && child.digest == applied.child_digest && child.controller_uid == uid &&
+                         child.node_selector_region == region && !child.sets_node_name;
+  if (same_wish && untouched) return;
+  plan.action = Do::kUpdate;
+  plan.drifted = same_wish;
+}
+
+}  // namespace
+
+ChildPlan PlanChild(const WorkloadObservation& observed, const Applied& applied) {
+  const api::TenantWorkload& workload = *observed.workload;
+  ChildPlan plan;
+  if (workload.meta.deleting) return plan;  // the child goes with its owner
+  const auto stalled = [&](std::string reason, std::string message) {
+    plan.stalled = Why{std::move(reason), std::move(message)};
+    return plan;
+  };
+  if (!workload.invalid.empty()) return stalled("InvalidSpec", workload.invalid);
+  if (auto trouble = RegionTrouble(observed)) {
+    plan.stalled = std::move(trouble);
+    return plan;
+  }
+
+  const api::SovereignRegion& region = *observed.region;
+  const auto pod_template = ParseJson(workload.template_json);
+  if (!pod_template) return stalled("InvalidSpec", "spec.template: " + pod_template.error().message);
+  if (const auto refusals = CheckPlacement(workload, *pod_template, region); !refusals.empty()) {
+    plan.stalled = PlacementRefused(refusals);
+    return plan;
+  }
+  auto desired = RenderChild(workload, *pod_template, region);
+  if (!desired) return stalled("InvalidSpec", desired.error().message);
+  plan.desired = std::move(*desired);
+  plan.desired_digest = DigestOf(Compact(plan.desired));
+
+  const api::Child* child = observed.child.get();
+  const bool ours = child && IsChildOf(*child, workload);
+  if (region.meta.deleting && (!ours || child->meta.deleting))
+    return stalled("RegionDeleting",
+                   fmt::format("SovereignRegion {} is being deleted and takes no new child: name another region",
+                               observed.region_name));
+  if (child && child->meta.deleting) {
+    plan.waiting =
+        Why{"WaitingForOldChild", fmt::format("{} is being deleted, and is made anew once it is gone", Named(*child))};
+  } else if (ours) {
+    PlanOurs(*child, workload.meta.uid, region.meta.key.name, applied, plan);
+  } else if (child) {
+    PlanForeign(*child, plan);
+  } else {
+    plan.action = Do::kCreate;
+  }
+  if (plan.stalled) return plan;  // children of another kind stay until their successor may be made
+
+  // The kind was changed. Both at a time would run the pods twice, so the new one waits until the old is gone.
+  for (const auto& other : observed.other_children) {
+    if (!other->meta.deleting) plan.remove.push_back(other);
+    plan.waiting =
+        Why{"WaitingForOldChild",
+            fmt::format("{} is being removed, because the workload is now a {}; that is made once it is gone",
+                        Named(*other), api::ResourceOf(workload.kind).kind)};
+    if (plan.action != Do::kUpdate) plan.action = Do::kNothing;
+  }
+  if (plan.action != Do::kNothing) {
+    plan.attempt = plan.desired_digest;
+    if (child) plan.attempt += fmt::format(" on {} {}", child->meta.uid, child->digest);
+  }
+  return plan;
+}
+
+Applied ReadApplied(const std::string& status_json) {
+  if (status_json.empty()) return {};
+  const auto status = ParseJson(status_json);
+  if (!status) return {};
+  const std::string text = TextAt(Member(*status, "child"), "applied");
+  const auto is_digest = [](std::string_view digest) {
+    return !digest.empty() && digest.size() <= 64 &&
+           digest.find_first_not_of("0123456789abcdef") == std::string_view::npos;
+  };
+  const auto dash = text.find('-');
+  if (dash == std::string::npos) return {};
+  Applied applied{text.substr(0, dash), text.substr(dash + 1)};
+  if (!is_digest(applied.desired_digest) || !is_digest(applied.child_digest)) return {};
+  return applied;
+}
+
+}  // namespace rempart::workload

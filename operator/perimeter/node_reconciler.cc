@@ -1,5 +1,7 @@
 #include "operator/perimeter/node_reconciler.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <nlohmann/json.hpp>
 

@@ -4,7 +4,6 @@
 #include <poll.h>
 #include <signal.h>
 #include <spawn.h>
-#include <sys/pidfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -20,6 +19,10 @@
 #include "src/kube/text.h"
 
 extern char** environ;
+
+extern "C" {  // glibc 2.36 forgot to say so in this header
+#include <sys/pidfd.h>
+}
 
 namespace rempart::kube {
 namespace {

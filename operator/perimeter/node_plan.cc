@@ -7,6 +7,8 @@
 #include <limits>
 #include <utility>
 
+#include "src/base/text.h"
+
 namespace rempart::perimeter {
 namespace {
 
@@ -260,8 +262,8 @@ class Telling {
   void Restored() {
     const auto change = [](std::string_view label, const std::string& is, const std::string& should) -> std::string {
       if (is == should) return "";
-      const std::string to = should.empty() ? "taken off" : "put back to \"" + Cut(should, 63) + "\"";
-      return fmt::format("label {} was {}, {}; ", label, is.empty() ? "missing" : "\"" + Cut(is, 63) + "\"", to);
+      const std::string to = should.empty() ? "taken off" : "put back to \"" + CleanText(should, 63) + "\"";
+      return fmt::format("label {} was {}, {}; ", label, is.empty() ? "missing" : "\"" + CleanText(is, 63) + "\"", to);
     };
     OnNode(Type::kWarning, "NodeLabelsRestored", "Label",
            change(api::kNodeRegionLabel, round_.node.region_label, round_.want.region_label) +

@@ -9,6 +9,8 @@
 #include <unordered_map>
 #include <utility>
 
+#include "src/base/text.h"
+
 namespace rempart::perimeter {
 namespace {
 
@@ -41,7 +43,7 @@ std::shared_ptr<const Pattern> Compiled(const std::string& text) {
   return kept.emplace(text, std::make_shared<const Pattern>(text)).first->second;
 }
 
-std::string Quoted(std::string_view value) { return "\"" + Cut(value, kMaxQuoted) + "\""; }
+std::string Quoted(std::string_view value) { return "\"" + CleanText(value, kMaxQuoted) + "\""; }
 std::string PatternField(std::size_t location) { return fmt::format("spec.hosting.locations[{}].providerIDPattern", location); }
 
 std::string PatternProblem(const SovereignRegion& region) {
@@ -54,7 +56,7 @@ std::string PatternProblem(const SovereignRegion& region) {
     const auto compiled = Compiled(pattern);
     if (!compiled->re.ok()) {
       return fmt::format("{}: {} is no regular expression ({}): correct it (RE2 syntax)", PatternField(i), Quoted(pattern),
-                         Cut(compiled->re.error(), kMaxQuoted));
+                         CleanText(compiled->re.error(), kMaxQuoted));
     }
   }
   return {};
@@ -70,7 +72,7 @@ bool NearlyEqual(std::string_view a, std::string_view b) {
   return std::ranges::equal(trimmed(a), trimmed(b), {}, lower, lower);
 }
 
-Verdict Out(Outside outside, const std::string& message) { return {outside, Cut(message, kMaxMessage)}; }
+Verdict Out(Outside outside, const std::string& message) { return {outside, CleanText(message, kMaxMessage)}; }
 
 std::optional<Verdict> CheckLabels(const Node& node) {
   for (const auto& [label, value] : {std::pair{api::kTopologyRegion, &node.topology_region}, {api::kTopologyZone, &node.topology_zone}}) {
@@ -257,7 +259,7 @@ RegionView ViewOf(const SovereignRegion& region, const std::vector<RegionPtr>& c
       view.qualified.push_back(node);
     } else if (owner != nullptr) {
       view.claimed_by_older.push_back({node->meta.key.name, "ClaimedByOlderRegion",
-                                       Cut(fmt::format("region {}, which is older, has the node: let only one of them declare its location",
+                                       CleanText(fmt::format("region {}, which is older, has the node: let only one of them declare its location",
                                                        owner->meta.key.name), kMaxMessage), owner->meta.key.name});
       view.outside.push_back(view.claimed_by_older.back());
     } else {
@@ -268,14 +270,6 @@ RegionView ViewOf(const SovereignRegion& region, const std::vector<RegionPtr>& c
   std::ranges::sort(view.outside, {}, &RegionView::OutsideNode::node);
   std::ranges::sort(view.claimed_by_older, {}, &RegionView::OutsideNode::node);
   return view;
-}
-
-std::string Cut(std::string_view text, std::size_t max) {
-  static constexpr std::string_view kMark = "…";
-  if (text.size() <= max) return std::string(text);
-  std::size_t end = max > kMark.size() ? max - kMark.size() : 0;
-  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80) --end;  // not in the middle of a character
-  return std::string(text.substr(0, end)).append(max >= kMark.size() ? kMark : "");
 }
 
 }  // namespace rempart::perimeter

@@ -75,7 +75,4 @@ struct RegionView {
 };
 RegionView ViewOf(const api::SovereignRegion& region, const std::vector<RegionPtr>& claimants, const std::vector<NodePtr>& nodes);
 
-// `text` cut to at most `max` bytes at a character's boundary, with "…" where it was cut.
-std::string Cut(std::string_view text, std::size_t max);
-
 }  // namespace rempart::perimeter

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "operator/api/conditions.h"
+#include "src/base/text.h"
 
 namespace rempart::perimeter {
 namespace {
@@ -87,7 +88,7 @@ Condition Ready(const Facts& facts) {
   const RegionView& view = facts.view;
   if (facts.region.meta.deleting) return {"Ready", "False", "Deleting", DeletionMessage(observed)};
   if (!facts.problem.empty()) {
-    std::string message = Cut(facts.problem, kConditionMessage / 2) + "; until then no node qualifies";
+    std::string message = CleanText(facts.problem, kConditionMessage / 2) + "; until then no node qualifies";
     if (observed.labelled_nodes > 0) {
       message += fmt::format(", {} the region's label, and no pod is evicted", Count(observed.labelled_nodes, "node keeps", "nodes keep"));
     }
@@ -123,7 +124,7 @@ Condition Reconciling(const Facts& facts) {
 
 Condition Stalled(const Facts& facts) {
   if (facts.region.meta.deleting && facts.observed.user_count > 0) return {"Stalled", "True", "InUse", DeletionMessage(facts.observed)};
-  if (!facts.problem.empty()) return {"Stalled", "True", "InvalidSpec", Cut(facts.problem, kConditionMessage / 2)};
+  if (!facts.problem.empty()) return {"Stalled", "True", "InvalidSpec", CleanText(facts.problem, kConditionMessage / 2)};
   return {"Stalled", "False", "NotStalled", "nothing has to be done by hand"};
 }
 
@@ -191,7 +192,7 @@ RegionPlan PlanRegion(const RegionObservation& observed, WallTime now) {
 
   const Facts facts{observed, region, SpecProblem(region), View(observed)};
   std::vector<Condition> conditions = {Ready(facts), Reconciling(facts), Stalled(facts)};
-  for (Condition& condition : conditions) condition.message = Cut(condition.message, kConditionMessage);
+  for (Condition& condition : conditions) condition.message = CleanText(condition.message, kConditionMessage);
 
   const Json before = Before(region);
   const Json conditions_before = ConditionsOf(before);

@@ -71,7 +71,12 @@ Result<kube::Outcome> WorkloadReconciler::Reconcile(kube::ReconcileContext& cont
     if (outcome->child) {
       applied = {plan.desired_digest, outcome->child->digest};
       Remember(workload->meta.uid, applied);
-      if (plan.drifted) restored_.Add();
+      if (plan.drifted) {
+        restored_.Add();
+        log::Warn("child was changed by hand and is put back", {{"kind", api::ResourceOf(workload->kind).kind}});
+      } else {
+        log::Debug("child applied", {{"kind", api::ResourceOf(workload->kind).kind}});
+      }
     }
   }
 

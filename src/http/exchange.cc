@@ -103,8 +103,9 @@ Result<Response> Exchange::Take() {
 }
 
 void Exchange::RequestStop() {
-  std::scoped_lock lock(mutex_);
+  std::unique_lock lock(mutex_);
   stop_requested_ = true;
+  lock.unlock();  // else who is woken runs into the lock
   changed_.notify_all();
 }
 
@@ -145,7 +146,7 @@ bool Exchange::OnHead(int status, Headers headers) {
 }
 
 Exchange::Put Exchange::OnPiece(const char* data, std::size_t size, std::function<void()> resume) {
-  std::scoped_lock lock(mutex_);
+  std::unique_lock lock(mutex_);
   if (decided_) return Put::kRefused;
   Touch();
   wire_bytes_ = 0;
@@ -154,17 +155,17 @@ Exchange::Put Exchange::OnPiece(const char* data, std::size_t size, std::functio
     return Put::kRefused;
   }
   if (StreamsToSink()) {
-    if (held_.empty() && buffer_.size() + size <= kStreamBuffer) {
-      const bool was_empty = buffer_.empty();
-      buffer_.append(data, size);
-      if (was_empty) changed_.notify_all();
-      return Put::kTaken;
-    }
     const bool was_empty = buffer_.empty();  // else the calling thread was woken already
-    held_ = std::string_view(data, size);
-    resume_ = std::move(resume);
+    const bool fits = held_.empty() && buffer_.size() + size <= kStreamBuffer;
+    if (fits) {
+      buffer_.append(data, size);
+    } else {
+      held_ = std::string_view(data, size);
+      resume_ = std::move(resume);
+    }
+    lock.unlock();
     if (was_empty) changed_.notify_all();
-    return Put::kHeld;
+    return fits ? Put::kTaken : Put::kHeld;
   }
   std::string& body = response_.body;
   if (kind_ == Kind::kStream) {
@@ -193,17 +194,19 @@ bool Exchange::OnWireBytes(std::size_t size) {
 }
 
 void Exchange::OnNeedsIdentity() {
-  std::scoped_lock lock(mutex_);
+  std::unique_lock lock(mutex_);
   needs_identity_ = true;
+  lock.unlock();
   changed_.notify_all();
 }
 
 void Exchange::OnFinished(std::optional<Error> error) {
-  std::scoped_lock lock(mutex_);
+  std::unique_lock lock(mutex_);
   if (error) Decide(std::move(error));
   held_ = {};  // was the library's memory
   resume_ = {};
   finished_ = true;
+  lock.unlock();
   changed_.notify_all();
 }
 

@@ -16,8 +16,18 @@ namespace {
 // Continuations run where their antecedent ended, which is the I/O thread, instead of being queued there once more. This
 // also makes the library start a request inside http_client::request, see client_cpprest.cc.
 struct InlineScheduler final : pplx::scheduler_interface {
+  virtual ~InlineScheduler() = default;
   void schedule(pplx::TaskProc_t work, void* argument) override { work(argument); }
 };
+
+// Does nothing, each hour. The library moves a request's timer with each step, and Asio makes a system call whenever the
+// timer that is due first has changed; with this one before all others, none is made.
+void KeepFirst(boost::asio::steady_timer& timer) {
+  timer.expires_after(std::chrono::hours(1));
+  timer.async_wait([&timer](const boost::system::error_code& error) {
+    if (!error) KeepFirst(timer);
+  });
+}
 
 std::optional<Error> StartThread() {
   // Signals are for the threads that the program chose for them.
@@ -29,6 +39,8 @@ std::optional<Error> StartThread() {
   try {
     pplx::set_ambient_scheduler(std::make_shared<InlineScheduler>());
     crossplat::threadpool::initialize_with_threads(1);
+    static boost::asio::steady_timer first(crossplat::threadpool::shared_instance().service());
+    KeepFirst(first);
   } catch (const std::exception& e) {
     error = Error::Internal(std::string("cpprestsdk was started elsewhere: ") + e.what());
   }

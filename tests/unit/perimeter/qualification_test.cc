@@ -3,6 +3,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <ostream>
+#include <set>
+
 #include "tests/unit/perimeter/builders.h"
 
 namespace rempart::perimeter {
@@ -39,6 +42,8 @@ struct Row {
   const char* provider_id;
   Outside outside;
 };
+
+void PrintTo(const Row& row, std::ostream* out) { *out << row.name; }
 
 class ProviderTraps : public ::testing::TestWithParam<Row> {};
 

@@ -161,7 +161,7 @@ struct Reflector::Impl {
     const auto delay = std::chrono::duration<double>(machine.Next().delay).count();
     if (error.kind == ErrorKind::kNotFound) {
       if (!std::exchange(missing, true) && options.on_missing) Guarded([&] { options.on_missing(resource); });
-    } else if (error.kind == ErrorKind::kGone || (error.http_status == 422 && delay == 0)) {
+    } else if (delay == 0) {  // gone, or WatchList is not served: nothing is wrong
       log::Info("watch starts anew", {{"error", error}});
     } else {
       log::Warn("watch failed", {{"error", error}, {"retry_in_s", delay}});

@@ -16,6 +16,8 @@
 #include <utility>
 #include <vector>
 
+#include "src/kube/text.h"
+
 namespace rempart::kube {
 namespace {
 
@@ -258,7 +260,7 @@ Result<Json> ParseYaml(std::string_view text, YamlScalars scalars, const YamlLim
   } catch (const Refused& refused) {
     return Fail(Refusal(refused.line, refused.why));
   } catch (const YAML::Exception& e) {
-    return Fail(Refusal(e.mark.is_null() ? 0 : e.mark.line + 1, e.msg));
+    return Fail(Refusal(e.mark.is_null() ? 0 : e.mark.line + 1, Printable(e.msg, 200)));
   } catch (const std::exception&) {
     return Fail(Refusal(0, "cannot be read"));
   }

@@ -51,7 +51,7 @@ class OperatorApp {
         events_(*real_api_, clock, random, metrics, "rempart.dev/operator", identity_),
         queue_(clock, random, metrics),
         runner_(queue_, clock, random, metrics),
-        regions_(caches_, WritingApi(), Events(), clock, metrics, [this](const std::string& region) { WakeWorkloads(region); }),
+        regions_(caches_, WritingApi(), Events(), clock, metrics, {[this](const std::string& region) { WakeWorkloads(region); }, [this](const std::string& region) { WakeNodes(region); }}),
         nodes_(caches_, WritingApi(), Events(), clock, metrics),
         workloads_(caches_, WritingApi(), Events(), clock, metrics) {
     ids_.region = runner_.AddController({"region", [this](kube::ReconcileContext& c) { return regions_.Reconcile(c); }});
@@ -145,6 +145,10 @@ class OperatorApp {
 
   void WakeWorkloads(const std::string& region) {
     for (const auto& workload : caches_.WorkloadsOfRegion(region)) queue_.Add({ids_.workload, workload->meta.key});
+  }
+
+  void WakeNodes(const std::string& region) {
+    for (const auto& node : caches_.NodesWithLabel(region)) queue_.Add({ids_.node, node->meta.key});
   }
 
   http::ServerReply Health(const std::string& path) {

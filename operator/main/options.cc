@@ -64,6 +64,7 @@ ParsedOptions ParseOptions(int argc, const char* const* argv) {
   std::string level = "info", format = "json";
   CLI::App app("Holds tenant workloads to the nodes of their sovereign region.", "rempart-operator");
   app.set_version_flag("--version", "rempart-operator " + VersionText());
+  app.option_defaults()->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);  // a flag given twice: the last one, as kubectl has it
   app.allow_extras();  // they are errors too, but with a suggestion
   app.add_option("--kubeconfig", options.kubeconfig, "Path of a kubeconfig; default $KUBECONFIG, else in-cluster, else ~/.kube/config")
       ->envname("REMPART_KUBECONFIG");

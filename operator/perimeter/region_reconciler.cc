@@ -34,9 +34,8 @@ RegionObservation Observe(const cache::Caches& caches, RegionPtr region) {
 
 }  // namespace
 
-RegionReconciler::RegionReconciler(cache::Caches& caches, kube::Api& api, kube::EventRecorder& events, Clock& clock, Metrics& metrics,
-                                   std::function<void(const std::string&)> wake_workloads)
-    : caches_(caches), api_(api), events_(events), clock_(clock), metrics_(metrics), wake_workloads_(std::move(wake_workloads)) {}
+RegionReconciler::RegionReconciler(cache::Caches& caches, kube::Api& api, kube::EventRecorder& events, Clock& clock, Metrics& metrics, Wake wake)
+    : caches_(caches), api_(api), events_(events), clock_(clock), metrics_(metrics), wake_(std::move(wake)) {}
 
 Result<kube::Outcome> RegionReconciler::Reconcile(kube::ReconcileContext& context) {
   const auto region = caches_.regions.Get(context.key());
@@ -50,6 +49,8 @@ Result<kube::Outcome> RegionReconciler::Reconcile(kube::ReconcileContext& contex
   RegionPlan plan = PlanRegion(observed, clock_.Now());
   CountMetrics(region->meta.key.name, observed.labelled_nodes, observed.nodes.size() - std::min(observed.nodes.size(), observed.labelled_nodes));
   NoteNodes(region->meta.key.name, observed.labelled_nodes > 0);
+
+  if (region->meta.deleting && observed.user_count == 0 && observed.labelled_nodes > 0) wake_.nodes(region->meta.key.name);
 
   for (auto& event : plan.events) events_.Record(std::move(event));
   if (!plan.status.is_null()) {
@@ -94,7 +95,7 @@ void RegionReconciler::NoteNodes(const std::string& region, bool any) {
     entry->second = any;
     if (!any && !caches_.regions.Get({"", region})) has_nodes_.erase(region);
   }
-  if (changed) wake_workloads_(region);
+  if (changed) wake_.workloads(region);
 }
 
 }  // namespace rempart::perimeter

@@ -17,9 +17,12 @@ namespace rempart::perimeter {
 // Thread-safe: one key is never on two threads, what is shared between keys is locked.
 class RegionReconciler {
  public:
-  // `wake_workloads` adds every workload of a region to the queue: called when the region's first node qualifies or its last one is lost.
-  RegionReconciler(cache::Caches& caches, kube::Api& api, kube::EventRecorder& events, Clock& clock, Metrics& metrics,
-                   std::function<void(const std::string& region)> wake_workloads);
+  // What a change of a region as a whole concerns, added to the queue.
+  struct Wake {
+    std::function<void(const std::string& region)> workloads;  // its first node qualifies, or its last one is lost
+    std::function<void(const std::string& region)> nodes;      // it is being deleted, and its last workload is gone: they are given up
+  };
+  RegionReconciler(cache::Caches& caches, kube::Api& api, kube::EventRecorder& events, Clock& clock, Metrics& metrics, Wake wake);
   Result<kube::Outcome> Reconcile(kube::ReconcileContext& context);
 
  private:
@@ -32,7 +35,7 @@ class RegionReconciler {
   kube::EventRecorder& events_;
   Clock& clock_;
   Metrics& metrics_;
-  std::function<void(const std::string&)> wake_workloads_;
+  Wake wake_;
   std::mutex mutex_;
   std::unordered_map<std::string, bool> has_nodes_;
 };

@@ -83,7 +83,7 @@ void Suite::TearDown() {
 }
 
 std::unique_ptr<Process> Suite::Start() {
-  return StartOperator(role_kubeconfig_, {"--leader-elect=true", "--lease-namespace", ns_, "--metrics-addr", "127.0.0.1:0"});
+  return StartOperator(role_kubeconfig_, {"--leader-elect=true", "--lease-namespace", ns_});
 }
 
 void Suite::Restart(int index) { operators_[index] = Start(); }

@@ -131,7 +131,7 @@ TEST_P(Faults, EndInTheUndisturbedState) {
 }
 
 INSTANTIATE_TEST_SUITE_P(All, Faults, ::testing::Range<std::size_t>(0, Cases().size()),
-                         [](const auto& info) { return std::string(Cases()[info.param].name); });
+                         [](const auto& each) { return std::string(Cases()[each.param].name); });
 
 // SIGKILL right after the server carried out the k-th write, before the operator hears of it, for every k; then a new operator.
 TEST(Killed, AfterEveryWrite) {

@@ -55,7 +55,8 @@ bool IsLive(const api::Pod& pod, const Node& node) {
 }
 
 bool Round::HasLivePodsOf(std::string_view region) const {
-  return std::ranges::any_of(observed.pods, [&](const PodPtr& pod) { return pod->region == region && IsLive(*pod, node); });
+  return std::ranges::any_of(observed.pods,
+                             [&](const PodPtr& pod) { return pod->region == region && IsLive(*pod, node); });
 }
 
 std::optional<WallTime> ReadableLostSince(const Node& node, WallTime now) {
@@ -120,7 +121,9 @@ void SettleCordon(Round& round) {
   }
 }
 
-bool IsOutsideTaint(const Taint& taint) { return taint.key == api::kOutsideTaint && taint.value == kTrue && taint.effect == kNoSchedule; }
+bool IsOutsideTaint(const Taint& taint) {
+  return taint.key == api::kOutsideTaint && taint.value == kTrue && taint.effect == kNoSchedule;
+}
 
 void SettleTaint(Round& round) {
   bool asked = false;
@@ -141,7 +144,8 @@ void SettleTaint(Round& round) {
     there = true;
     return false;
   });
-  if (wanted && !there) taints.push_back({std::string(api::kOutsideTaint), std::string(kTrue), std::string(kNoSchedule), ""});
+  if (wanted && !there)
+    taints.push_back({std::string(api::kOutsideTaint), std::string(kTrue), std::string(kNoSchedule), ""});
 }
 
 Json TaintsJson(const std::vector<Taint>& taints) {
@@ -181,7 +185,8 @@ Json PatchOf(const Node& node, const Node& want) {
 std::string WhyNot(const Round& round, const SovereignRegion& region) {
   Verdict verdict = Qualify(round.node, region);
   if (!verdict.qualified()) return std::move(verdict.message);
-  if (round.claim != nullptr) return fmt::format("region {}, which is older, claims the node", round.claim->meta.key.name);
+  if (round.claim != nullptr)
+    return fmt::format("region {}, which is older, claims the node", round.claim->meta.key.name);
   return "the region gives its nodes up";
 }
 
@@ -199,10 +204,11 @@ class Telling {
     const bool gained = round_.claim != nullptr && Gained(loser);
     if (loser != nullptr) Lost(*loser);
     if (gained) {
-      OnNode(Type::kNormal, "NodeQualified", "Label", fmt::format("is in region {} (country {})", want.region_label, want.country_label),
-             RefTo(*round_.claim));
+      OnNode(Type::kNormal, "NodeQualified", "Label",
+             fmt::format("is in region {} (country {})", want.region_label, want.country_label), RefTo(*round_.claim));
     }
-    const bool leaving = !node.region_label.empty() && round_.Present(node.region_label) == nullptr && Known(node.region_label);
+    const bool leaving =
+        !node.region_label.empty() && round_.Present(node.region_label) == nullptr && Known(node.region_label);
     if (loser == nullptr && !gained && !leaving) Restored();
   }
 
@@ -210,9 +216,12 @@ class Telling {
     if (round_.node.unschedulable == round_.want.unschedulable) return;
     if (round_.want.unschedulable) {
       OnNode(Type::kNormal, "NodeCordoned", "Cordon",
-             fmt::format("made unschedulable: lost to region {}, whose spec.hosting.onLoss.action is Cordon", round_.want.lost_region_label), {});
+             fmt::format("made unschedulable: lost to region {}, whose spec.hosting.onLoss.action is Cordon",
+                         round_.want.lost_region_label),
+             {});
     } else {
-      OnNode(Type::kNormal, "NodeUncordoned", "Uncordon", "made schedulable again: the reason for its cordon is gone", {});
+      OnNode(Type::kNormal, "NodeUncordoned", "Uncordon", "made schedulable again: the reason for its cordon is gone",
+             {});
     }
   }
 
@@ -223,9 +232,11 @@ class Telling {
     return {api::kRegions.ApiVersion(), std::string(api::kRegions.kind), "", region.meta.key.name, region.meta.uid};
   }
   kube::ObjectRef RefToNode() const {
-    return {api::kNodes.ApiVersion(), std::string(api::kNodes.kind), "", round_.node.meta.key.name, round_.node.meta.uid};
+    return {api::kNodes.ApiVersion(), std::string(api::kNodes.kind), "", round_.node.meta.key.name,
+            round_.node.meta.uid};
   }
-  void OnNode(Type type, const char* reason, const char* action, std::string note, std::optional<kube::ObjectRef> related) {
+  void OnNode(Type type, const char* reason, const char* action, std::string note,
+              std::optional<kube::ObjectRef> related) {
     events_.push_back({RefToNode(), type, reason, action, std::move(note), std::move(related)});
   }
 
@@ -234,15 +245,18 @@ class Telling {
   }
   // The country label still is the claimant's and not that of the region that the other label names.
   bool EditedByHand(const SovereignRegion& named) const {
-    return round_.claim_usable && round_.node.country_label == round_.claim->country && named.country != round_.claim->country;
+    return round_.claim_usable && round_.node.country_label == round_.claim->country &&
+           named.country != round_.claim->country;
   }
   // Whether the claimant gets a node that was not its own before, as far as can be told.
   bool Gained(const SovereignRegion* loser) const {
     const Node& node = round_.node;
     if (round_.ClaimedBy(node.region_label)) return false;
     if (round_.ClaimedBy(node.lost_region_label) || loser != nullptr) return true;
-    if (node.region_label.empty()) return node.country_label.empty() && !round_.HasLivePodsOf(round_.claim->meta.key.name);
-    return node.country_label != round_.claim->country || (Known(node.region_label) && !round_.Present(node.region_label));
+    if (node.region_label.empty())
+      return node.country_label.empty() && !round_.HasLivePodsOf(round_.claim->meta.key.name);
+    return node.country_label != round_.claim->country ||
+           (Known(node.region_label) && !round_.Present(node.region_label));
   }
 
   void Lost(const SovereignRegion& region) {
@@ -256,7 +270,8 @@ class Telling {
       note += fmt::format("its pods are evicted after {}", FormatDuration(region.grace_period));
     }
     OnNode(Type::kWarning, "NodeLost", "Unlabel", note, RefTo(region));
-    events_.push_back({RefTo(region), Type::kWarning, "NodeLost", "Unlabel", "node " + round_.node.meta.key.name + " " + note, RefToNode()});
+    events_.push_back({RefTo(region), Type::kWarning, "NodeLost", "Unlabel",
+                       "node " + round_.node.meta.key.name + " " + note, RefToNode()});
   }
 
   void Restored() {
@@ -281,7 +296,8 @@ void PlanEvictions(const Round& round, NodePlan& plan) {
   for (const PodPtr& pod : round.observed.pods) {
     if (!IsLive(*pod, round.node) || pod->region.empty() || round.ClaimedBy(pod->region)) continue;
     const SovereignRegion* region = round.Present(pod->region);
-    if (region == nullptr || region->on_loss != SovereignRegion::OnLoss::kEvict || !SpecProblem(*region).empty()) continue;
+    if (region == nullptr || region->on_loss != SovereignRegion::OnLoss::kEvict || !SpecProblem(*region).empty())
+      continue;
 
     WallTime since = pod->meta.created;
     if (round.want.lost_region_label == pod->region) {
@@ -306,8 +322,9 @@ std::string FormatLostSince(WallTime t) {
   const auto day = std::chrono::floor<std::chrono::days>(t);
   const std::chrono::year_month_day date(day);
   const std::chrono::hh_mm_ss time(std::chrono::floor<std::chrono::seconds>(t - day));
-  return fmt::format("{:04}{:02}{:02}T{:02}{:02}{:02}Z", static_cast<int>(date.year()), static_cast<unsigned>(date.month()),
-                     static_cast<unsigned>(date.day()), time.hours().count(), time.minutes().count(), time.seconds().count());
+  return fmt::format("{:04}{:02}{:02}T{:02}{:02}{:02}Z", static_cast<int>(date.year()),
+                     static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()), time.hours().count(),
+                     time.minutes().count(), time.seconds().count());
 }
 
 std::optional<WallTime> ParseLostSince(std::string_view text) {
@@ -322,10 +339,12 @@ std::optional<WallTime> ParseLostSince(std::string_view text) {
   };
   const unsigned year = number(0, 4), month = number(4, 2), day = number(6, 2);
   const unsigned hour = number(9, 2), minute = number(11, 2), second = number(13, 2);
-  const std::chrono::year_month_day date(std::chrono::year(static_cast<int>(year)), std::chrono::month(month), std::chrono::day(day));
+  const std::chrono::year_month_day date(std::chrono::year(static_cast<int>(year)), std::chrono::month(month),
+                                         std::chrono::day(day));
   // Nanoseconds since 1970 reach to the year 2262.
   if (!ok || !date.ok() || year < 1970 || year > 2261 || hour > 23 || minute > 59 || second > 59) return std::nullopt;
-  return std::chrono::sys_days(date) + std::chrono::hours(hour) + std::chrono::minutes(minute) + std::chrono::seconds(second);
+  return std::chrono::sys_days(date) + std::chrono::hours(hour) + std::chrono::minutes(minute) +
+         std::chrono::seconds(second);
 }
 
 NodePlan PlanNode(const NodeObservation& observed, WallTime now) {

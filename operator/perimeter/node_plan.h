@@ -1,20 +1,29 @@
-// What is to be done about one node: keep our labels, taint and cordon right; evict tenants' pods once it lost its qualification.
-// Pure: what was observed and the time in, a plan out. May be called from any thread.
+// What is to be done about one node: keep our labels, taint and cordon right; evict tenants' pods once it lost its
+// qualification. Pure: what was observed and the time in, a plan out. May be called from any thread.
 //
 // Who the node belongs to is Claim's answer. What follows from it:
-// - Labels: …/region and …/country name the region that claims the node, and are taken off a node that none claims.
-// - Loss: a node that carries both labels of a region (the operator always writes both) and is no longer claimed by it gets lost-since (now) and
-//   lost-region, until the region claims it again or is gone. A region label without the country label was put there by hand: it is just removed. A node that
-//   another region claims carries the record only while pods of the former region sit on it. Nothing is recorded for a region that is leaving.
-// - Cordon (onLoss.action: Cordon): a lost node that no region claims is made unschedulable, with label cordoned "true" if it was the operator that did
-//   it; undone, then only, once a region claims the node or nobody asks for it any more.
-// - Taint: while a usable region sets taintOutsideNodes, nodes that no region claims carry rempart.dev/outside=true:NoSchedule, others do
-//   not. That key is ours: anything else under it is put right. While none asks but some region is unusable, it is left as it is. Other taints are never touched.
-// - A region with an unusable spec: its nodes keep labels, record and cordon as they stand, and nothing is evicted on its account.
+//
+// Labels: region and country name the region that claims the node, and are taken off a node that none claims.
+//
+// Loss: a node that carries both labels of a region (the operator always writes both) and is no longer claimed by it
+// gets lost-since (now) and lost-region, until the region claims it again or is gone. A region label without the
+// country label was put there by hand: it is just removed. A node that another region claims carries the record only
+// while pods of the former region sit on it. Nothing is recorded for a region that is leaving.
+//
+// Cordon (onLoss.action: Cordon): a lost node that no region claims is made unschedulable, with label cordoned "true"
+// where it was the operator that did it. Only then is it undone, once a region claims the node or the lost region no
+// longer asks for it.
+//
+// Taint: while a usable region sets taintOutsideNodes, nodes that no region claims carry
+// rempart.dev/outside=true:NoSchedule, others do not. That key is ours: anything else under it is put right. While none
+// asks but some region is unusable, it is left as it is. Other taints are never touched.
+//
+// A region with an unusable spec: its nodes keep labels, record and cordon as they stand, and nothing is evicted on its
+// account.
 #pragma once
 
-#include <nlohmann/json.hpp>
 #include <memory>
+#include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -44,20 +53,23 @@ struct Eviction {
 };
 
 struct NodePlan {
-  // A JSON merge patch with metadata.resourceVersion (a lost race is a conflict, and looked at again); null when nothing differs. A merge patch and not
-  // server-side apply, because labels that somebody else set must be taken off too, which apply cannot do.
+  // A JSON merge patch with metadata.resourceVersion (a lost race is a conflict, and looked at again); null when
+  // nothing differs. A merge patch and not server-side apply, because labels that somebody else set must be taken off
+  // too, which apply cannot do.
   Json patch;
-  // NodeQualified, NodeLost (on node and region), NodeLabelsRestored, NodeCordoned, NodeUncordoned: each tells of something in the patch, so
-  // they are recorded, and the evictions begun, once the patch has gone through.
+  // NodeQualified, NodeLost (on node and region), NodeLabelsRestored, NodeCordoned, NodeUncordoned: each tells of
+  // something in the patch, so they are recorded, and the evictions begun, once the patch has gone through.
   std::vector<kube::Event> events;
-  std::vector<Eviction> evictions;  // due now
-  std::optional<Duration> look_again;  // when the next eviction falls due (grace period or deadline); 5 s after one that a budget may refuse
+  std::vector<Eviction> evictions;     // due now
+  std::optional<Duration> look_again;  // when the next eviction falls due (grace period or deadline); 5 s after one
+                                       // that a budget may refuse
 };
 
-// Due for eviction is each pod on the node that has not ended and is not being deleted, whose region R is another than the one that claims the node, once
-// since + gracePeriod has passed; from since + deadline on by force. `since` is the later of the pod's creation and lost-since (when lost-region is R), never in
-// the future. A lost-since that cannot be read, or lies more than 5 minutes ahead, is taken off and counts as not there: the stricter reading.
-// Nothing is evicted while R is unknown, leaving, unusable, or has onLoss.action Cordon.
+// Due for eviction is each pod on the node that has not ended and is not being deleted, whose region R is another than
+// the one that claims the node, once since + gracePeriod has passed; from since + deadline on by force. `since` is the
+// later of the pod's creation and lost-since (when lost-region is R), never in the future. A lost-since that cannot be
+// read, or lies more than 5 minutes ahead, is taken off and counts as not there: the stricter reading. Nothing is
+// evicted while R is unknown, leaving, unusable, or has onLoss.action Cordon.
 NodePlan PlanNode(const NodeObservation& observed, WallTime now);
 
 // The lost-since label: UTC, whole seconds, "20261122T102300Z". Reading gives nothing for any other form.

@@ -18,11 +18,12 @@ using api::Location;
 using api::Node;
 using api::SovereignRegion;
 
-constexpr std::size_t kMaxPattern = 2048;      // bytes: the schema's 512 characters
-constexpr std::size_t kMaxLabelValue = 63;     // a region's name becomes a label value
-constexpr std::size_t kMaxMessage = 400;       // bytes of a verdict's message
-constexpr std::size_t kMaxQuoted = 96;         // bytes of a foreign value inside a message
-constexpr std::size_t kMaxPatternsKept = 512;  // a thread; far above what regions declare, so that it is never reached in earnest
+constexpr std::size_t kMaxPattern = 2048;   // bytes: the schema's 512 characters
+constexpr std::size_t kMaxLabelValue = 63;  // a region's name becomes a label value
+constexpr std::size_t kMaxMessage = 400;    // bytes of a verdict's message
+constexpr std::size_t kMaxQuoted = 96;      // bytes of a foreign value inside a message
+constexpr std::size_t kMaxPatternsKept =
+    512;  // a thread; far above what regions declare, so that it is never reached in earnest
 
 struct Pattern {
   explicit Pattern(const std::string& text) : re(text, Options()) {}
@@ -35,7 +36,8 @@ struct Pattern {
   re2::RE2 re;
 };
 
-// Compiled once a thread and kept, so that thousands of nodes cost a hash look-up each. A thread's own, so that no lock is needed.
+// Compiled once a thread and kept, so that thousands of nodes cost a hash look-up each. A thread's own, so that no lock
+// is needed.
 std::shared_ptr<const Pattern> Compiled(const std::string& text) {
   thread_local std::unordered_map<std::string, std::shared_ptr<const Pattern>> kept;
   if (const auto it = kept.find(text); it != kept.end()) return it->second;
@@ -44,19 +46,22 @@ std::shared_ptr<const Pattern> Compiled(const std::string& text) {
 }
 
 std::string Quoted(std::string_view value) { return "\"" + CleanText(value, kMaxQuoted) + "\""; }
-std::string PatternField(std::size_t location) { return fmt::format("spec.hosting.locations[{}].providerIDPattern", location); }
+std::string PatternField(std::size_t location) {
+  return fmt::format("spec.hosting.locations[{}].providerIDPattern", location);
+}
 
 std::string PatternProblem(const SovereignRegion& region) {
   for (std::size_t i = 0; i < region.locations.size(); ++i) {
     const std::string& pattern = region.locations[i].provider_id_pattern;
     if (pattern.empty()) continue;
     if (pattern.size() > kMaxPattern) {
-      return fmt::format("{}: has {} bytes, at most {} are allowed: shorten it", PatternField(i), pattern.size(), kMaxPattern);
+      return fmt::format("{}: has {} bytes, at most {} are allowed: shorten it", PatternField(i), pattern.size(),
+                         kMaxPattern);
     }
     const auto compiled = Compiled(pattern);
     if (!compiled->re.ok()) {
-      return fmt::format("{}: {} is no regular expression ({}): correct it (RE2 syntax)", PatternField(i), Quoted(pattern),
-                         CleanText(compiled->re.error(), kMaxQuoted));
+      return fmt::format("{}: {} is no regular expression ({}): correct it (RE2 syntax)", PatternField(i),
+                         Quoted(pattern), CleanText(compiled->re.error(), kMaxQuoted));
     }
   }
   return {};
@@ -75,29 +80,34 @@ bool NearlyEqual(std::string_view a, std::string_view b) {
 Verdict Out(Outside outside, const std::string& message) { return {outside, CleanText(message, kMaxMessage)}; }
 
 std::optional<Verdict> CheckLabels(const Node& node) {
-  for (const auto& [label, value] : {std::pair{api::kTopologyRegion, &node.topology_region}, {api::kTopologyZone, &node.topology_zone}}) {
+  for (const auto& [label, value] :
+       {std::pair{api::kTopologyRegion, &node.topology_region}, {api::kTopologyZone, &node.topology_zone}}) {
     if (value->empty()) {
-      return Out(Outside::kNoLocation, fmt::format("label {} is not set: let the cloud controller or an admin set it", label));
+      return Out(Outside::kNoLocation,
+                 fmt::format("label {} is not set: let the cloud controller or an admin set it", label));
     }
   }
   const auto disagree = [](std::string_view label, std::string_view value, std::string_view old_label,
                            std::string_view old_value) -> std::optional<Verdict> {
     if (old_value.empty() || old_value == value) return std::nullopt;
-    return Out(Outside::kLabelsDisagree, fmt::format("label {} is {} but {} is {}: make them equal, or remove the latter", label,
-                                                     Quoted(value), old_label, Quoted(old_value)));
+    return Out(Outside::kLabelsDisagree,
+               fmt::format("label {} is {} but {} is {}: make them equal, or remove the latter", label, Quoted(value),
+                           old_label, Quoted(old_value)));
   };
-  if (auto v = disagree(api::kTopologyRegion, node.topology_region, api::kLegacyTopologyRegion, node.legacy_region)) return v;
+  if (auto v = disagree(api::kTopologyRegion, node.topology_region, api::kLegacyTopologyRegion, node.legacy_region))
+    return v;
   return disagree(api::kTopologyZone, node.topology_zone, api::kLegacyTopologyZone, node.legacy_zone);
 }
 
 Verdict UnknownLocation(const Node& node, const SovereignRegion& region) {
-  std::string message = fmt::format("zone {} of region {} is not declared in spec.hosting.locations", Quoted(node.topology_zone),
-                                    Quoted(node.topology_region));
+  std::string message = fmt::format("zone {} of region {} is not declared in spec.hosting.locations",
+                                    Quoted(node.topology_zone), Quoted(node.topology_region));
   for (const Location& location : region.locations) {
     if (!NearlyEqual(location.region, node.topology_region)) continue;
     for (const std::string& zone : location.zones) {
       if (NearlyEqual(zone, node.topology_zone)) {
-        message += fmt::format("; zone {} of region {} is, but values must be equal in case and blanks too", Quoted(zone), Quoted(location.region));
+        message += fmt::format("; zone {} of region {} is, but values must be equal in case and blanks too",
+                               Quoted(zone), Quoted(location.region));
         return Out(Outside::kUnknownLocation, message);
       }
     }
@@ -106,19 +116,21 @@ Verdict UnknownLocation(const Node& node, const SovereignRegion& region) {
 }
 
 bool Declares(const Location& location, const Node& node) {
-  return location.region == node.topology_region && std::ranges::find(location.zones, node.topology_zone) != location.zones.end();
+  return location.region == node.topology_region &&
+         std::ranges::find(location.zones, node.topology_zone) != location.zones.end();
 }
 
 bool ProviderAgrees(const Location& location, const Node& node) {
   if (location.provider_id_pattern.empty()) return true;
-  return !node.provider_id.empty() && re2::RE2::PartialMatch(node.provider_id, Compiled(location.provider_id_pattern)->re);
+  return !node.provider_id.empty() &&
+         re2::RE2::PartialMatch(node.provider_id, Compiled(location.provider_id_pattern)->re);
 }
 
 // The spec is usable and the node's labels are set and agree.
 Verdict CheckLocations(const Node& node, const SovereignRegion& region) {
-  const Location* agreeing = nullptr;     // of the region's country, provider id included
+  const Location* agreeing = nullptr;  // of the region's country, provider id included
   const Location* other_country = nullptr;
-  bool other_agrees = false;              // the same of another country: then two sources disagree
+  bool other_agrees = false;  // the same of another country: then two sources disagree
   std::optional<std::size_t> provider_fails;
   for (std::size_t i = 0; i < region.locations.size(); ++i) {
     const Location& location = region.locations[i];
@@ -135,18 +147,22 @@ Verdict CheckLocations(const Node& node, const SovereignRegion& region) {
   }
   if (agreeing != nullptr && !other_agrees) return {};
   if (agreeing != nullptr) {
-    return Out(Outside::kOtherCountry,
-               fmt::format("zone {} of region {} is declared in {} and in {}: give these locations provider id patterns that exclude each other",
-                           Quoted(node.topology_zone), Quoted(node.topology_region), region.country, other_country->country));
+    return Out(Outside::kOtherCountry, fmt::format("zone {} of region {} is declared in {} and in {}: give these "
+                                                   "locations provider id patterns that exclude each other",
+                                                   Quoted(node.topology_zone), Quoted(node.topology_region),
+                                                   region.country, other_country->country));
   }
   if (provider_fails && !other_agrees) {
-    const std::string wanted = PatternField(*provider_fails) + " (" + Quoted(region.locations[*provider_fails].provider_id_pattern) + ")";
-    if (node.provider_id.empty()) return Out(Outside::kProviderMissing, "spec.providerID is not set, " + wanted + " asks for it");
+    const std::string wanted =
+        PatternField(*provider_fails) + " (" + Quoted(region.locations[*provider_fails].provider_id_pattern) + ")";
+    if (node.provider_id.empty())
+      return Out(Outside::kProviderMissing, "spec.providerID is not set, " + wanted + " asks for it");
     return Out(Outside::kProviderMismatch, "spec.providerID " + Quoted(node.provider_id) + " does not match " + wanted);
   }
   if (other_country != nullptr) {
-    return Out(Outside::kOtherCountry, fmt::format("zone {} of region {} is in country {}, spec.country is {}", Quoted(node.topology_zone),
-                                                   Quoted(node.topology_region), Quoted(other_country->country), region.country));
+    return Out(Outside::kOtherCountry,
+               fmt::format("zone {} of region {} is in country {}, spec.country is {}", Quoted(node.topology_zone),
+                           Quoted(node.topology_region), Quoted(other_country->country), region.country));
   }
   return UnknownLocation(node, region);
 }
@@ -163,7 +179,8 @@ Verdict Judge(const Node& node, const SovereignRegion& region, const std::string
 }
 
 bool Keeps(const Node& node, const SovereignRegion& region, const Verdict& verdict) {
-  return verdict.qualified() || (verdict.outside == Outside::kRegionUnusable && node.region_label == region.meta.key.name);
+  return verdict.qualified() ||
+         (verdict.outside == Outside::kRegionUnusable && node.region_label == region.meta.key.name);
 }
 
 struct Claimant {
@@ -196,14 +213,22 @@ RegionPtr ClaimAmong(const Node& node, const std::vector<Claimant>& claimants, s
 
 const char* ToString(Outside outside) {
   switch (outside) {
-    case Outside::kNone: return "Qualified";
-    case Outside::kRegionUnusable: return "RegionUnusable";
-    case Outside::kNoLocation: return "NoLocation";
-    case Outside::kLabelsDisagree: return "LabelsDisagree";
-    case Outside::kUnknownLocation: return "UnknownLocation";
-    case Outside::kOtherCountry: return "OtherCountry";
-    case Outside::kProviderMissing: return "ProviderMissing";
-    case Outside::kProviderMismatch: return "ProviderMismatch";
+    case Outside::kNone:
+      return "Qualified";
+    case Outside::kRegionUnusable:
+      return "RegionUnusable";
+    case Outside::kNoLocation:
+      return "NoLocation";
+    case Outside::kLabelsDisagree:
+      return "LabelsDisagree";
+    case Outside::kUnknownLocation:
+      return "UnknownLocation";
+    case Outside::kOtherCountry:
+      return "OtherCountry";
+    case Outside::kProviderMissing:
+      return "ProviderMissing";
+    case Outside::kProviderMismatch:
+      return "ProviderMismatch";
   }
   return "Unknown";
 }
@@ -211,8 +236,9 @@ const char* ToString(Outside outside) {
 std::string SpecProblem(const SovereignRegion& region) {
   if (!region.Usable()) return region.invalid;
   if (region.meta.key.name.size() > kMaxLabelValue) {
-    return fmt::format("metadata.name: has {} characters, a label value has at most {}: create the region under a shorter name",
-                       region.meta.key.name.size(), kMaxLabelValue);
+    return fmt::format(
+        "metadata.name: has {} characters, a label value has at most {}: create the region under a shorter name",
+        region.meta.key.name.size(), kMaxLabelValue);
   }
   if (region.country.empty()) return "spec.country: is not set: give an ISO 3166-1 alpha-2 code such as FR";
   return PatternProblem(region);
@@ -244,7 +270,8 @@ RegionPtr Claim(const Node& node, const std::vector<RegionPtr>& claimants, std::
   return ClaimAmong(node, WithProblems(claimants), contenders);
 }
 
-RegionView ViewOf(const SovereignRegion& region, const std::vector<RegionPtr>& claimants, const std::vector<NodePtr>& nodes) {
+RegionView ViewOf(const SovereignRegion& region, const std::vector<RegionPtr>& claimants,
+                  const std::vector<NodePtr>& nodes) {
   const std::string problem = SpecProblem(region);
   const std::vector<Claimant> rivals = WithProblems(claimants);
   RegionView view;
@@ -258,12 +285,16 @@ RegionView ViewOf(const SovereignRegion& region, const std::vector<RegionPtr>& c
     if (owner != nullptr && owner->meta.key.name == region.meta.key.name) {
       view.qualified.push_back(node);
     } else if (owner != nullptr) {
-      view.claimed_by_older.push_back({node->meta.key.name, "ClaimedByOlderRegion",
-                                       CleanText(fmt::format("region {}, which is older, has the node: let only one of them declare its location",
-                                                       owner->meta.key.name), kMaxMessage), owner->meta.key.name});
+      view.claimed_by_older.push_back(
+          {node->meta.key.name, "ClaimedByOlderRegion",
+           CleanText(fmt::format("region {}, which is older, has the node: let only one of them declare its location",
+                                 owner->meta.key.name),
+                     kMaxMessage),
+           owner->meta.key.name});
       view.outside.push_back(view.claimed_by_older.back());
     } else {
-      view.outside.push_back({node->meta.key.name, "RegionLeaving", "the region is being deleted and nobody uses it", ""});
+      view.outside.push_back(
+          {node->meta.key.name, "RegionLeaving", "the region is being deleted and nobody uses it", ""});
     }
   }
   std::ranges::sort(view.qualified, {}, [](const NodePtr& node) { return node->meta.key.name; });

@@ -19,7 +19,7 @@ using api::SovereignRegion;
 constexpr std::size_t kOutsideListed = 50;
 constexpr std::size_t kOutsideBytes = 16 * 1024;
 constexpr std::size_t kZonesListed = 64;
-constexpr std::size_t kNamed = 10;             // users, owners, reasons in a message
+constexpr std::size_t kNamed = 10;              // users, owners, reasons in a message
 constexpr std::size_t kConditionMessage = 600;  // bytes
 
 // What the three conditions are worked out from.
@@ -30,7 +30,9 @@ struct Facts {
   RegionView view;
 };
 
-std::string Count(std::size_t n, std::string_view one, std::string_view many) { return fmt::format("{} {}", n, n == 1 ? one : many); }
+std::string Count(std::size_t n, std::string_view one, std::string_view many) {
+  return fmt::format("{} {}", n, n == 1 ? one : many);
+}
 
 // "a, b, c and 4 more" of `total`.
 template <class Names>
@@ -63,22 +65,25 @@ std::string ReasonsOf(const RegionView& view) {
 }
 
 std::string UsedBy(const RegionObservation& observed) {
-  return fmt::format("{} the region: {}", Count(observed.user_count, "workload uses", "workloads use"), Some(observed.users, observed.user_count));
+  return fmt::format("{} the region: {}", Count(observed.user_count, "workload uses", "workloads use"),
+                     Some(observed.users, observed.user_count));
 }
 
 std::string PodsOutside(const Facts& facts) {
-  const std::string pods = Count(facts.observed.pods_outside, "pod of the region sits", "pods of the region sit");
-  if (facts.region.on_loss == SovereignRegion::OnLoss::kCordon) {
-    return pods + " on nodes outside it and stay there (spec.hosting.onLoss.action: Cordon)";
-  }
-  return fmt::format("{} on nodes outside it; evicted {} after the loss, by force after {}", pods, FormatDuration(facts.region.grace_period),
+  const std::string pods =
+      Count(facts.observed.pods_outside, "pod of the region sits", "pods of the region sit") + " on nodes outside it; ";
+  if (facts.region.on_loss == SovereignRegion::OnLoss::kCordon)
+    return pods + "left there (spec.hosting.onLoss.action: Cordon)";
+  return fmt::format("{}evicted {} after the loss, by force after {}", pods, FormatDuration(facts.region.grace_period),
                      FormatDuration(facts.region.deadline));
 }
 
 std::string DeletionMessage(const RegionObservation& observed) {
-  if (observed.user_count > 0) return "deletion waits: " + UsedBy(observed) + "; delete them, or move them to another region";
+  if (observed.user_count > 0)
+    return "deletion waits: " + UsedBy(observed) + "; delete each, or move it to another region";
   if (observed.labelled_nodes > 0) {
-    return fmt::format("deletion waits until {} the region's labels", Count(observed.labelled_nodes, "node has lost", "nodes have lost"));
+    return fmt::format("deletion waits until {} the region's labels",
+                       Count(observed.labelled_nodes, "node has lost", "nodes have lost"));
   }
   return "being deleted: nobody uses the region";
 }
@@ -90,7 +95,8 @@ Condition Ready(const Facts& facts) {
   if (!facts.problem.empty()) {
     std::string message = CleanText(facts.problem, kConditionMessage / 2) + "; until then no node qualifies";
     if (observed.labelled_nodes > 0) {
-      message += fmt::format(", {} the region's label, and no pod is evicted", Count(observed.labelled_nodes, "node keeps", "nodes keep"));
+      message += fmt::format(", {} the region's label, and no pod is evicted",
+                             Count(observed.labelled_nodes, "node keeps", "nodes keep"));
     }
     return {"Ready", "False", "InvalidSpec", message};
   }
@@ -98,19 +104,21 @@ Condition Ready(const Facts& facts) {
   if (view.qualified.empty() && !view.claimed_by_older.empty()) {
     return {"Ready", "False", "ClaimedByOlderRegion",
             fmt::format("{} the region, but older regions have {}: {}; let only one of them declare a location{}",
-                        Count(view.claimed_by_older.size(), "node matches", "nodes match"), view.claimed_by_older.size() == 1 ? "it" : "them all",
-                        OwnersOf(view), and_pods)};
+                        Count(view.claimed_by_older.size(), "node matches", "nodes match"),
+                        view.claimed_by_older.size() == 1 ? "it" : "them all", OwnersOf(view), and_pods)};
   }
   if (view.qualified.empty()) {
-    const std::string why = observed.nodes.empty() ? "the cluster has no node"
-                                                   : fmt::format("none of {} is in the region: {}; see status.outside",
-                                                                 Count(observed.nodes.size(), "node", "nodes"), ReasonsOf(view));
+    const std::string why = observed.nodes.empty()
+                                ? "the cluster has no node"
+                                : fmt::format("none of {} is in the region: {}; see status.outside",
+                                              Count(observed.nodes.size(), "node", "nodes"), ReasonsOf(view));
     return {"Ready", "False", "NoQualifiedNode", why + and_pods};
   }
   if (observed.pods_outside > 0) return {"Ready", "False", "PodsOutside", PodsOutside(facts)};
   std::string message = Count(view.qualified.size(), "node is in the region", "nodes are in the region");
   if (!view.claimed_by_older.empty()) {
-    message += fmt::format("; {} too, but older regions have {}: {}", Count(view.claimed_by_older.size(), "other matches", "others match"),
+    message += fmt::format("; {} too, but older regions have {}: {}",
+                           Count(view.claimed_by_older.size(), "other matches", "others match"),
                            view.claimed_by_older.size() == 1 ? "it" : "them", OwnersOf(view));
   }
   return {"Ready", "True", "Qualified", message};
@@ -118,13 +126,16 @@ Condition Ready(const Facts& facts) {
 
 Condition Reconciling(const Facts& facts) {
   if (facts.region.meta.deleting) return {"Reconciling", "True", "Deleting", DeletionMessage(facts.observed)};
-  if (facts.problem.empty() && facts.observed.pods_outside > 0) return {"Reconciling", "True", "PodsOutside", PodsOutside(facts)};
+  if (facts.problem.empty() && facts.observed.pods_outside > 0)
+    return {"Reconciling", "True", "PodsOutside", PodsOutside(facts)};
   return {"Reconciling", "False", "Settled", "nothing is under way"};
 }
 
 Condition Stalled(const Facts& facts) {
-  if (facts.region.meta.deleting && facts.observed.user_count > 0) return {"Stalled", "True", "InUse", DeletionMessage(facts.observed)};
-  if (!facts.problem.empty()) return {"Stalled", "True", "InvalidSpec", CleanText(facts.problem, kConditionMessage / 2)};
+  if (facts.region.meta.deleting && facts.observed.user_count > 0)
+    return {"Stalled", "True", "InUse", DeletionMessage(facts.observed)};
+  if (!facts.problem.empty())
+    return {"Stalled", "True", "InvalidSpec", CleanText(facts.problem, kConditionMessage / 2)};
   return {"Stalled", "False", "NotStalled", "nothing has to be done by hand"};
 }
 
@@ -165,7 +176,8 @@ Json ConditionsOf(const Json& status) {
 
 bool SaidBefore(const Json& conditions, const Condition& now) {
   return std::ranges::any_of(conditions, [&now](const Json& c) {
-    return c.is_object() && c.value("type", Json()) == now.type && c.value("status", Json()) == now.status && c.value("reason", Json()) == now.reason;
+    return c.is_object() && c.value("type", Json()) == now.type && c.value("status", Json()) == now.status &&
+           c.value("reason", Json()) == now.reason;
   });
 }
 
@@ -207,12 +219,13 @@ RegionPlan PlanRegion(const RegionObservation& observed, WallTime now) {
   if (api::SameStatus(plan.status, before)) plan.status = nullptr;
 
   if (const Condition& ready = conditions.front(); !SaidBefore(conditions_before, ready)) {
-    plan.events.push_back({{api::kRegions.ApiVersion(), std::string(api::kRegions.kind), "", region.meta.key.name, region.meta.uid},
-                           ready.status == "True" ? kube::Event::Type::kNormal : kube::Event::Type::kWarning,
-                           ready.reason,
-                           "Reconcile",
-                           ready.message,
-                           std::nullopt});
+    plan.events.push_back(
+        {{api::kRegions.ApiVersion(), std::string(api::kRegions.kind), "", region.meta.key.name, region.meta.uid},
+         ready.status == "True" ? kube::Event::Type::kNormal : kube::Event::Type::kWarning,
+         ready.reason,
+         "Reconcile",
+         ready.message,
+         std::nullopt});
   }
   return plan;
 }

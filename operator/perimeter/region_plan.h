@@ -15,24 +15,28 @@ namespace rempart::perimeter {
 
 struct RegionObservation {
   RegionPtr region;
-  std::vector<RegionPtr> regions;   // all, oldest first
-  RegionNames leaving;              // those being deleted that no workload uses, see IsLeaving; the region itself is told by user_count
+  std::vector<RegionPtr> regions;  // all, oldest first
+  RegionNames
+      leaving;  // those being deleted that no workload uses, see IsLeaving; the region itself is told by user_count
   std::vector<NodePtr> nodes;
-  std::vector<std::string> users;   // workloads that name it, "ns/name", sorted, at most 100
-  std::size_t user_count = 0;       // how many there are in all
-  std::size_t pods_outside = 0;     // its pods that sit on nodes outside it
-  std::size_t labelled_nodes = 0;   // nodes that still carry its label
+  std::vector<std::string> users;  // workloads that name it, "ns/name", sorted, at most 100
+  std::size_t user_count = 0;      // how many there are in all
+  std::size_t pods_outside = 0;    // its pods that sit on nodes outside it
+  std::size_t labelled_nodes = 0;  // nodes that still carry its label
 };
 
 struct RegionPlan {
-  std::optional<bool> finalizer;  // true: add it; false: take it off (being deleted and nobody uses it and no node carries its label)
-  Json status;                    // the whole desired status, or null when it equals the observed one, or when the finalizer is taken off (the object goes)
-  std::vector<kube::Event> events;  // on the region, when Ready's status or reason changed
+  std::optional<bool>
+      finalizer;  // true: add it; false: take it off (being deleted and nobody uses it and no node carries its label)
+  Json status;  // the whole desired status, or null when it equals the observed one, or when the finalizer is taken off
+                // (the object goes)
+  std::vector<kube::Event> events;     // on the region, when Ready's status or reason changed
   std::optional<Duration> look_again;  // never set so far: every input is watched
 };
-// status: {observedGeneration, nodes: {qualified, outside, zones: {<zone>: n}}, outside: [{node, reason, message}], outsideOmitted: n, workloads, conditions
-// [Ready, Reconciling, Stalled]}. `outside` has at most 50 nodes and 16 KiB, by name, outsideOmitted (left out when 0) counts the rest; `zones` has at most 64, by name.
-// The whole stays below 32 KiB.
+// status: {observedGeneration, nodes: {qualified, outside, zones: {<zone>: n}}, outside: [{node, reason, message}],
+// outsideOmitted: n, workloads, conditions [Ready, Reconciling, Stalled]}. `outside` has at most 50 nodes and 16 KiB,
+// by name, outsideOmitted (left out when 0) counts the rest; `zones` has at most 64, by name. The whole stays below 32
+// KiB.
 RegionPlan PlanRegion(const RegionObservation& observed, WallTime now);
 
 }  // namespace rempart::perimeter

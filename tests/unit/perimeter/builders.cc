@@ -21,7 +21,8 @@ Json AsObject(const api::Node& node) {
   label(api::kNodeLostSinceLabel, node.lost_since_label);
   label(api::kNodeLostRegionLabel, node.lost_region_label);
   label(api::kNodeCordonedLabel, node.cordoned_label);
-  Json object = {{"metadata", {{"name", node.meta.key.name}, {"labels", labels}}}, {"spec", {{"providerID", node.provider_id}}}};
+  Json object = {{"metadata", {{"name", node.meta.key.name}, {"labels", labels}}},
+                 {"spec", {{"providerID", node.provider_id}}}};
   if (node.unschedulable) object["spec"]["unschedulable"] = true;
   for (const api::Taint& taint : node.taints) {
     Json one = {{"key", taint.key}, {"effect", taint.effect}};

@@ -49,7 +49,8 @@ inline api::Node Lost(api::Node node, const std::string& region = "france", Wall
 // A node that the region "france" below does not have.
 inline api::Node Frankfurt(std::string name = "de-1") { return Node(std::move(name), "de-fra", "de-fra-1"); }
 
-inline api::Location Place(std::string region, std::vector<std::string> zones, std::string country, std::string pattern = "") {
+inline api::Location Place(std::string region, std::vector<std::string> zones, std::string country,
+                           std::string pattern = "") {
   return {std::move(region), std::move(zones), std::move(country), std::move(pattern)};
 }
 
@@ -96,8 +97,8 @@ std::vector<std::shared_ptr<const T>> Ptrs(T first, More... more) {
   return all;
 }
 
-// What the API server makes of the patch: the node as the object would be read back. Goes through JSON and RFC 7396, so that
-// what a patch forgets, or takes away by leaving it out of a list, shows.
+// What the API server makes of the patch: the node as the object would be read back. Goes through JSON and RFC 7396, so
+// that what a patch forgets, or takes away by leaving it out of a list, shows.
 api::Node Patched(const api::Node& node, const Json& patch);
 
 }  // namespace rempart::perimeter::test

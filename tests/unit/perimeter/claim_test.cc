@@ -69,7 +69,8 @@ TEST(Claim, AnUnusableRegionKeepsWhatCarriesItsLabelAndGetsNothingNew) {
   std::vector<RegionPtr> contenders;
   EXPECT_EQ(NameOf(Claim(Labelled(Node("n")), Ptrs(Unusable(Region()), Newer("paris")), &contenders)), "france");
   EXPECT_THAT(Names(contenders), ElementsAre("paris"));
-  EXPECT_EQ(NameOf(Claim(Labelled(Node("n"), "paris"), Ptrs(Region(), Unusable(Newer("paris"))))), "france") << "age decides as ever";
+  EXPECT_EQ(NameOf(Claim(Labelled(Node("n"), "paris"), Ptrs(Region(), Unusable(Newer("paris"))))), "france")
+      << "age decides as ever";
 }
 
 TEST(Claimants, ARegionLeavesOnceItIsBeingDeletedAndUnused) {
@@ -78,14 +79,16 @@ TEST(Claimants, ARegionLeavesOnceItIsBeingDeletedAndUnused) {
   const auto regions = Ptrs(going, Region("staying"));
   EXPECT_THAT(Names(Claimants(regions, {})), ElementsAre("going", "staying")) << "it still has users";
   EXPECT_THAT(Names(Claimants(regions, {"going"})), ElementsAre("staying"));
-  EXPECT_THAT(Names(Claimants(regions, {"staying"})), ElementsAre("going", "staying")) << "unused, but nobody deletes it";
+  EXPECT_THAT(Names(Claimants(regions, {"staying"})), ElementsAre("going", "staying"))
+      << "unused, but nobody deletes it";
 }
 
 TEST(ViewOf, EachNodeIsQualifiedOrOutsideForOneReason) {
   api::SovereignRegion paris = Newer("paris");
   paris.locations.push_back(test::Place("fr-mrs", {"fr-mrs-1"}, "FR"));
   const auto claimants = Ptrs(Region("france"), paris);
-  const std::vector<NodePtr> nodes = Ptrs(Node("c", "fr-mrs", "fr-mrs-1"), Node("b"), Frankfurt("d"), Node("a", "", ""));
+  const std::vector<NodePtr> nodes =
+      Ptrs(Node("c", "fr-mrs", "fr-mrs-1"), Node("b"), Frankfurt("d"), Node("a", "", ""));
 
   const RegionView old = ViewOf(*claimants[0], claimants, nodes);
   ASSERT_EQ(old.qualified.size(), 1u);
@@ -125,14 +128,15 @@ TEST(ViewOf, ALeavingRegionHasNoNode) {
   EXPECT_EQ(view.outside[0].reason, "RegionLeaving");
 }
 
-// 5,000 nodes, 10 locations: what a big cluster's status costs. The bound is far above what it takes (some 20 ms) and far below what compiling a pattern
-// for each node would (50,000 compilations, seconds).
+// 5,000 nodes, 10 locations: what a big cluster's status costs. The bound is far above what it takes (some 20 ms) and
+// far below what compiling a pattern for each node would (50,000 compilations, seconds).
 TEST(ViewOf, IsCheapForManyNodes) {
   api::SovereignRegion region = Region();
   region.locations.clear();
   for (int i = 0; i < 10; ++i) {
     const std::string name = "fr-" + std::to_string(i);
-    region.locations.push_back(test::Place(name, {name + "-a", name + "-b"}, "FR", "^kwok://node-[0-9]+/" + name + "$"));
+    region.locations.push_back(
+        test::Place(name, {name + "-a", name + "-b"}, "FR", "^kwok://node-[0-9]+/" + name + "$"));
   }
   std::vector<NodePtr> nodes;
   for (int i = 0; i < 5000; ++i) {

@@ -88,17 +88,23 @@ INSTANTIATE_TEST_SUITE_P(
         // Google's names: Paris, and neighbours that begin alike.
         Row{"GoogleParis", "europe-west9", "europe-west9-a", "gce://p/europe-west9-a/n", Outside::kNone},
         Row{"GoogleBelgium", "europe-west1", "europe-west1-b", "gce://p/europe-west1-b/n", Outside::kUnknownLocation},
-        Row{"GoogleNetherlands", "europe-west4", "europe-west4-a", "gce://p/europe-west4-a/n", Outside::kUnknownLocation},
+        Row{"GoogleNetherlands", "europe-west4", "europe-west4-a", "gce://p/europe-west4-a/n",
+            Outside::kUnknownLocation},
         Row{"S3ns", "u-france-east1", "u-france-east1-a", "", Outside::kNone},
         Row{"S3nsZoneNotDeclared", "u-france-east1", "u-france-east1-b", "", Outside::kUnknownLocation},
-        // Outscale's eu-west-2 is in France, Amazon's in London; both write aws:///eu-west-2a/i-…: only the length of the instance id differs.
+        // Outscale's eu-west-2 is in France, Amazon's in London; both write aws:///eu-west-2a/i-…: only the length of
+        // the instance id differs.
         Row{"Outscale", "eu-west-2", "eu-west-2a", "aws:///eu-west-2a/i-0a1b2c3d", Outside::kNone},
-        Row{"AmazonLondon", "eu-west-2", "eu-west-2a", "aws:///eu-west-2a/i-0a1b2c3d4e5f60718", Outside::kProviderMismatch},
+        Row{"AmazonLondon", "eu-west-2", "eu-west-2a", "aws:///eu-west-2a/i-0a1b2c3d4e5f60718",
+            Outside::kProviderMismatch},
         Row{"OutscaleWithoutProvider", "eu-west-2", "eu-west-2a", "", Outside::kProviderMissing},
         Row{"OutscaleThirdZone", "eu-west-2", "eu-west-2c", "aws:///eu-west-2c/i-0a1b2c3d", Outside::kUnknownLocation},
-        Row{"ProviderWithNewline", "eu-west-2", "eu-west-2a", "aws:///eu-west-2a/i-0a1b2c3d\n", Outside::kProviderMismatch},
-        Row{"ProviderOnASecondLine", "eu-west-2", "eu-west-2a", "x\naws:///eu-west-2a/i-0a1b2c3d", Outside::kProviderMismatch},
-        Row{"ProviderInAnotherCase", "eu-west-2", "eu-west-2a", "AWS:///eu-west-2a/i-0a1b2c3d", Outside::kProviderMismatch},
+        Row{"ProviderWithNewline", "eu-west-2", "eu-west-2a", "aws:///eu-west-2a/i-0a1b2c3d\n",
+            Outside::kProviderMismatch},
+        Row{"ProviderOnASecondLine", "eu-west-2", "eu-west-2a", "x\naws:///eu-west-2a/i-0a1b2c3d",
+            Outside::kProviderMismatch},
+        Row{"ProviderInAnotherCase", "eu-west-2", "eu-west-2a", "AWS:///eu-west-2a/i-0a1b2c3d",
+            Outside::kProviderMismatch},
         Row{"CloudTemple", "FR1", "AZ05", "ct://n", Outside::kNone},
         Row{"CloudTemplePatternNotAtStart", "FR1", "AZ05", "xct://n", Outside::kProviderMismatch},
         Row{"CloudTempleCase", "fr1", "az05", "ct://n", Outside::kUnknownLocation},
@@ -119,10 +125,12 @@ struct LegacyRow {
   Outside outside;
 };
 TEST(Qualify, OldLabelsMustAgreeWhereTheyAreSet) {
-  for (const LegacyRow& row : {LegacyRow{"", "", Outside::kNone}, LegacyRow{"fr-par", "", Outside::kNone}, LegacyRow{"", "fr-par-1", Outside::kNone},
-                               LegacyRow{"fr-par", "fr-par-1", Outside::kNone}, LegacyRow{"de-fra", "", Outside::kLabelsDisagree},
-                               LegacyRow{"", "fr-par-2", Outside::kLabelsDisagree}, LegacyRow{"fr-par", "FR-PAR-1", Outside::kLabelsDisagree},
-                               LegacyRow{"fr-par ", "fr-par-1", Outside::kLabelsDisagree}}) {
+  for (const LegacyRow& row :
+       {LegacyRow{"", "", Outside::kNone}, LegacyRow{"fr-par", "", Outside::kNone},
+        LegacyRow{"", "fr-par-1", Outside::kNone}, LegacyRow{"fr-par", "fr-par-1", Outside::kNone},
+        LegacyRow{"de-fra", "", Outside::kLabelsDisagree}, LegacyRow{"", "fr-par-2", Outside::kLabelsDisagree},
+        LegacyRow{"fr-par", "FR-PAR-1", Outside::kLabelsDisagree},
+        LegacyRow{"fr-par ", "fr-par-1", Outside::kLabelsDisagree}}) {
     api::Node node = Node("n");
     node.legacy_region = row.region;
     node.legacy_zone = row.zone;
@@ -139,7 +147,8 @@ TEST(Qualify, OldLabelsAloneAreNoLocation) {
 
 TEST(Qualify, ALocationThatTwoCountriesDeclareIsTheirsWhoseProviderIdMatches) {
   api::SovereignRegion region = Region();
-  region.locations = {Place("eu-west-2", {"eu-west-2a"}, "GB", "/i-[0-9a-f]{17}$"), Place("eu-west-2", {"eu-west-2a"}, "FR", "/i-[0-9a-f]{8}$")};
+  region.locations = {Place("eu-west-2", {"eu-west-2a"}, "GB", "/i-[0-9a-f]{17}$"),
+                      Place("eu-west-2", {"eu-west-2a"}, "FR", "/i-[0-9a-f]{8}$")};
   api::Node node = Node("n", "eu-west-2", "eu-west-2a");
   node.provider_id = "aws:///eu-west-2a/i-0a1b2c3d";
   EXPECT_TRUE(Qualify(node, region).qualified());
@@ -165,7 +174,8 @@ TEST(Qualify, TwoCountriesThatBothMatchDisagreeSoTheNodeIsOutside) {
 
 TEST(Qualify, AnyOfSeveralEntriesForOneZoneSuffices) {
   api::SovereignRegion region = Region();
-  region.locations = {Place("fr-par", {"fr-par-1"}, "FR", "^scaleway://"), Place("fr-par", {"fr-par-1"}, "FR", "^kwok://")};
+  region.locations = {Place("fr-par", {"fr-par-1"}, "FR", "^scaleway://"),
+                      Place("fr-par", {"fr-par-1"}, "FR", "^kwok://")};
   EXPECT_TRUE(Qualify(Node("n"), region).qualified());
 }
 
@@ -186,7 +196,8 @@ TEST(Qualify, WhatTheDecoderRefusedQualifiesNothing) {
 TEST(Qualify, OneBadPatternMakesTheWholeRegionUnusable) {
   api::SovereignRegion region = Region();
   region.locations.push_back(Place("fr-lyo", {"fr-lyo-1"}, "FR", "^kwok://("));
-  EXPECT_EQ(Qualify(Node("n"), region).outside, Outside::kRegionUnusable) << "the node matches the first, sound location";
+  EXPECT_EQ(Qualify(Node("n"), region).outside, Outside::kRegionUnusable)
+      << "the node matches the first, sound location";
   EXPECT_THAT(SpecProblem(region), HasSubstr("spec.hosting.locations[1].providerIDPattern"));
 }
 
@@ -206,20 +217,24 @@ TEST(SpecProblem, NamesFieldAndFix) {
 
 TEST(Qualify, MessagesSayWhatWasFoundAndWhatIsNeeded) {
   api::SovereignRegion region = Region();
-  EXPECT_THAT(Qualify(Frankfurt(), region).message, HasSubstr("zone \"de-fra-1\" of region \"de-fra\" is not declared in spec.hosting.locations"));
+  EXPECT_THAT(Qualify(Frankfurt(), region).message,
+              HasSubstr("zone \"de-fra-1\" of region \"de-fra\" is not declared in spec.hosting.locations"));
   EXPECT_THAT(Qualify(Node("n", "fr-par", ""), region).message, HasSubstr("topology.kubernetes.io/zone is not set"));
-  EXPECT_THAT(Qualify(Node("n", "FR-PAR", "fr-par-1"), region).message, HasSubstr("zone \"fr-par-1\" of region \"fr-par\" is"));
+  EXPECT_THAT(Qualify(Node("n", "FR-PAR", "fr-par-1"), region).message,
+              HasSubstr("zone \"fr-par-1\" of region \"fr-par\" is"));
   api::Node node = Node("n");
   node.provider_id = "aws:///eu-west-2a/i-1";
   EXPECT_THAT(Qualify(node, region).message,
-              testing::AllOf(HasSubstr("aws:///eu-west-2a/i-1"), HasSubstr("spec.hosting.locations[0].providerIDPattern"), HasSubstr("^kwok://")));
+              testing::AllOf(HasSubstr("aws:///eu-west-2a/i-1"),
+                             HasSubstr("spec.hosting.locations[0].providerIDPattern"), HasSubstr("^kwok://")));
   node.provider_id = std::string(1 << 20, 'x');
   EXPECT_LE(Qualify(node, region).message.size(), 400u) << "a node's text does not make a message long";
 }
 
 TEST(Outside, EachReasonHasItsOwnName) {
   std::set<std::string> names;
-  for (int i = 0; i <= static_cast<int>(Outside::kProviderMismatch); ++i) names.insert(ToString(static_cast<Outside>(i)));
+  for (int i = 0; i <= static_cast<int>(Outside::kProviderMismatch); ++i)
+    names.insert(ToString(static_cast<Outside>(i)));
   EXPECT_EQ(names.size(), 8u);
   EXPECT_FALSE(names.contains("Unknown"));
 }

@@ -162,11 +162,22 @@ Json OutsideJson(const RegionView& view) {
   return list;
 }
 
+// Leaves empty lists and maps out: an empty map that is applied over one with entries comes out as null, which the
+// schema refuses (seen with Kubernetes 1.36).
+void DropEmpty(Json& object) {
+  for (auto it = object.begin(); it != object.end();) {
+    if (it->is_object()) DropEmpty(*it);
+    it = it->is_structured() && it->empty() ? object.erase(it) : std::next(it);
+  }
+}
+
 // What the status says now; null where it says nothing, or nothing readable.
 Json Before(const SovereignRegion& region) {
   if (region.status_json.empty()) return nullptr;
   auto status = ParseJson(region.status_json);
-  return status && status->is_object() ? *std::move(status) : Json(nullptr);
+  if (!status || !status->is_object()) return nullptr;
+  DropEmpty(*status);
+  return *std::move(status);
 }
 
 Json ConditionsOf(const Json& status) {
@@ -216,6 +227,7 @@ RegionPlan PlanRegion(const RegionObservation& observed, WallTime now) {
                  {"workloads", observed.user_count},
                  {"conditions", api::ConditionsJson(conditions, conditions_before, region.meta.generation, now)}};
   if (omitted > 0) plan.status["outsideOmitted"] = omitted;
+  DropEmpty(plan.status);
   if (api::SameStatus(plan.status, before)) plan.status = nullptr;
 
   if (const Condition& ready = conditions.front(); !SaidBefore(conditions_before, ready)) {

@@ -35,8 +35,8 @@ struct RegionPlan {
 };
 // status: {observedGeneration, nodes: {qualified, outside, zones: {<zone>: n}}, outside: [{node, reason, message}],
 // outsideOmitted: n, workloads, conditions [Ready, Reconciling, Stalled]}. `outside` has at most 50 nodes and 16 KiB,
-// by name, outsideOmitted (left out when 0) counts the rest; `zones` has at most 64, by name. The whole stays below 32
-// KiB.
+// by name, outsideOmitted counts the rest; `zones` has at most 64, by name; empty ones of the three are left out. The
+// whole stays below 32 KiB.
 RegionPlan PlanRegion(const RegionObservation& observed, WallTime now);
 
 }  // namespace rempart::perimeter

@@ -291,6 +291,18 @@ TEST(RegionStatus, AnUnreadableOldStatusIsWrittenAnew) {
   }
 }
 
+// An empty map or list must not be applied over one that has entries, see region_plan.cc.
+TEST(RegionStatus, LeavesOutWhatIsEmptyAndReadsItAsNotThere) {
+  const RegionObservation observed = Observed(kNoNodes);
+  const RegionPlan plan = PlanRegion(observed, kNow);
+  EXPECT_EQ(plan.status.at("nodes"), (Json{{"qualified", 0}, {"outside", 0}}));
+  EXPECT_FALSE(plan.status.contains("outside"));
+  Json stored = plan.status;
+  stored["outside"] = Json::array();
+  stored["nodes"]["zones"] = Json::object();
+  EXPECT_TRUE(PlanRegion(Written(observed, stored), kNow).status.is_null());
+}
+
 struct FinalizerRow {
   bool deleting, has;
   std::size_t users, labelled;

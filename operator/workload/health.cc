@@ -79,8 +79,7 @@ std::int32_t MustBeUpdated(const Json& child_spec, Kind kind, std::int32_t pods)
   if (kind != Kind::kStatefulSet) return pods;
   const Json* partition = Member(Member(strategy, "rollingUpdate"), "partition");
   if (!partition || !partition->is_number_integer()) return pods;
-  return static_cast<std::int32_t>(
-      std::clamp<std::int64_t>(std::int64_t{pods} - partition->get<std::int64_t>(), 0, pods));
+  return pods - static_cast<std::int32_t>(std::clamp<std::int64_t>(partition->get<std::int64_t>(), 0, pods));
 }
 
 // What a Deployment, StatefulSet or DaemonSet still has to do; nullopt for nothing.

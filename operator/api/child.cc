@@ -5,6 +5,7 @@
 #include <utility>
 #include <vector>
 
+#include "operator/api/decoded_text.h"
 #include "operator/api/observed.h"
 #include "src/base/json.h"
 #include "src/base/text.h"
@@ -114,16 +115,16 @@ Result<Child> DecodeChild(ChildKind kind, kube::View object) {
   const kube::View metadata = object["metadata"];
   const kube::View controller = ControllerOf(metadata);
   const kube::View adopt = metadata["annotations"][kAdoptAnnotation];
+  child.controller_uid = KnownText(controller["uid"]);
   child.controller_is_workload = IsWorkload(controller);
   child.adopt = adopt.AsString() == "true";
   if (!child.controller_is_workload && !adopt && !metadata["labels"][kWorkloadLabel]) return child;
 
-  child.controller_uid = controller["uid"].Str();
   child.digest = DigestOfGoverned(object);
   const kube::View spec = object["spec"];
   const kube::View pod_spec = TemplateOf(kind, spec)["spec"];
-  child.node_selector_region = pod_spec["nodeSelector"][kNodeRegionLabel].Str();
-  child.sets_node_name = !pod_spec["nodeName"].Str().empty();
+  child.node_selector_region = KnownText(pod_spec["nodeSelector"][kNodeRegionLabel]);
+  child.sets_node_name = !KnownText(pod_spec["nodeName"]).empty();
   child.suspended = (kind == ChildKind::kJob || kind == ChildKind::kCronJob) && spec["suspend"].Bool();
   const kube::View status = object["status"];
   child.observed_generation = status["observedGeneration"].Int();

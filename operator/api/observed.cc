@@ -1,29 +1,20 @@
 #include "operator/api/observed.h"
 
-#include <algorithm>
 #include <utility>
 
+#include "operator/api/decoded_text.h"
 #include "src/base/text.h"
 
 namespace rempart::api {
 
 namespace {
 
-constexpr std::size_t kMaxText = 1024;  // bytes of a value that is kept as it is; the API server's own limits are below
 constexpr std::size_t kMaxMessage = 256;
 
-// "" where it is not there. What cannot be read must not look like what is not there: it becomes a text that equals no
-// label's value, so that it disagrees with whatever it is compared to.
-std::string LabelText(kube::View value) {
-  if (!value.exists()) return {};
-  const auto text = value.AsString();
-  return std::string(text && text->size() <= kMaxText ? *text : "(unreadable)");
-}
-
-// "" also where it is unreadable: nothing is then known.
-std::string Text(kube::View value) {
+// One that cannot be read is none, since a pattern might match whatever text stood for it.
+std::string ProviderId(kube::View value) {
   const std::string_view text = value.Str();
-  return std::string(text.size() <= kMaxText ? text : std::string_view());
+  return std::string(text.size() <= kMaxKnownText ? text : std::string_view());
 }
 
 Pod::Phase PhaseOf(std::string_view text) {
@@ -42,18 +33,18 @@ Result<Node> DecodeNode(kube::View object) {
   Node node;
   node.meta = std::move(*meta);
   const kube::View labels = object["metadata"]["labels"];
-  node.topology_region = LabelText(labels[kTopologyRegion]);
-  node.topology_zone = LabelText(labels[kTopologyZone]);
-  node.legacy_region = LabelText(labels[kLegacyTopologyRegion]);
-  node.legacy_zone = LabelText(labels[kLegacyTopologyZone]);
-  node.region_label = LabelText(labels[kNodeRegionLabel]);
-  node.country_label = LabelText(labels[kNodeCountryLabel]);
-  node.lost_since_label = LabelText(labels[kNodeLostSinceLabel]);
-  node.lost_region_label = LabelText(labels[kNodeLostRegionLabel]);
-  node.cordoned_label = LabelText(labels[kNodeCordonedLabel]);
+  node.topology_region = KnownText(labels[kTopologyRegion]);
+  node.topology_zone = KnownText(labels[kTopologyZone]);
+  node.legacy_region = KnownText(labels[kLegacyTopologyRegion]);
+  node.legacy_zone = KnownText(labels[kLegacyTopologyZone]);
+  node.region_label = KnownText(labels[kNodeRegionLabel]);
+  node.country_label = KnownText(labels[kNodeCountryLabel]);
+  node.lost_since_label = KnownText(labels[kNodeLostSinceLabel]);
+  node.lost_region_label = KnownText(labels[kNodeLostRegionLabel]);
+  node.cordoned_label = KnownText(labels[kNodeCordonedLabel]);
 
   const kube::View spec = object["spec"];
-  node.provider_id = Text(spec["providerID"]);
+  node.provider_id = ProviderId(spec["providerID"]);
   node.unschedulable = spec["unschedulable"].Bool();
   const kube::View taints = spec["taints"];
   node.taints.reserve(taints.Size());
@@ -68,14 +59,14 @@ Result<Node> DecodeNode(kube::View object) {
 Result<Pod> DecodePod(kube::View object) {
   const kube::View spec = object["spec"];
   Pod pod;
-  pod.region = LabelText(spec["nodeSelector"][kNodeRegionLabel]);
-  pod.workload = LabelText(object["metadata"]["labels"][kWorkloadLabel]);
+  pod.region = KnownText(spec["nodeSelector"][kNodeRegionLabel]);
+  pod.workload = KnownText(object["metadata"]["labels"][kWorkloadLabel]);
   if (pod.region.empty() && pod.workload.empty()) return Fail(Error::NotFound("the pod is of no region"));
 
   auto meta = kube::DecodeMeta(object);
   if (!meta) return Fail(std::move(meta).error().While("decode Pod"));
   pod.meta = std::move(*meta);
-  pod.node = Text(spec["nodeName"]);
+  pod.node = KnownText(spec["nodeName"]);
   const kube::View status = object["status"];
   pod.phase = PhaseOf(status["phase"].Str());
   status["conditions"].ForEachElement([&](kube::View condition) {
@@ -90,7 +81,7 @@ Result<Pod> DecodePod(kube::View object) {
 Result<Namespace> DecodeNamespace(kube::View object) {
   auto meta = kube::DecodeMeta(object);
   if (!meta) return Fail(std::move(meta).error().While("decode Namespace"));
-  return Namespace{std::move(*meta), LabelText(object["metadata"]["labels"][kRegionLabel])};
+  return Namespace{std::move(*meta), KnownText(object["metadata"]["labels"][kRegionLabel])};
 }
 
 }  // namespace rempart::api

@@ -53,8 +53,8 @@ struct Namespace {
 Result<Namespace> DecodeNamespace(kube::View object);
 
 // A Deployment, StatefulSet, DaemonSet, Job or CronJob, whoever made it: any might stand in a workload's way. What
-// follows `kind` is read only where there is a sign of us: it is controlled by a TenantWorkload, or carries our
-// workload label or adopt annotation. Of others the name is kept, and nothing else.
+// follows `adopt` is read only where there is a sign of us: it is controlled by a TenantWorkload, or carries our
+// workload label or adopt annotation. Of others the name and the controller are kept, and nothing else.
 struct Child {
   kube::Meta meta;
   ChildKind kind = ChildKind::kDeployment;

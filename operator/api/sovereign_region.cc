@@ -2,8 +2,8 @@
 
 #include <utility>
 
+#include "operator/api/decoded_text.h"
 #include "operator/api/spec_reader.h"
-#include "operator/api/status_text.h"
 
 namespace rempart::api {
 

@@ -6,8 +6,8 @@
 #include <limits>
 #include <utility>
 
+#include "operator/api/decoded_text.h"
 #include "operator/api/spec_reader.h"
-#include "operator/api/status_text.h"
 
 namespace rempart::api {
 

@@ -154,7 +154,7 @@ TEST(DecodeChild, CountsOutOfRangeAreClamped) {
   EXPECT_EQ(DecodedChild(With(ChildJson(), "/status/replicas", "5")).replicas, 0);
 }
 
-TEST(DecodeChild, OfWhatIsNotOursOnlyTheNameIsKept) {
+TEST(DecodeChild, OfWhatIsNotOursOnlyNameAndControllerAreKept) {
   Json object = ChildJson();
   object["metadata"].erase("labels");
   object["metadata"]["ownerReferences"] =
@@ -162,8 +162,9 @@ TEST(DecodeChild, OfWhatIsNotOursOnlyTheNameIsKept) {
   object["status"]["replicas"] = 3;
   const Child child = DecodedChild(object);
   EXPECT_EQ(child.meta.key.name, "web");
+  EXPECT_EQ(child.controller_uid, "u") << "or a child whose signs were taken off would look like nobody's";
+  EXPECT_FALSE(child.controller_is_workload);
   EXPECT_EQ(child.digest, "");
-  EXPECT_EQ(child.controller_uid, "");
   EXPECT_EQ(child.node_selector_region, "");
   EXPECT_EQ(child.replicas, 0);
 }
@@ -208,6 +209,14 @@ TEST(DecodeChild, AForeignControllerOfALabelledObjectIsTold) {
   const Child child = DecodedChild(object);
   EXPECT_FALSE(child.controller_is_workload);
   EXPECT_EQ(child.controller_uid, "u");
+}
+
+TEST(DecodeChild, AnUnreadableControllerIsNotNone) {
+  const auto uid_of = [](const Json& uid) {
+    return DecodedChild(With(ChildJson(), "/metadata/ownerReferences/0/uid", uid)).controller_uid;
+  };
+  EXPECT_EQ(uid_of(std::string(2000, 'u')), "(unreadable)");
+  EXPECT_EQ(uid_of(7), "(unreadable)");
 }
 
 TEST(ChildDigest, ChangesWithWhatWeGovern) {

@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "src/base/json.h"
+#include "src/base/text.h"
 #include "src/kube/api.h"
 #include "src/kube/text.h"
 
@@ -17,6 +18,7 @@ namespace {
 
 constexpr std::size_t kMaxMessage = 1024;
 constexpr std::size_t kMaxCauses = 1024;
+constexpr std::size_t kMaxCause = 240;
 constexpr std::size_t kMaxStrangeBody = 200;
 constexpr std::chrono::seconds kShortestWait{1};
 constexpr std::chrono::seconds kLongestWait{60};
@@ -101,6 +103,24 @@ std::string Text(const Json& object, const char* name) {
   return found != object.end() && found->is_string() ? found->get<std::string>() : std::string();
 }
 
+// The server writes a refused value out in full, kilobytes of it, before it says what is wrong with it ("Invalid value:
+// {…}: field is immutable"): where a cause is long, its middle goes rather than its end.
+std::string WithShortCauses(std::string message, const Json& details) {
+  constexpr std::size_t kMostCauses = 20;
+  const auto causes = details.find("causes");
+  if (causes == details.end() || !causes->is_array()) return message;
+  for (std::size_t i = 0; i < std::min(causes->size(), kMostCauses); ++i) {
+    const Json& cause = (*causes)[i];
+    const std::string why = cause.is_object() ? Text(cause, "message") : "";
+    const auto at = why.size() > kMaxCause ? message.find(why) : std::string::npos;
+    if (at == std::string::npos) continue;
+    std::size_t tail = why.size() - kMaxCause / 2;
+    while (tail < why.size() && (static_cast<unsigned char>(why[tail]) & 0xc0) == 0x80) ++tail;
+    message.replace(at, why.size(), std::string(CutAtCharacter(why, kMaxCause / 2)) + " … " + why.substr(tail));
+  }
+  return message;
+}
+
 // "field: message" of each cause that the message does not tell already.
 std::string Causes(const Json& details, const std::string& message) {
   const auto causes = details.find("causes");
@@ -129,10 +149,10 @@ Error ErrorFromStatus(int http_status, const http::Headers& headers, std::string
     return error;
   }
   const std::string message = Text(*json, "message");
-  if (!message.empty()) error.message = Printable(message, kMaxMessage);
   error.reason = Printable(Text(*json, "reason"), 128);
   const auto found = json->find("details");
   const Json* details = found != json->end() && found->is_object() ? &*found : nullptr;
+  if (!message.empty()) error.message = Printable(details ? WithShortCauses(message, *details) : message, kMaxMessage);
   if (details != nullptr) {
     const std::string causes = Causes(*details, message);
     if (!causes.empty()) error.message += " (" + causes + ")";

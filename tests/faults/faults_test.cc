@@ -62,11 +62,11 @@ Fault Statuses(Random& random, const Exchange&, int code, int one_in) { return O
 const std::vector<FaultCase>& Cases() {
   using K = Fault::Kind;
   static const std::vector<FaultCase> cases = {
-      {"StreamsCutInMidEvent", [](Random& r, const Exchange& e) { return e.watch ? Fault{K::kCutStream, static_cast<int>(200 + r.Next() % 9000)} : Fault{}; }, 60},
+      {"StreamsCutInMidEvent", [](Random& r, const Exchange& e) { return e.watch ? Fault{K::kCutStream, static_cast<int>(200 + r.Next() % 9000)} : Fault{}; }, 30},
       {"AnswersDelayed", [](Random& r, const Exchange& e) { return !e.watch && OneIn(r, 2) ? Fault{K::kDelay, static_cast<int>(r.Next() % 300)} : Fault{}; }, 120},
-      {"WatchesDelayed", [](Random& r, const Exchange& e) { return e.watch ? Fault{K::kDelay, static_cast<int>(20 + r.Next() % 200)} : Fault{}; }, 1000},
+      {"WatchesDelayed", [](Random& r, const Exchange& e) { return e.watch ? Fault{K::kDelay, static_cast<int>(5 + r.Next() % 40)} : Fault{}; }, 1000},
       {"EventsDuplicated", [](Random&, const Exchange& e) { return e.watch ? Fault{K::kDuplicate} : Fault{}; }, 1000},
-      {"StreamsGarbled", [](Random& r, const Exchange& e) { return e.watch ? Fault{K::kGarble, static_cast<int>(r.Next() % 9000)} : Fault{}; }, 60},
+      {"StreamsGarbled", [](Random& r, const Exchange& e) { return e.watch ? Fault{K::kGarble, static_cast<int>(r.Next() % 9000)} : Fault{}; }, 30},
       {"Writes409", [](Random& r, const Exchange& e) { return e.write ? Statuses(r, e, 409, 3) : Fault{}; }, 40},
       {"Watches410", [](Random& r, const Exchange& e) { return e.watch ? Statuses(r, e, 410, 2) : Fault{}; }, 40},
       {"All429", [](Random& r, const Exchange& e) { return Statuses(r, e, 429, 6); }, 25},

@@ -27,7 +27,8 @@ Json Conditions(const Json& object) {
 
 Json OurLabels(const Json& object) {
   Json out = Json::object();
-  for (const auto& [key, value] : object.value(Json::json_pointer("/metadata/labels"), Json::object()).items()) {
+  const Json labels = object.value(Json::json_pointer("/metadata/labels"), Json::object());
+  for (const auto& [key, value] : labels.items()) {
     if (key.find("rempart") == std::string::npos) continue;
     out[key] = key.ends_with("lost-since") ? Json("SOME-TIME") : value;
   }
@@ -48,7 +49,6 @@ Scenario::~Scenario() {
   (void)cluster_.Delete(api::kRegions, {"", region_});
   (void)cluster_.MergePatch(api::kRegions, {"", region_}, {{"metadata", {{"finalizers", nullptr}}}});
   for (const auto& node : nodes_) (void)cluster_.Delete(api::kNodes, {"", node});
-  cluster_.Await(api::kNamespaces, {"", ns_}, [](const Json& ns) { return ns.is_null(); });
 }
 
 bool Scenario::WorkloadsReady(int expected, std::chrono::milliseconds limit) {
@@ -134,7 +134,8 @@ Json Scenario::EndState() {
   }
   for (auto& workload : cluster_.List(api::kWorkloads, ns_).value_or(std::vector<Json>{})) {
     int placed = 0;
-    for (const auto& [zone, count] : workload["status"].value("nodes", Json::object()).items()) placed += count.get<int>();
+    const Json zones = workload["status"].value("nodes", Json::object());
+    for (const auto& [zone, count] : zones.items()) placed += count.get<int>();
     state["workloads"][workload["metadata"]["name"].get<std::string>()] = {{"conditions", Conditions(workload)},
                                                                              {"ready", workload["status"].value("ready", -1)},
                                                                              {"replicas", workload["status"].value("replicas", -1)},

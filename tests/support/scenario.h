@@ -13,11 +13,11 @@ namespace rempart::test {
 class Scenario {
  public:
   explicit Scenario(Cluster& cluster);
-  ~Scenario();  // deletes all that it made, and waits until it is gone
+  ~Scenario();  // deletes all that it made; what is left ends by itself, under names that nobody else has
 
   // Runs all steps; each waits (by watching) until the operator has done what it asks for, `limit` at most. The empty string, or which step was
   // not reached.
-  std::string Run(std::chrono::milliseconds limit = std::chrono::seconds(90));
+  std::string Run(std::chrono::milliseconds limit = std::chrono::seconds(120));
 
   // What must be the same whatever happened on the way: names made equal, times, versions and uids left out.
   Json EndState();

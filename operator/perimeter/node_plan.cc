@@ -62,7 +62,7 @@ bool Round::HasLivePodsOf(std::string_view region) const {
 std::optional<WallTime> ReadableLostSince(const Node& node, WallTime now) {
   const auto since = ParseLostSince(node.lost_since_label);
   if (!since || *since > Plus(now, kClockSkew)) return std::nullopt;
-  return std::min(*since, now);
+  return since;
 }
 
 void SettleRegionLabels(Round& round) {

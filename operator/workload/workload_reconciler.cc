@@ -55,22 +55,23 @@ Result<kube::Outcome> WorkloadReconciler::Reconcile(kube::ReconcileContext& cont
   const auto workload = caches_.workloads.Get(context.key());
   if (!workload) {
     std::scoped_lock lock(mutex_);
-    if (auto uid = uids_.extract(context.key())) applied_.erase(uid.mapped());
+    memory_.erase(context.key());
     return kube::Outcome::AwaitChange();  // its child goes with the owner reference
   }
   const WorkloadObservation observed = Observe(workload);
-  const Applied before = Remembered(*workload);
+  Memory& memory = MemoryOf(*workload);
+  const Applied before = memory.applied ? *memory.applied : ReadApplied(workload->status_json);
   const ChildPlan plan = PlanChild(observed, before);
 
   if (auto removed = RemoveOthers(plan, context); !removed) return Fail(std::move(removed.error()));
   std::optional<ApplyOutcome> outcome;
   Applied applied = before;
   if (plan.action != ChildPlan::Do::kNothing) {
-    outcome = ApplyChild(observed, plan, context);
+    outcome = TryChild(observed, plan, memory, context);
     if (outcome->error && outcome->error->kind == ErrorKind::kCancelled) return Fail(std::move(*outcome->error));
     if (outcome->child) {
       applied = {plan.desired_digest, outcome->child->digest};
-      Remember(workload->meta.uid, applied);
+      memory.applied = applied;
       if (plan.drifted) {
         restored_.Add();
         log::Warn("child was changed by hand and is put back", {{"kind", api::ResourceOf(workload->kind).kind}});
@@ -168,20 +169,27 @@ ApplyOutcome WorkloadReconciler::ApplyChild(const WorkloadObservation& observed,
   return outcome;
 }
 
-Applied WorkloadReconciler::Remembered(const api::TenantWorkload& workload) {
-  std::scoped_lock lock(mutex_);
-  auto& uid = uids_[workload.meta.key];
-  if (uid != workload.meta.uid) {  // first seen, or deleted and made anew under the same name
-    if (!uid.empty()) applied_.erase(uid);
-    uid = workload.meta.uid;
-  }
-  const auto it = applied_.find(uid);
-  return it != applied_.end() ? it->second : ReadApplied(workload.status_json);
+ApplyOutcome WorkloadReconciler::TryChild(const WorkloadObservation& observed, const ChildPlan& plan, Memory& memory,
+                                          kube::ReconcileContext& context) {
+  const MonoTime now = clock_.Mono();
+  if (plan.attempt == memory.refused_attempt && now < memory.until) return memory.refused;
+  ApplyOutcome outcome = ApplyChild(observed, plan, context);
+  const auto hold_off = HoldOff(outcome);
+  memory.refused_attempt = hold_off ? plan.attempt : "";
+  memory.refused = hold_off ? outcome : ApplyOutcome{};
+  memory.until = !hold_off ? MonoTime{} : *hold_off == Duration::max() ? MonoTime::max() : now + *hold_off;
+  return outcome;
 }
 
-void WorkloadReconciler::Remember(const std::string& uid, Applied applied) {
+// References into an unordered_map stay valid while others are added, and no other thread works on this key.
+WorkloadReconciler::Memory& WorkloadReconciler::MemoryOf(const api::TenantWorkload& workload) {
   std::scoped_lock lock(mutex_);
-  applied_[uid] = std::move(applied);
+  auto& [uid, memory] = memory_[workload.meta.key];
+  if (uid != workload.meta.uid) {  // first seen, or deleted and made anew under the same name
+    uid = workload.meta.uid;
+    memory = {};
+  }
+  return memory;
 }
 
 }  // namespace rempart::workload

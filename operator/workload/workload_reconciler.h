@@ -2,6 +2,7 @@
 #pragma once
 
 #include <mutex>
+#include <optional>
 #include <string>
 #include <unordered_map>
 
@@ -25,8 +26,19 @@ class WorkloadReconciler {
   WorkloadObservation Observe(const WorkloadPtr& workload) const;
   Status RemoveOthers(const ChildPlan& plan, kube::ReconcileContext& context);
   ApplyOutcome ApplyChild(const WorkloadObservation& observed, const ChildPlan& plan, kube::ReconcileContext& context);
-  Applied Remembered(const api::TenantWorkload& workload);
-  void Remember(const std::string& uid, Applied applied);
+  // What the operator remembers of a workload between two looks, by its uid.
+  struct Memory {
+    // What was last applied and what the server made of it. status.child.applied says the same, but tenants may be
+    // allowed to write a status; while the operator runs, its own memory is believed first.
+    std::optional<Applied> applied;
+    // An attempt that the server refused, so that it is not repeated on and on: its outcome stands until `until`, or until
+    // the attempt would be another one.
+    std::string refused_attempt;
+    ApplyOutcome refused;
+    MonoTime until{};
+  };
+  Memory& MemoryOf(const api::TenantWorkload& workload);  // valid as long as the key is being reconciled; needs no lock
+  ApplyOutcome TryChild(const WorkloadObservation& observed, const ChildPlan& plan, Memory& memory, kube::ReconcileContext& context);
 
   cache::Caches& caches_;
   kube::Api& api_;
@@ -34,10 +46,7 @@ class WorkloadReconciler {
   Clock& clock_;
   Counter restored_;
   std::mutex mutex_;
-  // By the workload's uid: what was last applied and what the server made of it. status.child.applied says the same, but
-  // tenants may be allowed to write a status; while the operator runs, its own memory is believed first.
-  std::unordered_map<std::string, Applied> applied_;
-  std::unordered_map<kube::ObjectKey, std::string, kube::ObjectKeyHash> uids_;  // to forget when a workload is gone
+  std::unordered_map<kube::ObjectKey, std::pair<std::string, Memory>, kube::ObjectKeyHash> memory_;  // with the workload's uid
 };
 
 }  // namespace rempart::workload

@@ -17,7 +17,8 @@
 
 namespace rempart::kube {
 
-// Always held by a shared_ptr: the stores' subscriptions keep a weak one. Memory is bounded by the number of keys times stores. Thread-safe.
+// Always held by a shared_ptr: the stores' subscriptions keep a weak one. Memory is bounded by the number of keys times
+// stores. Thread-safe.
 class Awaits : public std::enable_shared_from_this<Awaits> {
  public:
   static constexpr Duration kPatience = std::chrono::seconds(10);
@@ -26,8 +27,8 @@ class Awaits : public std::enable_shared_from_this<Awaits> {
 
   void Wrote(const WorkKey& key, const StoreProgress& store, std::uint64_t resource_version);
 
-  // What to do with a key that was taken from the queue. kWait: it was put aside, and is added again as soon as the stores
-  // have got there, or when patience runs out. kTimedOut: patience has run out; nothing is awaited any more.
+  // What to do with a key that was taken from the queue. kWait: it was put aside, and is added again as soon as the
+  // stores have got there, or when patience runs out. kTimedOut: patience has run out; nothing is awaited any more.
   enum class Verdict { kGo, kWait, kTimedOut };
   Verdict Check(const WorkKey& key);
 
@@ -45,9 +46,11 @@ class Awaits : public std::enable_shared_from_this<Awaits> {
   Queue& queue_;
   std::mutex subscribing_;  // taken before mutex_
   std::set<const StoreProgress*> subscribed_;
-  std::mutex mutex_;  // guards what follows; neither stores nor the queue are called under it, save for StoreProgress::seen()
+  std::mutex
+      mutex_;  // guards what follows; neither stores nor the queue are called under it, save for StoreProgress::seen()
   std::unordered_map<WorkKey, Await, WorkKeyHash> awaits_;
-  std::map<const StoreProgress*, std::set<std::pair<std::uint64_t, WorkKey>>> by_store_;  // the same writes, lowest first
+  std::map<const StoreProgress*, std::set<std::pair<std::uint64_t, WorkKey>>>
+      by_store_;  // the same writes, lowest first
 };
 
 }  // namespace rempart::kube

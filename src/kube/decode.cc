@@ -61,7 +61,8 @@ std::optional<std::string_view> View::AsString() const { return ViewAccess::As<s
 
 std::optional<std::int64_t> View::AsInt() const {
   if (auto value = ViewAccess::As<std::int64_t>(*this)) return value;
-  auto value = ViewAccess::As<double>(*this);  // integers above int64's range read as doubles here, and are refused below
+  auto value =
+      ViewAccess::As<double>(*this);  // integers above int64's range read as doubles here, and are refused below
   if (!value || *value < -0x1p63 || *value >= 0x1p63 || std::trunc(*value) != *value) return std::nullopt;
   return static_cast<std::int64_t>(*value);
 }
@@ -78,8 +79,10 @@ bool View::IsArray() const { return exists() && ViewAccess::ElementOf(*this).is_
 std::size_t View::Size() const {
   // Counted by walking: simdjson's own count saturates at 2^24 - 1.
   std::size_t n = 0;
-  if (auto array = ViewAccess::As<dom::array>(*this)) n = static_cast<std::size_t>(std::distance(array->begin(), array->end()));
-  if (auto object = ViewAccess::As<dom::object>(*this)) n = static_cast<std::size_t>(std::distance(object->begin(), object->end()));
+  if (auto array = ViewAccess::As<dom::array>(*this))
+    n = static_cast<std::size_t>(std::distance(array->begin(), array->end()));
+  if (auto object = ViewAccess::As<dom::object>(*this))
+    n = static_cast<std::size_t>(std::distance(object->begin(), object->end()));
   return n;
 }
 
@@ -126,7 +129,8 @@ Result<View> Document::Parse(std::string_view text) {
   }
   dom::element root;
   if (auto error = impl_->parser.parse(text.data(), text.size(), true).get(root)) {
-    return Fail(Error::Invalid("malformed JSON of " + std::to_string(text.size()) + " bytes: " + simdjson::error_message(error)));
+    return Fail(Error::Invalid("malformed JSON of " + std::to_string(text.size()) +
+                               " bytes: " + simdjson::error_message(error)));
   }
   return ViewAccess::Of(root);
 }
@@ -137,7 +141,8 @@ Result<std::string> RequiredText(View metadata, const char* field) {
   auto text = metadata[field].AsString();
   if (!text || text->empty()) return Fail(Error::Invalid(std::string("metadata.") + field + " is missing"));
   if (text->size() > kMaxNameBytes) {
-    return Fail(Error::Invalid(std::string("metadata.") + field + " is longer than " + std::to_string(kMaxNameBytes) + " bytes"));
+    return Fail(Error::Invalid(std::string("metadata.") + field + " is longer than " + std::to_string(kMaxNameBytes) +
+                               " bytes"));
   }
   return std::string(*text);
 }
@@ -165,7 +170,8 @@ Result<Meta> DecodeMeta(View object) {
 
   if (View ns = metadata["namespace"]) {
     auto text = ns.AsString();
-    if (!text || text->size() > kMaxNameBytes) return Fail(Error::Invalid("metadata.namespace is no string, or too long"));
+    if (!text || text->size() > kMaxNameBytes)
+      return Fail(Error::Invalid("metadata.namespace is no string, or too long"));
     meta.key.ns = *text;
   }
 

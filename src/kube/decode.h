@@ -15,23 +15,24 @@
 
 namespace rempart::kube {
 
-// A node of a parsed document (simdjson DOM element in disguise): cheap to copy, valid as long as its Document. Absent and null alike are
-// "not there". Wrong types read as not there: callers decide whether that matters; no accessor throws.
+// A node of a parsed document (simdjson DOM element in disguise): cheap to copy, valid as long as its Document. Absent
+// and null alike are "not there". Wrong types read as not there: callers decide whether that matters; no accessor
+// throws.
 class View {
  public:
   View() = default;
   bool exists() const { return raw_ != nullptr; }
   explicit operator bool() const { return exists(); }
-  View operator[](std::string_view key) const;                 // member of an object
+  View operator[](std::string_view key) const;  // member of an object
   std::optional<std::string_view> AsString() const;
-  std::optional<std::int64_t> AsInt() const;                   // also of a float without fraction
+  std::optional<std::int64_t> AsInt() const;  // also of a float without fraction
   std::optional<bool> AsBool() const;
   std::string_view Str(std::string_view fallback = {}) const;  // AsString or fallback
   std::int64_t Int(std::int64_t fallback = 0) const;
   bool Bool(bool fallback = false) const;
   bool IsObject() const;
   bool IsArray() const;
-  std::size_t Size() const;                                    // members or elements; 0 for scalars
+  std::size_t Size() const;  // members or elements; 0 for scalars
   void ForEachElement(const std::function<void(View)>& f) const;
   void ForEachMember(const std::function<void(std::string_view key, View value)>& f) const;
   std::string Minified() const;  // compact JSON text of this node, members in document order; "" when not there

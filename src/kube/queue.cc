@@ -26,7 +26,8 @@ std::vector<double> DurationBuckets() {
   return bounds;
 }
 
-// How many retries may start at once, and how fast more are granted. A grant may lie in the future: the tokens go below zero then.
+// How many retries may start at once, and how fast more are granted. A grant may lie in the future: the tokens go below
+// zero then.
 class Bucket {
  public:
   Bucket(double per_second, double burst) : per_second_(per_second), burst_(burst), tokens_(burst) {}
@@ -52,10 +53,14 @@ struct QueueMetrics {
     depth = m.GetGauge("workqueue_depth", "Keys that are due and wait for a worker.", name);
     adds = m.GetCounter("workqueue_adds_total", "Keys put in line.", name);
     retries = m.GetCounter("workqueue_retries_total", "Keys that were put back with a back-off.", name);
-    waited = m.GetHistogram("workqueue_queue_duration_seconds", "How long a key waited in line.", DurationBuckets(), name);
-    worked = m.GetHistogram("workqueue_work_duration_seconds", "How long a key was worked on.", DurationBuckets(), name);
-    unfinished = m.GetGauge("workqueue_unfinished_work_seconds", "Sum of the time that keys in work have taken so far.", name);
-    longest = m.GetGauge("workqueue_longest_running_processor_seconds", "How long the longest in work has taken so far.", name);
+    waited =
+        m.GetHistogram("workqueue_queue_duration_seconds", "How long a key waited in line.", DurationBuckets(), name);
+    worked =
+        m.GetHistogram("workqueue_work_duration_seconds", "How long a key was worked on.", DurationBuckets(), name);
+    unfinished =
+        m.GetGauge("workqueue_unfinished_work_seconds", "Sum of the time that keys in work have taken so far.", name);
+    longest = m.GetGauge("workqueue_longest_running_processor_seconds",
+                         "How long the longest in work has taken so far.", name);
   }
   Gauge depth, unfinished, longest;
   Counter adds, retries;
@@ -172,7 +177,8 @@ struct Queue::Impl {
   mutable std::mutex mutex;
   std::condition_variable_any due;   // something may be due, or it is over
   std::condition_variable_any idle;  // it may be idle
-  std::unordered_map<WorkKey, Item, WorkKeyHash> items;  // its items stay where they are: pointers to them are kept below
+  std::unordered_map<WorkKey, Item, WorkKeyHash>
+      items;  // its items stay where they are: pointers to them are kept below
   std::deque<Item*> line;
   Delayed delayed;
   std::unordered_set<const Item*> working;

@@ -34,27 +34,29 @@ struct QueueOptions {
   double retry_burst = 500;
 };
 
-// Keys that are due are served in the order in which they fell due. Memory is bounded by the number of keys that are in line, worked
-// on, delayed (one time a key) or backing off. Thread-safe.
+// Keys that are due are served in the order in which they fell due. Memory is bounded by the number of keys that are in
+// line, worked on, delayed (one time a key) or backing off. Thread-safe.
 //
-// Metrics, with name="rempart": workqueue_depth, workqueue_adds_total, workqueue_retries_total, workqueue_queue_duration_seconds,
-// workqueue_work_duration_seconds, workqueue_unfinished_work_seconds, workqueue_longest_running_processor_seconds.
+// Metrics, with name="rempart": workqueue_depth, workqueue_adds_total, workqueue_retries_total,
+// workqueue_queue_duration_seconds, workqueue_work_duration_seconds, workqueue_unfinished_work_seconds,
+// workqueue_longest_running_processor_seconds.
 class Queue {
  public:
   Queue(Clock& clock, Random& random, Metrics& metrics, QueueOptions options = {});
-  void Add(const WorkKey& key);                       // now (an earlier delayed add of the key is dropped)
-  void AddAfter(const WorkKey& key, Duration delay);  // the earliest of several wins; nothing if the key is in line already
-  // After its back-off: base_delay · 2^failures, at most max_delay, of which half to all is taken at random; not before `at_least`, nor
-  // before the overall rate allows it.
+  void Add(const WorkKey& key);  // now (an earlier delayed add of the key is dropped)
+  void AddAfter(const WorkKey& key,
+                Duration delay);  // the earliest of several wins; nothing if the key is in line already
+  // After its back-off: base_delay · 2^failures, at most max_delay, of which half to all is taken at random; not before
+  // `at_least`, nor before the overall rate allows it.
   void AddRateLimited(const WorkKey& key, Duration at_least = Duration::zero());
-  void Forget(const WorkKey& key);                    // it succeeded: back-off starts anew
-  int Failures(const WorkKey& key) const;             // AddRateLimited since the last Forget
+  void Forget(const WorkKey& key);         // it succeeded: back-off starts anew
+  int Failures(const WorkKey& key) const;  // AddRateLimited since the last Forget
   // Blocks until a key is due; nullopt after ShutDown or stop, even if keys are due. The caller must call Done(key).
   std::optional<WorkKey> Take(std::stop_token stop);
   void Done(const WorkKey& key);
-  void ShutDown();  // Take returns nullopt from now on, and adds do nothing
-  std::size_t depth() const;       // keys that are due and in line, not those delayed
-  bool Idle() const;               // nothing due, nothing being worked on (delayed ones may be)
+  void ShutDown();                             // Take returns nullopt from now on, and adds do nothing
+  std::size_t depth() const;                   // keys that are due and in line, not those delayed
+  bool Idle() const;                           // nothing due, nothing being worked on (delayed ones may be)
   bool AwaitIdle(std::stop_token stop) const;  // blocks until Idle; false when stopped before
 
  private:

@@ -22,12 +22,18 @@ constexpr std::size_t kMaxContinueBytes = 16 * 1024;
 std::string ReasonOf(const Error& error) {
   if (error.reason == "Stale") return "stale";
   switch (error.kind) {
-    case ErrorKind::kGone: return "gone";
-    case ErrorKind::kNotFound: return "missing";
-    case ErrorKind::kDenied: return "denied";
-    case ErrorKind::kInvalid: return "invalid";
-    case ErrorKind::kInternal: return "internal";
-    default: return "transient";
+    case ErrorKind::kGone:
+      return "gone";
+    case ErrorKind::kNotFound:
+      return "missing";
+    case ErrorKind::kDenied:
+      return "denied";
+    case ErrorKind::kInvalid:
+      return "invalid";
+    case ErrorKind::kInternal:
+      return "internal";
+    default:
+      return "transient";
   }
 }
 
@@ -35,8 +41,15 @@ std::string ReasonOf(const Error& error) {
 
 struct Reflector::Impl {
   Impl(Api& a, Clock& c, Random& r, Metrics& m, Resource res, WatchSink& s, ReflectorOptions o)
-      : api(a), clock(c), random(r), metrics(m), resource(res), sink(s), options(std::move(o)),
-        machine(r, options.missing_retry), page_size(std::max(options.page_size, 1)) {
+      : api(a),
+        clock(c),
+        random(r),
+        metrics(m),
+        resource(res),
+        sink(s),
+        options(std::move(o)),
+        machine(r, options.missing_retry),
+        page_size(std::max(options.page_size, 1)) {
     label = std::string(resource.plural);
     if (!resource.group.empty()) label.append(".").append(resource.group);
     events = metrics.GetCounter("rempart_watch_events_total", "Events of watches, by resource.", {{"resource", label}});
@@ -92,9 +105,14 @@ struct Reflector::Impl {
   Status OnInitialEvent(const WatchEvent& event, std::uint64_t rv, bool& initial) {
     switch (event.type) {
       case WatchEvent::Type::kAdded:
-      case WatchEvent::Type::kModified: sink.InitApply(event.object); return {};
-      case WatchEvent::Type::kDeleted: sink.Delete(event.object); return {};
-      default: break;
+      case WatchEvent::Type::kModified:
+        sink.InitApply(event.object);
+        return {};
+      case WatchEvent::Type::kDeleted:
+        sink.Delete(event.object);
+        return {};
+      default:
+        break;
     }
     if (event.object["metadata"]["annotations"][kInitialEventsEnd].Str() != "true") {
       // A server that ignores sendInitialEvents serves an ordinary watch, whose bookmarks are bare. It says no by deed.
@@ -111,9 +129,15 @@ struct Reflector::Impl {
   Status OnLiveEvent(const WatchEvent& event, std::uint64_t rv) {
     switch (event.type) {
       case WatchEvent::Type::kAdded:
-      case WatchEvent::Type::kModified: sink.Apply(event.object); break;
-      case WatchEvent::Type::kDeleted: sink.Delete(event.object); break;
-      default: sink.Progress(rv); break;
+      case WatchEvent::Type::kModified:
+        sink.Apply(event.object);
+        break;
+      case WatchEvent::Type::kDeleted:
+        sink.Delete(event.object);
+        break;
+      default:
+        sink.Progress(rv);
+        break;
     }
     machine.OnProgress(rv);
     return {};
@@ -126,7 +150,8 @@ struct Reflector::Impl {
     if (stop.stop_requested()) return;
     if (!reply) {
       // Refused by the client rather than by the server: the page was too large.
-      if (reply.error().kind == ErrorKind::kInvalid && reply.error().http_status == 0) page_size = std::max(page_size / 2, 1);
+      if (reply.error().kind == ErrorKind::kInvalid && reply.error().http_status == 0)
+        page_size = std::max(page_size / 2, 1);
       return Failed(reply.error(), {});
     }
     if (Status read = Guarded([&] { return OnPage(reply->body); }); !read) Failed(read.error(), {});
@@ -142,7 +167,8 @@ struct Reflector::Impl {
     auto rv = DecodeResourceVersion(*page);
     if (!rv) return Fail(std::move(rv).error().While("read a page of " + label));
     if (items && !items.IsArray()) return Fail(Error::Invalid("read a page of " + label + ": items is no array"));
-    if (token.Str().size() > kMaxContinueBytes) return Fail(Error::Invalid("read a page of " + label + ": metadata.continue is too long"));
+    if (token.Str().size() > kMaxContinueBytes)
+      return Fail(Error::Invalid("read a page of " + label + ": metadata.continue is too long"));
 
     items.ForEachElement([&](View item) { sink.InitApply(item); });
     if (Status status = machine.OnListPage(*rv, std::string(token.Str())); !status) return status;
@@ -211,8 +237,10 @@ struct Reflector::Impl {
   }
 
   void CountRestart(const std::string& reason) {
-    metrics.GetCounter("rempart_watch_restarts_total", "Watches that ended and were started anew, by resource and reason.",
-                       {{"resource", label}, {"reason", reason}}).Add();
+    metrics
+        .GetCounter("rempart_watch_restarts_total", "Watches that ended and were started anew, by resource and reason.",
+                    {{"resource", label}, {"reason", reason}})
+        .Add();
   }
 
   Api& api;
@@ -230,7 +258,8 @@ struct Reflector::Impl {
   std::atomic<bool> synced{false};
 };
 
-Reflector::Reflector(Api& api, Clock& clock, Random& random, Metrics& metrics, Resource resource, WatchSink& sink, ReflectorOptions options)
+Reflector::Reflector(Api& api, Clock& clock, Random& random, Metrics& metrics, Resource resource, WatchSink& sink,
+                     ReflectorOptions options)
     : impl_(std::make_shared<Impl>(api, clock, random, metrics, resource, sink, std::move(options))) {}
 
 void Reflector::Run(std::stop_token stop) { impl_->Run(stop); }

@@ -19,9 +19,9 @@ namespace {
 constexpr Duration kSlowRetry = std::chrono::seconds(60);  // three to five quarters of it
 
 // The bounds that dashboards of controller_runtime_reconcile_time_seconds expect.
-const std::vector<double> kTimeBuckets = {0.005, 0.01, 0.025, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5,
-                                          0.6,   0.7,  0.8,   0.9,  1,   1.25, 1.5, 1.75, 2,   2.5,  3,    3.5, 4,
-                                          4.5,   5,    6,     7,    8,   9,    10,  15,   20,  25,   30,   40,  50,  60};
+const std::vector<double> kTimeBuckets = {
+    0.005, 0.01, 0.025, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5, 0.6, 0.7, 0.8, 0.9, 1,  1.25, 1.5,
+    1.75,  2,    2.5,   3,    3.5, 4,    4.5, 5,    6,   7,    8,   9,    10,  15,  20,  25,  30,  40, 50,   60};
 
 struct ControllerMetrics {
   ControllerMetrics(Metrics& m, const std::string& controller) {
@@ -30,12 +30,16 @@ struct ControllerMetrics {
       return m.GetCounter("controller_runtime_reconcile_total", "Reconciles, by what came of them.",
                           {{"controller", controller}, {"result", result}});
     };
-    success = total("success"), requeue = total("requeue"), requeue_after = total("requeue_after"), error = total("error");
+    success = total("success"), requeue = total("requeue"), requeue_after = total("requeue_after"),
+    error = total("error");
     errors = m.GetCounter("controller_runtime_reconcile_errors_total", "Reconciles that gave an error.", labels);
-    await_timeouts = m.GetCounter("rempart_await_timeouts_total", "Keys reconciled although a cache had not seen our last write after 10 s.", labels);
-    time = m.GetHistogram("controller_runtime_reconcile_time_seconds", "How long a reconcile took.", kTimeBuckets, labels);
+    await_timeouts = m.GetCounter("rempart_await_timeouts_total",
+                                  "Keys reconciled although a cache had not seen our last write after 10 s.", labels);
+    time =
+        m.GetHistogram("controller_runtime_reconcile_time_seconds", "How long a reconcile took.", kTimeBuckets, labels);
     active = m.GetGauge("controller_runtime_active_workers", "Workers that are reconciling.", labels);
-    max_concurrent = m.GetGauge("controller_runtime_max_concurrent_reconciles", "Workers, shared by all controllers.", labels);
+    max_concurrent =
+        m.GetGauge("controller_runtime_max_concurrent_reconciles", "Workers, shared by all controllers.", labels);
   }
   Counter success, requeue, requeue_after, error, errors, await_timeouts;
   Histogram time;
@@ -44,10 +48,13 @@ struct ControllerMetrics {
 
 class Reconciling final : public ReconcileContext {
  public:
-  Reconciling(const WorkKey& key, std::stop_token stop, Awaits& awaits) : key_(key), stop_(std::move(stop)), awaits_(awaits) {}
+  Reconciling(const WorkKey& key, std::stop_token stop, Awaits& awaits)
+      : key_(key), stop_(std::move(stop)), awaits_(awaits) {}
   const ObjectKey& key() const override { return key_.object; }
   std::stop_token stop() const override { return stop_; }
-  void Wrote(const StoreProgress& store, std::uint64_t resource_version) override { awaits_.Wrote(key_, store, resource_version); }
+  void Wrote(const StoreProgress& store, std::uint64_t resource_version) override {
+    awaits_.Wrote(key_, store, resource_version);
+  }
 
  private:
   const WorkKey& key_;
@@ -71,7 +78,8 @@ struct Runner::Impl {
       if (key->controller < controllers.size()) {
         Handle(*key, controllers[key->controller], stop);
       } else {
-        log::Error("a bug: a key of no controller", {{"number", static_cast<int>(key->controller)}, {"object", key->object.ToString()}});
+        log::Error("a bug: a key of no controller",
+                   {{"number", static_cast<int>(key->controller)}, {"object", key->object.ToString()}});
       }
       queue.Done(*key);
     }
@@ -81,7 +89,8 @@ struct Runner::Impl {
     const Awaits::Verdict verdict = awaits->Check(key);
     if (verdict == Awaits::Verdict::kWait) return;
     const std::string id = fmt::format("{:016x}", random.Next());
-    log::Context context({{"controller", registered.controller.name}, {"object", key.object.ToString()}, {"reconcile_id", id}});
+    log::Context context(
+        {{"controller", registered.controller.name}, {"object", key.object.ToString()}, {"reconcile_id", id}});
     if (verdict == Awaits::Verdict::kTimedOut) {
       registered.metrics.await_timeouts.Add();
       log::Warn("a cache has not seen our last write after 10 s: going on with what it has");
@@ -120,7 +129,8 @@ struct Runner::Impl {
   void Failed(const WorkKey& key, const Error& error, const ControllerMetrics& counts) {
     const Duration at_least = error.retry_after.value_or(std::chrono::milliseconds(0));
     switch (error.kind) {
-      case ErrorKind::kCancelled: return;
+      case ErrorKind::kCancelled:
+        return;
       case ErrorKind::kConflict:
         counts.requeue.Add();
         log::Debug("conflict: looking again", {{"error", error}});
@@ -129,7 +139,8 @@ struct Runner::Impl {
       case ErrorKind::kDenied:
       case ErrorKind::kNotFound: {
         CountError(counts);
-        log::Warn("reconcile failed; only a change would help, retrying slowly", {{"kind", ToString(error.kind)}, {"error", error}});
+        log::Warn("reconcile failed; only a change would help, retrying slowly",
+                  {{"kind", ToString(error.kind)}, {"error", error}});
         queue.Forget(key);
         const double jittered = static_cast<double>(kSlowRetry.count()) * (0.75 + 0.5 * random.Unit());
         return queue.AddAfter(key, std::max(at_least, Duration(static_cast<Duration::rep>(jittered))));
@@ -174,7 +185,8 @@ void Runner::Run(int workers, std::stop_token stop) {
   try {
     while (static_cast<int>(threads.size()) + 1 < workers) threads.emplace_back([this, stop] { impl_->Work(stop); });
   } catch (const std::system_error& e) {
-    log::Error("cannot start as many workers as asked for", {{"asked", workers}, {"started", threads.size() + 1}, {"error", e.what()}});
+    log::Error("cannot start as many workers as asked for",
+               {{"asked", workers}, {"started", threads.size() + 1}, {"error", e.what()}});
   }
   impl_->Work(stop);  // the caller's thread is the last of the workers
 }

@@ -1,16 +1,18 @@
 // Runs reconcilers: N workers take keys from the queue, call the reconciler of the key's controller, and turn its
 // outcome into what follows. The kind of an error decides here, in one place:
 //   kTransient, kConflict, kGone   back off and retry (see Queue), not before the error's retry_after
-//   kInvalid, kDenied, kNotFound   retry slowly, every 45 to 75 s: the same input would fail again, a change of the object
+//   kInvalid, kDenied, kNotFound   retry slowly, every 45 to 75 s: the same input would fail again, a change of the
+//   object
 //                                  wakes the key anyway, and the reconciler has written a condition
 //   kInternal (or an exception)    logged as a bug, then as kTransient
 //   kCancelled                     dropped: we are stopping
 // A key waits until the stores have seen the operator's own last writes for it (ReconcileContext::Wrote).
 //
-// Metrics: controller_runtime_reconcile_total{controller,result=success|requeue_after|requeue|error} (requeue: somebody else
-// wrote first), controller_runtime_reconcile_errors_total{controller}, controller_runtime_reconcile_time_seconds{controller},
-// controller_runtime_active_workers{controller}, controller_runtime_max_concurrent_reconciles{controller},
-// rempart_await_timeouts_total{controller}. Each line logged within a reconcile carries controller, object and reconcile_id.
+// Metrics: controller_runtime_reconcile_total{controller,result=success|requeue_after|requeue|error} (requeue: somebody
+// else wrote first), controller_runtime_reconcile_errors_total{controller},
+// controller_runtime_reconcile_time_seconds{controller}, controller_runtime_active_workers{controller},
+// controller_runtime_max_concurrent_reconciles{controller}, rempart_await_timeouts_total{controller}. Each line logged
+// within a reconcile carries controller, object and reconcile_id.
 #pragma once
 
 #include <functional>
@@ -49,7 +51,7 @@ class ReconcileContext {
 };
 
 struct Controller {
-  std::string name;  // metric and log label: "workload"
+  std::string name;                                             // metric and log label: "workload"
   std::function<Result<Outcome>(ReconcileContext&)> reconcile;  // any worker thread; one key never on two threads
 };
 

@@ -64,11 +64,13 @@ void StoreBase::LogLeftOut(View object, const Error& error) {
   const ObjectKey key{std::string(metadata["namespace"].Str()), std::string(metadata["name"].Str())};
   if (logged_.size() >= kMaxLogged) logged_.clear();
   if (!logged_.insert(ObjectKeyHash{}(key)).second) return;
-  log::Warn("an object cannot be read and is left out", {{"store", name_}, {"object", key.ToString()}, {"error", error}});
+  log::Warn("an object cannot be read and is left out",
+            {{"store", name_}, {"object", key.ToString()}, {"error", error}});
 }
 
 void StoreBase::LogStale(std::uint64_t answered) const {
-  log::Warn("a full state older than what was seen is left out", {{"store", name_}, {"answered", answered}, {"seen", seen()}});
+  log::Warn("a full state older than what was seen is left out",
+            {{"store", name_}, {"answered", answered}, {"seen", seen()}});
 }
 
 }  // namespace rempart::kube

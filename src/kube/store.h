@@ -1,5 +1,5 @@
-// The cache of one resource type: immutable objects by key, secondary indexes, and change notification. A relist replaces
-// everything at once. Readers get shared pointers to objects that never change.
+// The cache of one resource type: immutable objects by key, secondary indexes, and change notification. A relist
+// replaces everything at once. Readers get shared pointers to objects that never change.
 //
 // The state never goes back in time: an object's older version, a replay of an object that was deleted since, a full
 // state older than what was seen are all left out. What cannot be decoded is left out too (and logged once an object):
@@ -40,8 +40,8 @@ class StoreProgress {
   virtual std::size_t size() const = 0;
   // Blocks until synced; false when stopped before.
   virtual bool AwaitSynced(std::stop_token stop) const = 0;
-  // `told` is called with seen() after each advance and after the listeners of that change, on the writer's thread, outside
-  // locks; for the store's whole life.
+  // `told` is called with seen() after each advance and after the listeners of that change, on the writer's thread,
+  // outside locks; for the store's whole life.
   virtual void Subscribe(std::function<void(std::uint64_t seen)> told) const = 0;
 };
 
@@ -97,20 +97,21 @@ template <class T>
 class Store final : public StoreBase {
  public:
   using Ptr = std::shared_ptr<const T>;
-  using IndexFn = std::function<void(const T&, const std::function<void(std::string_view)>& emit)>;  // emits an object's index values
+  using IndexFn = std::function<void(
+      const T&, const std::function<void(std::string_view)>& emit)>;          // emits an object's index values
   using Listener = std::function<void(const Ptr& before, const Ptr& after)>;  // null before: new; null after: gone
   // Decoders may answer kNotFound for objects that need not be kept (a pod that is no tenant's): those are left out
   // silently. A decoder depends on the object alone: what has the same uid and resourceVersion is not decoded again.
   explicit Store(std::string name, Decoder<T> decode) : StoreBase(std::move(name)), decode_(std::move(decode)) {}
 
-  // Before the reflector starts. Indexes are numbered in the order of the calls. Listeners run on the reflector's thread, outside the lock,
-  // and may read the store but not write to it. A relist tells only what differs; an object that was deleted and made
-  // anew in between is one change (the uids differ).
+  // Before the reflector starts. Indexes are numbered in the order of the calls. Listeners run on the reflector's
+  // thread, outside the lock, and may read the store but not write to it. A relist tells only what differs; an object
+  // that was deleted and made anew in between is one change (the uids differ).
   int AddIndex(IndexFn fn);
   void AddListener(Listener listener) { listeners_.push_back(std::move(listener)); }
 
   Ptr Get(const ObjectKey& key) const;
-  std::vector<Ptr> List() const;                                // unordered
+  std::vector<Ptr> List() const;                                      // unordered
   std::vector<Ptr> ByIndex(int index, std::string_view value) const;  // ordered by key, so that plans are stable
   std::size_t size() const override;
 
@@ -120,8 +121,8 @@ class Store final : public StoreBase {
   void Apply(View object) override;
   void Delete(View object) override;
 
-  // For tests and simulations, on the one writer's thread: takes or removes an object whatever its version, and tells the
-  // listeners. A resource_version of 0 stands for the next after seen().
+  // For tests and simulations, on the one writer's thread: takes or removes an object whatever its version, and tells
+  // the listeners. A resource_version of 0 stands for the next after seen().
   void Put(T object);
   void Remove(const ObjectKey& key, std::uint64_t resource_version);
 
@@ -190,7 +191,8 @@ void Store<T>::InitApply(View object) {
   if (!next_) Init();
   auto meta = DecodeMeta(object);
   if (!meta) return LogLeftOut(object, meta.error());
-  if (Ptr kept = Find(meta->key); kept && kept->meta.uid == meta->uid && kept->meta.resource_version == meta->resource_version) {
+  if (Ptr kept = Find(meta->key);
+      kept && kept->meta.uid == meta->uid && kept->meta.resource_version == meta->resource_version) {
     return next_->Put(std::move(kept), index_fns_);  // unchanged since: one copy in memory, and no second decoding
   }
   if (Ptr decoded = Decoded(object, *meta)) {

@@ -83,7 +83,8 @@ class StoreState {
   using Index = std::unordered_map<std::string, Group, TextHash, std::equal_to<>>;
 
   static typename Group::iterator PlaceOf(Group& group, const ObjectKey& key) {
-    return std::lower_bound(group.begin(), group.end(), key, [](const Ptr& object, const ObjectKey& k) { return object->meta.key < k; });
+    return std::lower_bound(group.begin(), group.end(), key,
+                            [](const Ptr& object, const ObjectKey& k) { return object->meta.key < k; });
   }
 
   static std::vector<std::string> ValuesOf(const IndexFn& fn, const T& object) {

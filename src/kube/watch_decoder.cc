@@ -18,7 +18,7 @@ std::optional<WatchEvent::Type> TypeOf(std::string_view text) {
 
 bool IsBlank(std::string_view line) { return line.find_first_not_of(" \t\r") == std::string_view::npos; }
 
-// A line's buffer that grew for one huge object is given back rather than kept for the life of the stream.
+// Buffers that grew for one huge object are given back rather than kept for the life of the stream.
 constexpr std::size_t kKeepBytes = 256 * 1024;
 
 }  // namespace
@@ -33,14 +33,17 @@ struct WatchDecoder::Impl {
       std::size_t end = piece.find('\n');
       std::string_view head = piece.substr(0, end);
       if (head.size() > max_line_bytes - begun.size()) {
-        return Fail(Error::Invalid("a watch event is larger than the limit of " + std::to_string(max_line_bytes) + " bytes"));
+        return Fail(
+            Error::Invalid("a watch event is larger than the limit of " + std::to_string(max_line_bytes) + " bytes"));
       }
       if (end == std::string_view::npos) {
         begun.append(head);
         return {};
       }
       piece.remove_prefix(end + 1);
-      Status status = begun.empty() ? Line(head, on_event) : Line(begun.append(head), on_event);
+      if (!begun.empty()) head = begun.append(head);
+      Status status = Line(head, on_event);
+      if (head.size() > kKeepBytes) document = Document(max_line_bytes);
       begun.clear();
       if (begun.capacity() > kKeepBytes) begun.shrink_to_fit();
       if (!status) return status;
@@ -53,7 +56,8 @@ struct WatchDecoder::Impl {
     auto event = document.Parse(line);
     if (!event) return Fail(std::move(event).error().While("read a watch event"));
     auto type = TypeOf((*event)["type"].Str());
-    if (!type) return Fail(Error::Invalid("read a watch event: type is none of ADDED, MODIFIED, DELETED, BOOKMARK, ERROR"));
+    if (!type)
+      return Fail(Error::Invalid("read a watch event: type is none of ADDED, MODIFIED, DELETED, BOOKMARK, ERROR"));
     View object = (*event)["object"];
     if (!object.IsObject()) return Fail(Error::Invalid("read a watch event: object is no JSON object"));
     return on_event({*type, object});

@@ -28,7 +28,8 @@ WatchMachine::WatchMachine(Random& random, Duration missing_retry) : random_(ran
 WatchStep WatchMachine::Next() const {
   std::string seen = seen_ == 0 ? "" : std::to_string(seen_);
   if (phase_ == Phase::kWatching) return {WatchStep::Kind::kWatch, std::move(seen), "", delay_};
-  if (phase_ == Phase::kInitial && watch_list_served_) return {WatchStep::Kind::kWatchList, std::move(seen), "", delay_};
+  if (phase_ == Phase::kInitial && watch_list_served_)
+    return {WatchStep::Kind::kWatchList, std::move(seen), "", delay_};
   return {WatchStep::Kind::kList, "", continue_, delay_};
 }
 
@@ -78,9 +79,7 @@ bool WatchMachine::EndedHealthy(Duration lasted) {
   return healthy;
 }
 
-void WatchMachine::OnStreamEnd(Duration lasted) {
-  delay_ = EndedHealthy(lasted) ? Duration{0} : BackOff(++failures_);
-}
+void WatchMachine::OnStreamEnd(Duration lasted) { delay_ = EndedHealthy(lasted) ? Duration{0} : BackOff(++failures_); }
 
 void WatchMachine::OnError(const Error& error, Duration lasted) {
   EndedHealthy(lasted);

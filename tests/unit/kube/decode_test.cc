@@ -60,14 +60,16 @@ TEST_F(ViewTest, IntegersKeepWithinTheirRange) {
   View v = Parse("[9223372036854775807,-9223372036854775808,18446744073709551615,9.3e18,-9.3e18,1e300]");
   std::vector<std::optional<std::int64_t>> read;
   v.ForEachElement([&](View e) { read.push_back(e.AsInt()); });
-  EXPECT_EQ(read, (std::vector<std::optional<std::int64_t>>{INT64_MAX, INT64_MIN, std::nullopt, std::nullopt, std::nullopt, std::nullopt}));
+  EXPECT_EQ(read, (std::vector<std::optional<std::int64_t>>{INT64_MAX, INT64_MIN, std::nullopt, std::nullopt,
+                                                            std::nullopt, std::nullopt}));
 }
 
 TEST_F(ViewTest, WalksInDocumentOrder) {
   View v = Parse(R"({"b":[1,null,"x"],"a":{"z":1,"\u00e9\"":2}})");
   std::string seen;
   v["b"].ForEachElement([&](View e) { seen += e.exists() ? e.Minified() + ";" : "-;"; });
-  v["a"].ForEachMember([&](std::string_view key, View value) { seen += std::string(key) + "=" + value.Minified() + ";"; });
+  v["a"].ForEachMember(
+      [&](std::string_view key, View value) { seen += std::string(key) + "=" + value.Minified() + ";"; });
   EXPECT_EQ(seen, "1;-;\"x\";z=1;\u00e9\"=2;");
 }
 
@@ -80,7 +82,8 @@ std::string Nested(int depth) { return std::string(depth, '[') + std::string(dep
 
 TEST(DocumentTest, RefusesWhatIsMalformedTooLargeOrTooDeep) {
   Document document(1000);
-  for (const char* bad : {"", "   ", "{", "{\"a\":}", "[1,]", "nul", "{} {}", "\"\\ud800\"", "\xff", "{\"a\":1,}", "'a'", "01"}) {
+  for (const char* bad :
+       {"", "   ", "{", "{\"a\":}", "[1,]", "nul", "{} {}", "\"\\ud800\"", "\xff", "{\"a\":1,}", "'a'", "01"}) {
     auto view = document.Parse(bad);
     ASSERT_FALSE(view) << bad;
     EXPECT_EQ(view.error().kind, ErrorKind::kInvalid) << bad;
@@ -88,7 +91,8 @@ TEST(DocumentTest, RefusesWhatIsMalformedTooLargeOrTooDeep) {
   auto large = document.Parse("\"" + std::string(1000, 'x') + "\"");
   ASSERT_FALSE(large);
   EXPECT_EQ(large.error().kind, ErrorKind::kInvalid);
-  EXPECT_NE(large.error().message.find("1002 bytes is larger than the limit of 1000"), std::string::npos) << large.error().message;
+  EXPECT_NE(large.error().message.find("1002 bytes is larger than the limit of 1000"), std::string::npos)
+      << large.error().message;
   auto deep = document.Parse(Nested(101));
   ASSERT_FALSE(deep);
   EXPECT_EQ(deep.error().kind, ErrorKind::kInvalid);
@@ -117,7 +121,8 @@ TEST(DocumentTest, ServesAgainAfterAnErrorAndAMove) {
 
 TEST(DecodeMetaTest, ReadsWhatIsThere) {
   Document document;
-  auto view = document.Parse(R"({"metadata":{"name":"web","namespace":"acme","uid":"u1","resourceVersion":"18446744073709551615","generation":3,
+  auto view = document.Parse(
+      R"({"metadata":{"name":"web","namespace":"acme","uid":"u1","resourceVersion":"18446744073709551615","generation":3,
       "creationTimestamp":"2026-11-22T10:23:00Z","deletionTimestamp":"2026-11-22T10:24:00Z"}})");
   auto meta = DecodeMeta(view.value());
   ASSERT_TRUE(meta) << meta.error().ToString();
@@ -131,7 +136,8 @@ TEST(DecodeMetaTest, ReadsWhatIsThere) {
 
 TEST(DecodeMetaTest, NamespaceTimeAndGenerationMayBeAbsent) {
   Document document;
-  auto meta = DecodeMeta(document.Parse(R"({"metadata":{"name":"n","uid":"u","resourceVersion":"1","creationTimestamp":null}})").value());
+  auto meta = DecodeMeta(
+      document.Parse(R"({"metadata":{"name":"n","uid":"u","resourceVersion":"1","creationTimestamp":null}})").value());
   ASSERT_TRUE(meta);
   EXPECT_EQ(meta->key, (ObjectKey{"", "n"}));
   EXPECT_EQ(meta->created, WallTime{});
@@ -150,7 +156,8 @@ TEST(DecodeMetaTest, RefusesWhatIsMissingOrUnreadableAndNamesTheField) {
       {R"({"metadata":{"name":"n","resourceVersion":"1"}})", "metadata.uid"},
       {R"({"metadata":{"name":"n","uid":"u"}})", "metadata.resourceVersion"},
       {R"({"metadata":{"name":"n","uid":"u","resourceVersion":7}})", "metadata.resourceVersion"},
-      {R"({"metadata":{"name":"n","uid":"u","resourceVersion":"1","creationTimestamp":"yesterday"}})", "metadata.creationTimestamp"},
+      {R"({"metadata":{"name":"n","uid":"u","resourceVersion":"1","creationTimestamp":"yesterday"}})",
+       "metadata.creationTimestamp"},
   };
   for (const auto& [text, field] : cases) {
     Document document;
@@ -164,7 +171,8 @@ TEST(DecodeMetaTest, RefusesWhatIsMissingOrUnreadableAndNamesTheField) {
 TEST(DecodeResourceVersionTest, IsADecimalNumberAboveZeroAndNothingElse) {
   Document document;
   for (const char* bad : {"", "0", "01", "-1", "+1", "1.0", "0x1", " 1", "1 ", "abc", "18446744073709551616"}) {
-    auto rv = DecodeResourceVersion(document.Parse(R"({"metadata":{"resourceVersion":")" + std::string(bad) + "\"}}").value());
+    auto rv = DecodeResourceVersion(
+        document.Parse(R"({"metadata":{"resourceVersion":")" + std::string(bad) + "\"}}").value());
     ASSERT_FALSE(rv) << bad;
     EXPECT_EQ(rv.error().kind, ErrorKind::kInvalid) << bad;
   }

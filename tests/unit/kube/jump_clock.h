@@ -1,4 +1,5 @@
-// Time that jumps: whoever waits for a deadline finds itself there at once. For tests of what one thread does by itself.
+// Time that jumps: whoever waits for a deadline finds itself there at once. For tests of what one thread does by
+// itself.
 #pragma once
 
 #include <algorithm>
@@ -31,8 +32,8 @@ class JumpClock final : public Clock {
   Duration elapsed() const { return elapsed_; }
 
   std::vector<Duration> sleeps;
-  std::function<void()> on_forever;               // somebody waits without limit: must bring about what it waits for
-  std::function<bool(MonoTime)> before_jump;      // true: something woke the waiter, time stands still
+  std::function<void()> on_forever;           // somebody waits without limit: must bring about what it waits for
+  std::function<bool(MonoTime)> before_jump;  // true: something woke the waiter, time stands still
 
  private:
   Duration elapsed_ = std::chrono::hours(1);

@@ -38,7 +38,9 @@ class ReflectorTest : public testing::Test {
     synced = reflector.synced();
   }
   double Restarts(const std::string& reason) {
-    return metrics.GetCounter("rempart_watch_restarts_total", "", {{"resource", "deployments.apps"}, {"reason", reason}}).Value();
+    return metrics
+        .GetCounter("rempart_watch_restarts_total", "", {{"resource", "deployments.apps"}, {"reason", reason}})
+        .Value();
   }
 
   JumpClock clock;
@@ -51,14 +53,18 @@ class ReflectorTest : public testing::Test {
 };
 
 TEST_F(ReflectorTest, TakesAFullStateThenWatches) {
-  const std::string all = Added("a", 3) + Added("b", 7) + InitialEnd(9) + Added("c", 10) + Modified("a", 11) + Bookmark(15) + Deleted("b", 16);
-  api.script = {{{all.substr(0, 50), all.substr(50, 200), all.substr(250)}, {}, seconds(300)}, {{Modified("c", 17)}, {}, seconds(300)}};
+  const std::string all = Added("a", 3) + Added("b", 7) + InitialEnd(9) + Added("c", 10) + Modified("a", 11) +
+                          Bookmark(15) + Deleted("b", 16);
+  api.script = {{{all.substr(0, 50), all.substr(50, 200), all.substr(250)}, {}, seconds(300)},
+                {{Modified("c", 17)}, {}, seconds(300)}};
   Run();
-  EXPECT_EQ(sink.notes, (Notes{"Init", "InitApply a@3", "InitApply b@7", "InitDone 9", "Apply c@10", "Apply a@11", "Progress 15", "Delete b@16", "Apply c@17"}));
+  EXPECT_EQ(sink.notes, (Notes{"Init", "InitApply a@3", "InitApply b@7", "InitDone 9", "Apply c@10", "Apply a@11",
+                               "Progress 15", "Delete b@16", "Apply c@17"}));
   EXPECT_TRUE(synced);
   ASSERT_EQ(api.calls.size(), 2u);
-  EXPECT_THAT(api.calls[0], HasSubstr("STREAM /apis/apps/v1/deployments?watch=true&allowWatchBookmarks=true&sendInitialEvents=true"
-                                      "&resourceVersionMatch=NotOlderThan&timeoutSeconds="));
+  EXPECT_THAT(api.calls[0],
+              HasSubstr("STREAM /apis/apps/v1/deployments?watch=true&allowWatchBookmarks=true&sendInitialEvents=true"
+                        "&resourceVersionMatch=NotOlderThan&timeoutSeconds="));
   EXPECT_THAT(api.calls[1], HasSubstr("?watch=true&allowWatchBookmarks=true&resourceVersion=16&timeoutSeconds="));
   EXPECT_THAT(api.calls[1], Not(HasSubstr("sendInitialEvents")));
   EXPECT_EQ(api.last_idle, seconds(90));
@@ -70,7 +76,9 @@ TEST_F(ReflectorTest, TakesAFullStateThenWatches) {
 TEST_F(ReflectorTest, AsksWithItsSelectorsAndAJitteredTimeout) {
   options.label_selector = "app in (a,b),x!=y";
   options.field_selector = "spec.nodeName=n1";
-  for (int i = 0; i < 20; ++i) api.script.push_back({{Added("a", 1) + InitialEnd(static_cast<std::uint64_t>(2 + i))}, Error::Gone("gone"), seconds(1)});
+  for (int i = 0; i < 20; ++i)
+    api.script.push_back(
+        {{Added("a", 1) + InitialEnd(static_cast<std::uint64_t>(2 + i))}, Error::Gone("gone"), seconds(1)});
   Run();
   ASSERT_EQ(api.calls.size(), 20u);
   std::set<int> timeouts;
@@ -85,22 +93,28 @@ TEST_F(ReflectorTest, AsksWithItsSelectorsAndAJitteredTimeout) {
 }
 
 TEST_F(ReflectorTest, ChangesWhileTheInitialStateIsSentBelongToIt) {
-  api.script = {{{Added("a", 3) + Added("b", 4) + Modified("a", 8) + Deleted("b", 9) + InitialEnd(10)}, {}, seconds(300)}};
+  api.script = {
+      {{Added("a", 3) + Added("b", 4) + Modified("a", 8) + Deleted("b", 9) + InitialEnd(10)}, {}, seconds(300)}};
   Run();
-  EXPECT_EQ(sink.notes, (Notes{"Init", "InitApply a@3", "InitApply b@4", "InitApply a@8", "Delete b@9", "InitDone 10"}));
+  EXPECT_EQ(sink.notes,
+            (Notes{"Init", "InitApply a@3", "InitApply b@4", "InitApply a@8", "Delete b@9", "InitDone 10"}));
 }
 
 TEST_F(ReflectorTest, AnInitialStateThatIsCutStartsOver) {
-  api.script = {{{Added("a", 3)}, Error::Transient("reset"), {}}, {{Added("a", 3) + Added("b", 4)}, {}, {}}, {{Added("b", 4) + InitialEnd(5)}, {}, seconds(300)}};
+  api.script = {{{Added("a", 3)}, Error::Transient("reset"), {}},
+                {{Added("a", 3) + Added("b", 4)}, {}, {}},
+                {{Added("b", 4) + InitialEnd(5)}, {}, seconds(300)}};
   Run();
-  EXPECT_EQ(sink.notes, (Notes{"Init", "InitApply a@3", "Init", "InitApply a@3", "InitApply b@4", "Init", "InitApply b@4", "InitDone 5"}));
+  EXPECT_EQ(sink.notes, (Notes{"Init", "InitApply a@3", "Init", "InitApply a@3", "InitApply b@4", "Init",
+                               "InitApply b@4", "InitDone 5"}));
   EXPECT_EQ(clock.sleeps.size(), 2u);
   EXPECT_EQ(Restarts("transient"), 1);
 }
 
 TEST_F(ReflectorTest, AStreamCutWithinAnEventGoesOnFromTheLastWhole) {
   const std::string cut = Modified("a", 11);
-  api.script = {{{Added("a", 3) + InitialEnd(9) + Modified("a", 10) + cut.substr(0, cut.size() / 2)}, {}, seconds(60)}, {{cut}, {}, seconds(60)}};
+  api.script = {{{Added("a", 3) + InitialEnd(9) + Modified("a", 10) + cut.substr(0, cut.size() / 2)}, {}, seconds(60)},
+                {{cut}, {}, seconds(60)}};
   Run();
   EXPECT_EQ(sink.notes, (Notes{"Init", "InitApply a@3", "InitDone 9", "Apply a@10", "Apply a@11"}));
   EXPECT_THAT(api.calls[1], HasSubstr("resourceVersion=10&"));
@@ -110,12 +124,14 @@ TEST_F(ReflectorTest, AStreamCutWithinAnEventGoesOnFromTheLastWhole) {
 }
 
 TEST_F(ReflectorTest, GarbageMeansReconnectFromTheLastWhole) {
-  for (const std::string& garbage : {std::string("\x01\xff{{{\n"), std::string("<html>\n"), EventLine("ADDED", R"({"metadata":{"name":"x"}})"),
-                                     EventLine("MODIFIED", R"({"metadata":{"name":"x","resourceVersion":"abc"}})"), EventLine("SURPRISE", "{}")}) {
+  for (const std::string& garbage :
+       {std::string("\x01\xff{{{\n"), std::string("<html>\n"), EventLine("ADDED", R"({"metadata":{"name":"x"}})"),
+        EventLine("MODIFIED", R"({"metadata":{"name":"x","resourceVersion":"abc"}})"), EventLine("SURPRISE", "{}")}) {
     sink.notes.clear();
     api.calls.clear();
     api.stop = {};
-    api.script = {{{InitialEnd(9) + Added("a", 10) + garbage + Added("b", 11)}, {}, seconds(60)}, {{Added("b", 11)}, {}, seconds(60)}};
+    api.script = {{{InitialEnd(9) + Added("a", 10) + garbage + Added("b", 11)}, {}, seconds(60)},
+                  {{Added("b", 11)}, {}, seconds(60)}};
     Run();
     EXPECT_EQ(sink.notes, (Notes{"Init", "InitDone 9", "Apply a@10", "Apply b@11"})) << garbage;
     EXPECT_THAT(api.calls[1], HasSubstr("resourceVersion=10&")) << garbage;
@@ -135,9 +151,11 @@ TEST_F(ReflectorTest, AStreamClosedAtOnceAgainAndAgainBacksOff) {
 }
 
 TEST_F(ReflectorTest, GoneTakesAFullStateAnew) {
-  api.script = {{{Added("a", 3) + InitialEnd(9) + Added("b", 12) + ErrorLine(410, "Expired")}, {}, seconds(60)}, {{Added("b", 12) + InitialEnd(20)}, {}, seconds(60)}};
+  api.script = {{{Added("a", 3) + InitialEnd(9) + Added("b", 12) + ErrorLine(410, "Expired")}, {}, seconds(60)},
+                {{Added("b", 12) + InitialEnd(20)}, {}, seconds(60)}};
   Run();
-  EXPECT_EQ(sink.notes, (Notes{"Init", "InitApply a@3", "InitDone 9", "Apply b@12", "Init", "InitApply b@12", "InitDone 20"}));
+  EXPECT_EQ(sink.notes,
+            (Notes{"Init", "InitApply a@3", "InitDone 9", "Apply b@12", "Init", "InitApply b@12", "InitDone 20"}));
   EXPECT_THAT(api.calls[1], HasSubstr("resourceVersionMatch=NotOlderThan&resourceVersion=12&"));
   EXPECT_TRUE(clock.sleeps.empty());
   EXPECT_EQ(Restarts("gone"), 1);
@@ -148,7 +166,8 @@ TEST_F(ReflectorTest, AStateOlderThanWhatWasSeenIsRefusedAndAskedForAgain) {
                 {{Added("a", 3) + InitialEnd(10) + Deleted("a", 11)}, {}, seconds(60)},  // a server that lags behind
                 {{Added("a", 3) + Added("b", 12) + InitialEnd(12)}, {}, seconds(60)}};
   Run();
-  EXPECT_EQ(sink.notes, (Notes{"Init", "InitApply a@3", "InitDone 9", "Apply b@12", "Init", "InitApply a@3", "Init", "InitApply a@3", "InitApply b@12", "InitDone 12"}));
+  EXPECT_EQ(sink.notes, (Notes{"Init", "InitApply a@3", "InitDone 9", "Apply b@12", "Init", "InitApply a@3", "Init",
+                               "InitApply a@3", "InitApply b@12", "InitDone 12"}));
   EXPECT_EQ(clock.sleeps.size(), 1u);
   EXPECT_EQ(Restarts("stale"), 1);
 }
@@ -160,7 +179,8 @@ TEST_F(ReflectorTest, FallsBackToPagedLists) {
                 {{Page(30, {ObjectJson("c", 8)})}, {}, {}},
                 {{Modified("a", 31)}, {}, seconds(60)}};
   Run();
-  EXPECT_EQ(sink.notes, (Notes{"Init", "Init", "InitApply a@3", "InitApply b@7", "InitApply c@8", "InitDone 30", "Apply a@31"}));
+  EXPECT_EQ(sink.notes,
+            (Notes{"Init", "Init", "InitApply a@3", "InitApply b@7", "InitApply c@8", "InitDone 30", "Apply a@31"}));
   EXPECT_EQ(api.calls[1], "GET /apis/apps/v1/deployments?limit=2");
   EXPECT_EQ(api.calls[2], "GET /apis/apps/v1/deployments?limit=2&continue=t%2F2%3D");
   EXPECT_THAT(api.calls[3], HasSubstr("resourceVersion=30&"));
@@ -190,7 +210,8 @@ TEST_F(ReflectorTest, AStaleListIsAskedForAgain) {
                 {{Page(32, {ObjectJson("a", 3)})}, {}, {}},
                 {{Page(35, {ObjectJson("a", 35)})}, {}, {}}};
   Run();
-  EXPECT_EQ(sink.notes, (Notes{"Init", "Init", "InitApply a@3", "InitDone 30", "Apply a@35", "Init", "InitApply a@3", "Init", "InitApply a@35", "InitDone 35"}));
+  EXPECT_EQ(sink.notes, (Notes{"Init", "Init", "InitApply a@3", "InitDone 30", "Apply a@35", "Init", "InitApply a@3",
+                               "Init", "InitApply a@35", "InitDone 35"}));
   EXPECT_EQ(Restarts("stale"), 1);
 }
 
@@ -202,7 +223,8 @@ TEST_F(ReflectorTest, UnreadablePagesAreRetriedAndTooLargeOnesHalved) {
                 {{}, Error::Invalid("the answer is too large"), {}},
                 {{Page(30, {})}, {}, {}}};
   Run();
-  EXPECT_THAT(api.calls, ElementsAre(testing::_, HasSubstr("limit=500"), HasSubstr("limit=500"), HasSubstr("limit=500"), HasSubstr("limit=500"), HasSubstr("limit=250")));
+  EXPECT_THAT(api.calls, ElementsAre(testing::_, HasSubstr("limit=500"), HasSubstr("limit=500"), HasSubstr("limit=500"),
+                                     HasSubstr("limit=500"), HasSubstr("limit=250")));
   EXPECT_EQ(sink.notes.back(), "InitDone 30");
   EXPECT_EQ(clock.sleeps.size(), 4u);
 }
@@ -212,7 +234,9 @@ TEST_F(ReflectorTest, AMissingResourceIsToldOnceAndItsReturnToo) {
   options.on_missing = [&](const Resource& r) { told.push_back("missing " + std::string(r.plural)); };
   options.on_found = [&](const Resource& r) { told.push_back("found " + std::string(r.plural)); };
   const Error missing = Http(404, ErrorKind::kNotFound);
-  api.script = {{{}, missing, {}}, {{}, missing, {}}, {{}, missing, {}}, {{InitialEnd(9)}, {}, seconds(60)}, {{}, missing, {}}, {{InitialEnd(19)}, {}, seconds(60)}};
+  api.script = {{{}, missing, {}}, {{}, missing, {}},
+                {{}, missing, {}}, {{InitialEnd(9)}, {}, seconds(60)},
+                {{}, missing, {}}, {{InitialEnd(19)}, {}, seconds(60)}};
   Run();
   EXPECT_EQ(told, (Notes{"missing deployments", "found deployments", "missing deployments", "found deployments"}));
   EXPECT_EQ(clock.sleeps, (std::vector<Duration>(4, seconds(5))));
@@ -220,7 +244,8 @@ TEST_F(ReflectorTest, AMissingResourceIsToldOnceAndItsReturnToo) {
 }
 
 TEST_F(ReflectorTest, SilenceMeansReconnect) {
-  api.script = {{{InitialEnd(9)}, Error::Transient("no byte for 90 s"), seconds(90)}, {{Added("a", 10)}, {}, seconds(60)}};
+  api.script = {{{InitialEnd(9)}, Error::Transient("no byte for 90 s"), seconds(90)},
+                {{Added("a", 10)}, {}, seconds(60)}};
   Run();
   EXPECT_EQ(sink.notes, (Notes{"Init", "InitDone 9", "Apply a@10"}));
   EXPECT_THAT(api.calls[1], HasSubstr("resourceVersion=9&"));

@@ -12,7 +12,8 @@ namespace rempart::kube {
 namespace {
 
 std::string Line(const std::string& type, const std::string& name, int rv) {
-  return R"({"type":")" + type + R"(","object":{"metadata":{"name":")" + name + R"(","resourceVersion":")" + std::to_string(rv) + "\"}}}\n";
+  return R"({"type":")" + type + R"(","object":{"metadata":{"name":")" + name + R"(","resourceVersion":")" +
+         std::to_string(rv) + "\"}}}\n";
 }
 
 // Feeds pieces and notes each event as "type name"; ends with the error, if any.
@@ -34,14 +35,17 @@ struct Reading {
 TEST(WatchDecoderTest, GivesEachLineAsAnEvent) {
   std::vector<std::pair<WatchEvent::Type, std::string>> seen;
   WatchDecoder decoder;
-  Status status = decoder.Feed(Line("ADDED", "a", 1) + Line("MODIFIED", "b", 2) + Line("DELETED", "c", 3) + Line("BOOKMARK", "d", 4) + Line("ERROR", "e", 5),
+  Status status = decoder.Feed(Line("ADDED", "a", 1) + Line("MODIFIED", "b", 2) + Line("DELETED", "c", 3) +
+                                   Line("BOOKMARK", "d", 4) + Line("ERROR", "e", 5),
                                [&](const WatchEvent& event) -> Status {
                                  seen.emplace_back(event.type, event.object["metadata"]["name"].Str());
                                  return {};
                                });
   EXPECT_TRUE(status);
   using T = WatchEvent::Type;
-  EXPECT_EQ(seen, (std::vector<std::pair<T, std::string>>{{T::kAdded, "a"}, {T::kModified, "b"}, {T::kDeleted, "c"}, {T::kBookmark, "d"}, {T::kError, "e"}}));
+  EXPECT_EQ(seen,
+            (std::vector<std::pair<T, std::string>>{
+                {T::kAdded, "a"}, {T::kModified, "b"}, {T::kDeleted, "c"}, {T::kBookmark, "d"}, {T::kError, "e"}}));
   EXPECT_FALSE(decoder.InMidLine());
 }
 
@@ -58,10 +62,17 @@ TEST(WatchDecoderTest, IgnoresBlankLinesAndKnowsWhenALineIsCut) {
 }
 
 TEST(WatchDecoderTest, RefusesGarbageAndStaysRefusing) {
-  for (const std::string& bad :
-       {std::string("{\n"), std::string("null\n"), std::string("[]\n"), std::string("HTTP/1.1 500\n"), Line("RENAMED", "a", 1),
-        std::string(R"({"object":{}})" "\n"), std::string(R"({"type":"ADDED"})" "\n"), std::string(R"({"type":"ADDED","object":"x"})" "\n"),
-        std::string(R"({"type":"ADDED","object":null})" "\n"), std::string("\0\0\n", 3)}) {
+  for (const std::string& bad : {std::string("{\n"), std::string("null\n"), std::string("[]\n"),
+                                 std::string("HTTP/1.1 500\n"), Line("RENAMED", "a", 1),
+                                 std::string(R"({"object":{}})"
+                                             "\n"),
+                                 std::string(R"({"type":"ADDED"})"
+                                             "\n"),
+                                 std::string(R"({"type":"ADDED","object":"x"})"
+                                             "\n"),
+                                 std::string(R"({"type":"ADDED","object":null})"
+                                             "\n"),
+                                 std::string("\0\0\n", 3)}) {
     Reading reading;
     reading.Feed(Line("ADDED", "before", 1) + bad + Line("ADDED", "after", 2));
     ASSERT_TRUE(reading.error) << bad;
@@ -107,7 +118,8 @@ TEST(WatchDecoderTest, AnySplitOfTheBytesGivesTheSameEvents) {
     std::string text;
     const int lines = *rc::gen::inRange(1, 12);
     for (int i = 0; i < lines; ++i) {
-      text += Line(kTypes[*rc::gen::inRange(0, 5)], std::string(static_cast<std::size_t>(*rc::gen::inRange(1, 200)), 'x'), i + 1);
+      text += Line(kTypes[*rc::gen::inRange(0, 5)],
+                   std::string(static_cast<std::size_t>(*rc::gen::inRange(1, 200)), 'x'), i + 1);
       if (*rc::gen::inRange(0, 4) == 0) text += "\r\n";
     }
     const bool cut = *rc::gen::arbitrary<bool>();
@@ -128,8 +140,8 @@ TEST(WatchDecoderTest, AnySplitOfTheBytesGivesTheSameEvents) {
   }));
 }
 
-// Any bytes are safe: valid streams with bytes flipped, removed, doubled and inserted, in random pieces. What matters is
-// that the sanitizers have nothing to say, that every error is kInvalid and that lines before the harm are read.
+// Any bytes are safe: valid streams with bytes flipped, removed, doubled and inserted, in random pieces. What matters
+// is that the sanitizers have nothing to say, that every error is kInvalid and that lines before the harm are read.
 TEST(WatchDecoderTest, MutatedStreamsAreReadOrRefused) {
   const std::uint64_t seed = std::random_device{}();
   SCOPED_TRACE("seed " + std::to_string(seed));
@@ -143,11 +155,21 @@ TEST(WatchDecoderTest, MutatedStreamsAreReadOrRefused) {
     for (std::size_t mutations = 1 + below(6); mutations > 0 && !text.empty(); --mutations) {
       const std::size_t at = below(text.size());
       switch (below(5)) {
-        case 0: text[at] = static_cast<char>(random()); break;
-        case 1: text.erase(at, 1 + below(20)); break;
-        case 2: text.insert(at, std::string(text, at, below(40))); break;
-        case 3: text.insert(at, 1 + below(120), "[{\"\\"[below(4)]); break;
-        default: text[at] = "{}[]\",:\n\\0"[below(10)]; break;
+        case 0:
+          text[at] = static_cast<char>(random());
+          break;
+        case 1:
+          text.erase(at, 1 + below(20));
+          break;
+        case 2:
+          text.insert(at, std::string(text, at, below(40)));
+          break;
+        case 3:
+          text.insert(at, 1 + below(120), "[{\"\\"[below(4)]);
+          break;
+        default:
+          text[at] = "{}[]\",:\n\\0"[below(10)];
+          break;
       }
     }
     Reading reading(2000);
@@ -174,19 +196,26 @@ TEST(WatchErrorTest, SaysWhatAStatusMeans) {
     const char* status;
     ErrorKind kind;
   };
-  for (const Case& c : {
-           Case{R"({"kind":"Status","code":410,"reason":"Expired","message":"too old resource version: 1"})", ErrorKind::kGone},
-           Case{R"({"kind":"Status","code":410,"reason":"Gone","message":"gone"})", ErrorKind::kGone},
-           Case{R"({"kind":"Status","code":500,"reason":"Expired","message":"x"})", ErrorKind::kGone},
-           Case{R"({"kind":"Status","code":500,"message":"too old resource version: 1"})", ErrorKind::kGone},
-           Case{R"({"kind":"Status","code":504,"reason":"Timeout","message":"Too large resource version: 9, current: 7"})", ErrorKind::kTransient},
-           Case{R"({"kind":"Status","code":500,"reason":"InternalError","message":"etcd event received with PrevKv=nil"})", ErrorKind::kTransient},
-           Case{R"({"kind":"Status","code":429,"reason":"TooManyRequests","message":"slow down"})", ErrorKind::kTransient},
-           Case{R"({"kind":"Status","code":403,"reason":"Forbidden","message":"no"})", ErrorKind::kDenied},
-           Case{R"({"kind":"Status"})", ErrorKind::kTransient},
-           Case{R"({"kind":"Status","code":200})", ErrorKind::kTransient},
-           Case{R"({"code":"x"})", ErrorKind::kTransient},
-       }) {
+  for (
+      const Case& c : {
+          Case{R"({"kind":"Status","code":410,"reason":"Expired","message":"too old resource version: 1"})",
+               ErrorKind::kGone},
+          Case{R"({"kind":"Status","code":410,"reason":"Gone","message":"gone"})", ErrorKind::kGone},
+          Case{R"({"kind":"Status","code":500,"reason":"Expired","message":"x"})", ErrorKind::kGone},
+          Case{R"({"kind":"Status","code":500,"message":"too old resource version: 1"})", ErrorKind::kGone},
+          Case{
+              R"({"kind":"Status","code":504,"reason":"Timeout","message":"Too large resource version: 9, current: 7"})",
+              ErrorKind::kTransient},
+          Case{
+              R"({"kind":"Status","code":500,"reason":"InternalError","message":"etcd event received with PrevKv=nil"})",
+              ErrorKind::kTransient},
+          Case{R"({"kind":"Status","code":429,"reason":"TooManyRequests","message":"slow down"})",
+               ErrorKind::kTransient},
+          Case{R"({"kind":"Status","code":403,"reason":"Forbidden","message":"no"})", ErrorKind::kDenied},
+          Case{R"({"kind":"Status"})", ErrorKind::kTransient},
+          Case{R"({"kind":"Status","code":200})", ErrorKind::kTransient},
+          Case{R"({"code":"x"})", ErrorKind::kTransient},
+      }) {
     Document document;
     Error error = WatchError(document.Parse(c.status).value(), WallTime{});
     EXPECT_EQ(error.kind, c.kind) << c.status << " -> " << error.ToString();

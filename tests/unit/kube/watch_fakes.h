@@ -18,8 +18,8 @@ namespace rempart::kube::test {
 class ScriptedApi final : public Api {
  public:
   struct Answer {
-    std::vector<std::string> pieces;    // of a stream; of a call, joined, the body
-    std::optional<Error> error;         // how it ends; a stream's after its pieces
+    std::vector<std::string> pieces;  // of a stream; of a call, joined, the body
+    std::optional<Error> error;       // how it ends; a stream's after its pieces
     Duration lasted{0};
   };
   explicit ScriptedApi(JumpClock& clock) : clock_(clock) {}
@@ -31,7 +31,8 @@ class ScriptedApi final : public Api {
     for (const auto& piece : answer.pieces) body += piece;
     return Reply{200, std::move(body)};
   }
-  Status Stream(const std::string& target, std::chrono::milliseconds idle, const http::Client::Sink& sink, std::stop_token) override {
+  Status Stream(const std::string& target, std::chrono::milliseconds idle, const http::Client::Sink& sink,
+                std::stop_token) override {
     last_idle = idle;
     auto answer = Next("STREAM " + target);
     clock_.Advance(answer.lasted);
@@ -73,12 +74,14 @@ class NotingSink final : public WatchSink {
 
  private:
   static std::string Of(View object) {
-    return std::string(object["metadata"]["name"].Str()) + "@" + std::string(object["metadata"]["resourceVersion"].Str());
+    return std::string(object["metadata"]["name"].Str()) + "@" +
+           std::string(object["metadata"]["resourceVersion"].Str());
   }
   void Note(std::string note) { notes.push_back(std::move(note)); }
 };
 
-inline std::string ObjectJson(const std::string& name, std::uint64_t rv, const std::string& more = "", const std::string& uid = "") {
+inline std::string ObjectJson(const std::string& name, std::uint64_t rv, const std::string& more = "",
+                              const std::string& uid = "") {
   return R"({"metadata":{"namespace":"ns","name":")" + name + R"(","uid":")" + (uid.empty() ? "uid-" + name : uid) +
          R"(","resourceVersion":")" + std::to_string(rv) + "\"}" + more + "}";
 }
@@ -86,8 +89,12 @@ inline std::string EventLine(const std::string& type, const std::string& object)
   return R"({"type":")" + type + R"(","object":)" + object + "}\n";
 }
 inline std::string Added(const std::string& name, std::uint64_t rv) { return EventLine("ADDED", ObjectJson(name, rv)); }
-inline std::string Modified(const std::string& name, std::uint64_t rv) { return EventLine("MODIFIED", ObjectJson(name, rv)); }
-inline std::string Deleted(const std::string& name, std::uint64_t rv) { return EventLine("DELETED", ObjectJson(name, rv)); }
+inline std::string Modified(const std::string& name, std::uint64_t rv) {
+  return EventLine("MODIFIED", ObjectJson(name, rv));
+}
+inline std::string Deleted(const std::string& name, std::uint64_t rv) {
+  return EventLine("DELETED", ObjectJson(name, rv));
+}
 inline std::string Bookmark(std::uint64_t rv) {
   return EventLine("BOOKMARK", R"({"metadata":{"resourceVersion":")" + std::to_string(rv) + "\"}}");
 }
@@ -96,12 +103,14 @@ inline std::string InitialEnd(std::uint64_t rv) {
                                    R"(","annotations":{"k8s.io/initial-events-end":"true"}}})");
 }
 inline std::string ErrorLine(int code, const std::string& reason) {
-  return EventLine("ERROR", R"({"kind":"Status","code":)" + std::to_string(code) + R"(,"reason":")" + reason + R"(","message":"said"})");
+  return EventLine("ERROR", R"({"kind":"Status","code":)" + std::to_string(code) + R"(,"reason":")" + reason +
+                                R"(","message":"said"})");
 }
 inline std::string Page(std::uint64_t rv, const std::vector<std::string>& objects, const std::string& token = "") {
   std::string items;
   for (const auto& object : objects) items += (items.empty() ? "" : ",") + object;
-  return R"({"kind":"PodList","metadata":{"resourceVersion":")" + std::to_string(rv) + R"(","continue":")" + token + R"("},"items":[)" + items + "]}";
+  return R"({"kind":"PodList","metadata":{"resourceVersion":")" + std::to_string(rv) + R"(","continue":")" + token +
+         R"("},"items":[)" + items + "]}";
 }
 
 }  // namespace rempart::kube::test

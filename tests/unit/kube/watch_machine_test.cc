@@ -22,7 +22,9 @@ class FixedRandom final : public Random {
 };
 
 Error Http(int status) {
-  Error error = status == 410 ? Error::Gone("gone") : status == 404 ? Error::NotFound("missing") : Error::Invalid("refused");
+  Error error = status == 410   ? Error::Gone("gone")
+                : status == 404 ? Error::NotFound("missing")
+                                : Error::Invalid("refused");
   error.http_status = status;
   return error;
 }
@@ -59,7 +61,8 @@ TEST_F(WatchMachineTest, WatchesOnFromWhereItWas) {
 
 TEST_F(WatchMachineTest, StreamsThatEndAtOnceBackOffUntilOneIsHealthy) {
   Watching(10);
-  for (milliseconds delay : {milliseconds(800), milliseconds(1600), milliseconds(3200), milliseconds(6400), milliseconds(12800), milliseconds(15000), milliseconds(15000)}) {
+  for (milliseconds delay : {milliseconds(800), milliseconds(1600), milliseconds(3200), milliseconds(6400),
+                             milliseconds(12800), milliseconds(15000), milliseconds(15000)}) {
     machine.OnStreamEnd(milliseconds(5));
     ExpectNext(Kind::kWatch, "10", delay);
   }

@@ -27,8 +27,8 @@ struct Request {
   std::string body;
   // Send: for the whole exchange. Stream: the longest silence between bytes.
   std::chrono::milliseconds timeout{30'000};
-  // Send: larger answers are refused while they arrive. Stream: the largest single chunk (the library hands a chunk on when it
-  // is whole); no limit on the sum. Over http:// a chunk is bounded by time only.
+  // Send: larger answers are refused while they arrive. Stream: the largest single chunk (the library hands a chunk on
+  // when it is whole); no limit on the sum. Over http:// a chunk is bounded by time only.
   std::size_t max_response_bytes = 64 * 1024 * 1024;
 };
 
@@ -51,11 +51,12 @@ struct TlsOptions {
   std::function<Result<Identity>()> identity;
 };
 
-// A client of one origin, with kept-alive connections (those idle for 30 to 60 s are closed). Thread-safe. Calls block the
-// calling thread; a requested stop ends them soon with kCancelled. Errors: kTransient (resolve, connect, TLS, reset,
-// time-out, truncated answer, a kept-alive connection that the server had closed), kInvalid (request or answer malformed,
-// answer too large), kCancelled, and what TlsOptions::identity returns. Any HTTP status from 200 to 599 is a Response, not an
-// error. Nothing is retried here, no redirect is followed, nothing is decompressed, and no proxy is used.
+// A client of one origin, with kept-alive connections (those idle for 30 to 60 s are closed). Thread-safe. Calls block
+// the calling thread; a requested stop ends them soon with kCancelled. Errors: kTransient (resolve, connect, TLS,
+// reset, time-out, truncated answer, a kept-alive connection that the server had closed), kInvalid (request or answer
+// malformed, answer too large), kCancelled, and what TlsOptions::identity returns. Any HTTP status from 200 to 599 is a
+// Response, not an error. Nothing is retried here, no redirect is followed, nothing is decompressed, and no proxy is
+// used.
 class Client {
  public:
   virtual ~Client() = default;

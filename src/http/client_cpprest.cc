@@ -25,7 +25,7 @@ using boost::asio::ip::tcp;
 using Clock = Exchange::Clock;
 
 // Thrown through the library, from its callbacks to our continuation.
-struct NeedsIdentity {};    // a new connection is being made, and the calling thread has not read the identity yet
+struct NeedsIdentity {};     // a new connection is being made, and the calling thread has not read the identity yet
 struct ConnectionClosed {};  // a kept-alive connection had been closed by the server
 struct CannotConfigure {};
 
@@ -41,8 +41,8 @@ struct Call {
 };
 
 // The call on whose behalf http_client::request runs. The library calls back without saying for which request; but it
-// starts a request within http_client::request. Where there is none it is sending a request a second time, by itself, since
-// a kept-alive connection turned out to be closed: not wanted, the request may have had its effect.
+// starts a request within http_client::request. Where there is none it is sending a request a second time, by itself,
+// since a kept-alive connection turned out to be closed: not wanted, the request may have had its effect.
 Call* starting = nullptr;  // I/O thread only
 
 // What is sent to one address, with its kept-alive connections.
@@ -53,9 +53,10 @@ struct Route {
 
 web::http::client::http_client_config MakeConfig(const std::shared_ptr<const TlsSettings>& tls, bool wants_identity) {
   web::http::client::http_client_config config;
-  config.set_timeout(std::chrono::hours(24 * 365));  // an idle timer, which also runs while a sink is slow: Exchange has its own
+  config.set_timeout(
+      std::chrono::hours(24 * 365));  // an idle timer, which also runs while a sink is slow: Exchange has its own
   config.set_max_redirects(0);
-  config.set_chunksize(16 * 1024);  // what is gathered before a body without chunks is handed on
+  config.set_chunksize(16 * 1024);       // what is gathered before a body without chunks is handed on
   config.set_tlsext_sni_enabled(false);  // would send the Host header, port and all; TlsSettings does it
   if (tls) {
     config.set_ssl_context_callback([tls, wants_identity](boost::asio::ssl::context& context) {
@@ -116,7 +117,8 @@ class Core : public std::enable_shared_from_this<Core> {
   std::shared_ptr<Route> MakeRoute(const tcp::endpoint& address) const;
   web::http::http_request MakeRequest(const Call& call) const;
   void Launch(const std::shared_ptr<Call>& call, const std::shared_ptr<Route>& route);
-  void OnHead(const std::shared_ptr<Call>& call, const std::shared_ptr<Route>& route, web::http::http_response response);
+  void OnHead(const std::shared_ptr<Call>& call, const std::shared_ptr<Route>& route,
+              web::http::http_response response);
   void OnFailure(const std::shared_ptr<Call>& call, const std::exception_ptr& failure);
 
   const Origin origin_;
@@ -137,7 +139,8 @@ constexpr auto kAddressLifetime = std::chrono::minutes(5);
 void Core::Start(const std::shared_ptr<Call>& call) {
   if (call->exchange->Aborted()) return call->exchange->OnFinished(std::nullopt);
   if (origin_.is_address && !route_)
-    route_ = MakeRoute(tcp::endpoint(boost::asio::ip::make_address(origin_.host), static_cast<unsigned short>(origin_.port)));
+    route_ = MakeRoute(
+        tcp::endpoint(boost::asio::ip::make_address(origin_.host), static_cast<unsigned short>(origin_.port)));
   if (route_ && (origin_.is_address || Clock::now() - resolved_ < kAddressLifetime)) return Launch(call, route_);
   Resolve(call);
 }
@@ -176,7 +179,8 @@ std::shared_ptr<Route> Core::MakeRoute(const tcp::endpoint& address) const {
   // Without brackets around IPv6: the library's parser takes that, its resolver would not take the brackets.
   const std::string uri =
       (tls_ ? "https://" : "http://") + address.address().to_string() + ":" + std::to_string(address.port());
-  return std::make_shared<Route>(Route{address, web::http::client::http_client(uri, MakeConfig(tls_, wants_identity_))});
+  return std::make_shared<Route>(
+      Route{address, web::http::client::http_client(uri, MakeConfig(tls_, wants_identity_))});
 }
 
 web::http::http_request Core::MakeRequest(const Call& call) const {
@@ -224,15 +228,14 @@ void Core::OnHead(const std::shared_ptr<Call>& call, const std::shared_ptr<Route
   route_ = route;
   // The connection is still this request's own; closing it now keeps it from being used again.
   if (!call->exchange->OnHead(response.status_code(), TakeHeaders(response.headers()))) call->cancel.cancel();
-  response.content_ready().then(
-      [self = shared_from_this(), call](const pplx::task<web::http::http_response>& task) {
-        try {
-          task.get();
-          call->exchange->OnFinished(std::nullopt);
-        } catch (...) {
-          self->OnFailure(call, std::current_exception());
-        }
-      });
+  response.content_ready().then([self = shared_from_this(), call](const pplx::task<web::http::http_response>& task) {
+    try {
+      task.get();
+      call->exchange->OnFinished(std::nullopt);
+    } catch (...) {
+      self->OnFailure(call, std::current_exception());
+    }
+  });
 }
 
 void Core::OnFailure(const std::shared_ptr<Call>& call, const std::exception_ptr& failure) {

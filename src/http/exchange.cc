@@ -14,8 +14,8 @@ namespace {
 // No chunk is larger: the library keeps its length in an int, and a negative one arrives here as a huge number.
 constexpr std::size_t kLargestPiece = std::numeric_limits<int>::max();
 
-// How many bytes may arrive on the wire while up to `payload` bytes of body are put together: TLS records and chunk lines
-// cost something on top.
+// How many bytes may arrive on the wire while up to `payload` bytes of body are put together: TLS records and chunk
+// lines cost something on top.
 std::size_t WireAllowance(std::size_t payload) {
   const std::size_t sum = payload + payload / 4 + 256 * 1024;
   return sum < payload ? std::numeric_limits<std::size_t>::max() : sum;
@@ -188,8 +188,9 @@ bool Exchange::OnWireBytes(std::size_t size) {
   wire_bytes_ += size;
   if (wire_bytes_ <= wire_limit_) return true;
   std::scoped_lock lock(mutex_);
-  Decide(response_.status == 0 ? Error::Invalid("the answer's header is larger than " + std::to_string(kHeaderBytes) + " bytes")
-                               : TooLarge(max_bytes_));
+  Decide(response_.status == 0
+             ? Error::Invalid("the answer's header is larger than " + std::to_string(kHeaderBytes) + " bytes")
+             : TooLarge(max_bytes_));
   return false;
 }
 

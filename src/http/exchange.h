@@ -1,5 +1,5 @@
-// One request and its answer, shared by the calling thread, which waits, and the I/O thread, which feeds it. Knows nothing
-// of cpprestsdk.
+// One request and its answer, shared by the calling thread, which waits, and the I/O thread, which feeds it. Knows
+// nothing of cpprestsdk.
 #pragma once
 
 #include <atomic>
@@ -41,12 +41,12 @@ class Exchange {
     kStopped,        // as asked by RequestStop
     kTimedOut,
   };
-  // `timeout` counts from `start` for kSend, and from the last byte for kStream. After Abort only kFinished is returned.
-  // What arrived before an error is handed out before kFinished.
+  // `timeout` counts from `start` for kSend, and from the last byte for kStream. After Abort only kFinished is
+  // returned. What arrived before an error is handed out before kFinished.
   Event Wait(Clock::time_point start, std::chrono::milliseconds timeout, std::string_view* piece);
 
-  // The piece of the last Wait is done with. Where the connection waits for that, gives what makes it go on; it is to be
-  // called on the I/O thread.
+  // The piece of the last Wait is done with. Where the connection waits for that, gives what makes it go on; it is to
+  // be called on the I/O thread.
   std::function<void()> Consumed();
 
   // Decides the result, unless it is decided already: the error, or (nullopt) success with what is there. The

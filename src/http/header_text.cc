@@ -12,8 +12,8 @@ namespace {
 constexpr std::array<std::string_view, 7> kMethods = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"};
 
 // Framing and routing are the client's own business; a second opinion in a header would leave the peers out of step.
-constexpr std::array<std::string_view, 7> kReserved = {"Host",    "Content-Length", "Transfer-Encoding", "Connection",
-                                                       "Upgrade", "Expect",         "Trailer"};
+constexpr std::array<std::string_view, 7> kReserved = {
+    "Host", "Content-Length", "Transfer-Encoding", "Connection", "Upgrade", "Expect", "Trailer"};
 
 char Lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
 

@@ -13,15 +13,17 @@
 namespace rempart::http {
 namespace {
 
-// Continuations run where their antecedent ended, which is the I/O thread, instead of being queued there once more. This
-// also makes the library start a request inside http_client::request, see client_cpprest.cc.
+// Continuations run where their antecedent ended, which is the I/O thread, instead of being queued there once more.
+// This also makes the library start a request inside http_client::request, see client_cpprest.cc.
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wnon-virtual-dtor"  // the library's base class has none
 struct InlineScheduler final : pplx::scheduler_interface {
-  virtual ~InlineScheduler() = default;
   void schedule(pplx::TaskProc_t work, void* argument) override { work(argument); }
 };
+#pragma GCC diagnostic pop
 
-// Does nothing, each hour. The library moves a request's timer with each step, and Asio makes a system call whenever the
-// timer that is due first has changed; with this one before all others, none is made.
+// Does nothing, each hour. The library moves a request's timer with each step, and Asio makes a system call whenever
+// the timer that is due first has changed; with this one before all others, none is made.
 void KeepFirst(boost::asio::steady_timer& timer) {
   timer.expires_after(std::chrono::hours(1));
   timer.async_wait([&timer](const boost::system::error_code& error) {

@@ -1,8 +1,9 @@
 // The one thread on which all of cpprestsdk runs, process-wide.
 //
 // The library would take 40 threads. It guards a connection only while an operation is being started; a cancellation or
-// a time-out that closes the socket on another thread races with an operation under way. On one thread there is nothing to
-// race with, so everything of the library is called here: requests are started, cancelled, resumed and destroyed by Post.
+// a time-out that closes the socket on another thread races with an operation under way. On one thread there is nothing
+// to race with, so everything of the library is called here: requests are started, cancelled, resumed and destroyed by
+// Post.
 #pragma once
 
 #include <functional>

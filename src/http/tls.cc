@@ -78,7 +78,8 @@ int LinkIndex() {
 
 Link* LinkOf(const SSL* connection) { return static_cast<Link*>(SSL_get_ex_data(connection, LinkIndex())); }
 
-// Sees each read of encrypted bytes: only here can an answer be bounded that the library gathers before it hands it out.
+// Sees each read of encrypted bytes: only here can an answer be bounded that the library gathers before it hands it
+// out.
 long OnBio(BIO* bio, int operation, const char*, std::size_t, int, long, int result, std::size_t* processed) {
   if (operation != (BIO_CB_READ | BIO_CB_RETURN) || result <= 0 || processed == nullptr) return result;
   auto* link = reinterpret_cast<Link*>(BIO_get_callback_arg(bio));
@@ -93,8 +94,7 @@ int Verify(X509_STORE_CTX* context, void*) {
   X509_STORE_CTX_set_verify_cb(context, [](int ok, X509_STORE_CTX*) { return ok; });
   const int verdict = X509_verify_cert(context);
   if (verdict == 1) return 1;
-  const auto* connection =
-      static_cast<SSL*>(X509_STORE_CTX_get_ex_data(context, SSL_get_ex_data_X509_STORE_CTX_idx()));
+  const auto* connection = static_cast<SSL*>(X509_STORE_CTX_get_ex_data(context, SSL_get_ex_data_X509_STORE_CTX_idx()));
   if (Link* link = connection == nullptr ? nullptr : LinkOf(connection); link != nullptr) {
     if (const auto exchange = link->exchange.lock())
       exchange->tls_note = X509_verify_cert_error_string(X509_STORE_CTX_get_error(context));
@@ -175,9 +175,8 @@ bool TlsSettings::Configure(SSL_CTX* context, const ClientIdentity* identity) co
   SSL_CTX_set_cert_verify_callback(context, Verify, nullptr);
   X509_VERIFY_PARAM* wanted = SSL_CTX_get0_param(context);
   X509_VERIFY_PARAM_set_hostflags(wanted, X509_CHECK_FLAG_NEVER_CHECK_SUBJECT | X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
-  const int named = origin_.is_address
-                        ? X509_VERIFY_PARAM_set1_ip_asc(wanted, origin_.host.c_str())
-                        : X509_VERIFY_PARAM_set1_host(wanted, origin_.host.data(), origin_.host.size());
+  const int named = origin_.is_address ? X509_VERIFY_PARAM_set1_ip_asc(wanted, origin_.host.c_str())
+                                       : X509_VERIFY_PARAM_set1_host(wanted, origin_.host.data(), origin_.host.size());
   return named == 1 && SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION) == 1 &&
          (identity == nullptr || identity->Install(context));
 }

@@ -50,8 +50,8 @@ class TlsSettings {
 std::string TextOfIoError(unsigned long code);
 
 // While one lives on a thread, SSL_CTX_set_default_verify_paths does nothing on it. cpprestsdk calls that for each
-// connection, before its callback lets Configure replace the authorities; where the system's bundle is one file, it would
-// be parsed each time (30 ms and 1 MB), to be thrown away.
+// connection, before its callback lets Configure replace the authorities; where the system's bundle is one file, it
+// would be parsed each time (30 ms and 1 MB), to be thrown away.
 class SkipDefaultAuthorities {
  public:
   SkipDefaultAuthorities();

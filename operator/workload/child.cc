@@ -180,6 +180,35 @@ bool IsChildOf(const api::Child& child, const api::TenantWorkload& workload) {
   return status && TextAt(Member(*status, "child"), "uid") == child.meta.uid;
 }
 
+std::string AppliedText::ToString() const {
+  if (desired_digest.empty() || child_digest.empty()) return {};
+  return fmt::format("{}-{}{}{}", desired_digest, child_digest, ended.empty() ? "" : "-", ended);
+}
+
+AppliedText ReadAppliedText(const std::string& status_json) {
+  if (status_json.empty()) return {};
+  const auto status = ParseJson(status_json);
+  if (!status) return {};
+  const std::string text = TextAt(Member(*status, "child"), "applied");
+  const auto is_digest = [](std::string_view digest) {
+    return !digest.empty() && digest.size() <= 64 &&
+           digest.find_first_not_of("0123456789abcdef") == std::string_view::npos;
+  };
+  const auto first = text.find('-');
+  if (first == std::string::npos) return {};
+  const auto second = text.find('-', first + 1);
+  AppliedText read{text.substr(0, first),
+                   text.substr(first + 1, second == std::string::npos ? second : second - first - 1),
+                   second == std::string::npos ? "" : text.substr(second + 1)};
+  const bool ends_well = second == std::string::npos || read.ended == "complete" || read.ended == "failed";
+  if (!ends_well || !is_digest(read.desired_digest) || !is_digest(read.child_digest)) return {};
+  return read;
+}
+
+bool RemovedAfterEnd(const Json& desired) {
+  return TextAt(&desired, "kind") == api::kJobs.kind && Member(Member(desired, "spec"), "ttlSecondsAfterFinished");
+}
+
 std::string PodSelectorText(const api::TenantWorkload& workload) {
   std::string text;
   if (workload.child_json.find("\"selector\"") != std::string::npos) {  // parsing is not free, and most give none

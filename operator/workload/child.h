@@ -28,6 +28,16 @@ std::string PodSelectorText(const api::TenantWorkload& workload);
 // the one whose uid was written down in status.child.
 bool IsChildOf(const api::Child& child, const api::TenantWorkload& workload);
 
+// status.child.applied: see workload_plan.h.
+struct AppliedText {
+  std::string desired_digest, child_digest, ended;  // ended: "", "complete" or "failed"
+  std::string ToString() const;                     // "" where a digest is missing
+};
+AppliedText ReadAppliedText(const std::string& status_json);  // all empty where it cannot be read
+
+// Whether a rendered Job is removed by Kubernetes some time after it ended (spec.ttlSecondsAfterFinished).
+bool RemovedAfterEnd(const Json& desired);
+
 // "deployment", "statefulSet", …: the field of spec that holds the child's own part.
 std::string_view ChildField(api::ChildKind kind);
 

@@ -50,7 +50,16 @@ Why Immutable(const api::TenantWorkload& workload, const Error& error) {
                   "anew from the workload. The server said: {}",
                   Named(workload), plural.substr(0, plural.size() - 1), workload.meta.key.name, workload.meta.key.ns,
                   workload.kind == api::ChildKind::kStatefulSet ? ", with --cascade=orphan to keep its pods" : "",
-                  CleanText(error.message, 400))};
+                  CleanText(error.message, 600))};
+}
+
+Why JobFailed(const api::TenantWorkload& workload, const ChildPlan& plan, const std::string& failure) {
+  std::string message = Named(workload) + " failed" + (failure.empty() ? "" : fmt::format(" ({})", failure));
+  // A Job that is removed by itself is not made anew when it is gone.
+  message += RemovedAfterEnd(plan.desired) ? ": change spec.template to run it again"
+                                           : fmt::format(": delete it to run it again (kubectl delete job {} -n {})",
+                                                         workload.meta.key.name, workload.meta.key.ns);
+  return {"JobFailed", std::move(message)};
 }
 
 // What nobody but the tenant or an admin can resolve.
@@ -71,10 +80,8 @@ std::optional<Why> StalledBy(const WorkloadObservation& observed, const ChildPla
       return Why{"ChildForbidden", fmt::format("the API server forbids {}: {}", Named(workload), error.message)};
     return std::nullopt;
   }
-  if (child && child->kind == api::ChildKind::kJob && !child->failure.empty()) {
-    return Why{"JobFailed", fmt::format("{} failed ({}): delete it to run it again (kubectl delete job {} -n {})",
-                                        Named(workload), child->failure, child->meta.key.name, child->meta.key.ns)};
-  }
+  const bool failed = child && child->kind == api::ChildKind::kJob && !child->failure.empty();
+  if (failed || plan.ended == Ended::kFailed) return JobFailed(workload, plan, failed ? child->failure : "");
   return std::nullopt;
 }
 
@@ -98,6 +105,9 @@ Verdicts Judge(const WorkloadObservation& observed, const ChildPlan& plan, const
   if (outcome && outcome->error) {
     v.ready = {Verdict::kFalse, "ApplyFailed",
                fmt::format("{} could not be applied and is tried again: {}", Named(workload), outcome->error->message)};
+  } else if (plan.ended == Ended::kComplete) {
+    v.ready = {Verdict::kTrue, "Complete", "the Job has completed"};
+    if (v.placed.status == Verdict::kUnknown) v.placed = {Verdict::kTrue, "Finished", "every pod has finished"};
   } else if (plan.waiting) {
     v.ready = {Verdict::kFalse, plan.waiting->reason, plan.waiting->message};
   } else if (!child || (plan.action != Do::kNothing && !outcome)) {
@@ -138,16 +148,18 @@ Json ChildJson(const api::Child& child, const Applied& applied) {
                {"kind", resource.kind},
                {"name", child.meta.key.name},
                {"uid", child.meta.uid}};
-  if (!applied.desired_digest.empty() && !applied.child_digest.empty())
-    json["applied"] = fmt::format("{}-{}", applied.desired_digest, applied.child_digest);
+  AppliedText text{applied.desired_digest, applied.child_digest, ""};
+  if (child.kind == api::ChildKind::kJob && child.complete) text.ended = "complete";
+  if (child.kind == api::ChildKind::kJob && !child.failure.empty()) text.ended = "failed";
+  if (std::string value = text.ToString(); !value.empty()) json["applied"] = std::move(value);
   return json;
 }
 
-std::string ReasonBefore(const Json& status, std::string_view type) {
+std::string StalledBefore(const Json& status) {
   const Json* conditions = Member(status, "conditions");
   if (!conditions || !conditions->is_array()) return {};
   for (const auto& condition : *conditions)
-    if (TextAt(&condition, "type") == type && TextAt(&condition, "status") == "True")
+    if (TextAt(&condition, "type") == "Stalled" && TextAt(&condition, "status") == "True")
       return TextAt(&condition, "reason");
   return {};
 }
@@ -156,7 +168,7 @@ std::vector<kube::Event> Events(const WorkloadObservation& observed, const Child
                                 const std::optional<ApplyOutcome>& outcome, const Verdict& stalled,
                                 const Json& before) {
   const api::TenantWorkload& workload = *observed.workload;
-  const std::string named = Named(workload), stalled_before = ReasonBefore(before, "Stalled");
+  const std::string named = Named(workload), stalled_before = StalledBefore(before);
   std::vector<kube::Event> events;
   const auto send = [&](kube::Event::Type type, std::string reason, std::string action, std::string note) {
     kube::Event event;
@@ -245,7 +257,11 @@ StatusPlan PlanStatus(const WorkloadObservation& observed, const ChildPlan& plan
                  {"updated", child ? child->updated : 0},
                  {"selector", PodSelectorText(workload)}};
   if (const auto zones = CountByZone(observed); !zones.empty()) status["nodes"] = zones;
-  if (child) status["child"] = ChildJson(*child, applied);
+  if (child) {
+    status["child"] = ChildJson(*child, applied);
+  } else if (!ReadAppliedText(workload.status_json).ended.empty() && (plan.ended != Ended::kNo || plan.stalled)) {
+    status["child"] = before["child"];  // what tells, also after a restart, that the Job ended
+  }
   const Json* conditions_before = Member(before, "conditions");
   status["conditions"] =
       api::ConditionsJson({ToCondition("Ready", verdicts.ready), ToCondition("Placed", verdicts.placed),

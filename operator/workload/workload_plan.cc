@@ -100,6 +100,19 @@ void PlanOurs(const api::Child& child, const std::string& uid, const std::string
   plan.drifted = same_wish;
 }
 
+// How a Job that is gone, or going, ended; kNo where it did not end by itself, or another one is asked for now. Without
+// this, every Job with a ttlSecondsAfterFinished would run again whenever that has passed.
+Ended HowItEnded(const WorkloadObservation& observed, const ChildPlan& plan) {
+  if (!RemovedAfterEnd(plan.desired)) return Ended::kNo;
+  const api::Child* child = observed.child.get();
+  if (child && (!child->meta.deleting || !IsChildOf(*child, *observed.workload))) return Ended::kNo;
+  const AppliedText before = ReadAppliedText(observed.workload->status_json);
+  if (before.desired_digest != plan.desired_digest) return Ended::kNo;
+  if (before.ended == "complete" || (child && child->complete)) return Ended::kComplete;
+  if (before.ended == "failed" || (child && !child->failure.empty())) return Ended::kFailed;
+  return Ended::kNo;
+}
+
 }  // namespace
 
 ChildPlan PlanChild(const WorkloadObservation& observed, const Applied& applied) {
@@ -128,6 +141,8 @@ ChildPlan PlanChild(const WorkloadObservation& observed, const Applied& applied)
   plan.desired = std::move(*desired);
   plan.desired_digest = DigestOf(Compact(plan.desired));
 
+  plan.ended = HowItEnded(observed, plan);
+  if (plan.ended != Ended::kNo) return plan;
   const api::Child* child = observed.child.get();
   const bool ours = child && IsChildOf(*child, workload);
   if (region.meta.deleting && (!ours || child->meta.deleting))
@@ -163,19 +178,8 @@ ChildPlan PlanChild(const WorkloadObservation& observed, const Applied& applied)
 }
 
 Applied ReadApplied(const std::string& status_json) {
-  if (status_json.empty()) return {};
-  const auto status = ParseJson(status_json);
-  if (!status) return {};
-  const std::string text = TextAt(Member(*status, "child"), "applied");
-  const auto is_digest = [](std::string_view digest) {
-    return !digest.empty() && digest.size() <= 64 &&
-           digest.find_first_not_of("0123456789abcdef") == std::string_view::npos;
-  };
-  const auto dash = text.find('-');
-  if (dash == std::string::npos) return {};
-  Applied applied{text.substr(0, dash), text.substr(dash + 1)};
-  if (!is_digest(applied.desired_digest) || !is_digest(applied.child_digest)) return {};
-  return applied;
+  AppliedText read = ReadAppliedText(status_json);
+  return {std::move(read.desired_digest), std::move(read.child_digest)};
 }
 
 }  // namespace rempart::workload

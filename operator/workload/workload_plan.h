@@ -44,6 +44,9 @@ struct WorkloadObservation {
   std::vector<PodPlace> pods;  // its pods
 };
 
+// How a Job ended.
+enum class Ended { kNo, kComplete, kFailed };
+
 // First half: what the child should be. `apply` is carried out, then the second half says what the status is.
 struct ChildPlan {
   enum class Do {
@@ -61,6 +64,9 @@ struct ChildPlan {
   };
   std::optional<Why> stalled;  // why nothing can be done until somebody changes something; what exists stays as it is
   std::optional<Why> waiting;  // what has to pass first, by itself: an old child that is going
+  // A Job that ended and was then removed, as its ttlSecondsAfterFinished asks: it is not run again unless the workload
+  // asks for something else.
+  Ended ended = Ended::kNo;
   // What would be tried, and on what: the same attempt gets the same refusal from the server (see HoldOff). "" for
   // kNothing.
   std::string attempt;
@@ -78,7 +84,8 @@ ChildPlan PlanChild(const WorkloadObservation& observed, const Applied& applied)
 // succeed at once or by the runner's back-off.
 std::optional<Duration> HoldOff(const ApplyOutcome& outcome);
 
-// What is written to status.child.applied, and read back after a restart: "<desired>-<child>".
+// What is written to status.child.applied, and read back after a restart: "<desired>-<child>", and for a Job that ended
+// "-complete" or "-failed". Anything unreadable gives empty strings.
 Applied ReadApplied(const std::string& status_json);
 
 struct StatusPlan {
@@ -88,8 +95,9 @@ struct StatusPlan {
   std::optional<Duration> look_again;
 };
 // status: {observedGeneration, replicas, ready, updated, selector, nodes: {<zone>: n}, child: {apiVersion, kind, name,
-// uid, applied}, conditions [Ready, Placed, Reconciling, Stalled]}. `nodes` and `child` are left out where there are none;
-// a zone that is not known is "unknown". `applied`: as it is after `outcome`. Null for a workload that is being deleted.
+// uid, applied}, conditions [Ready, Placed, Reconciling, Stalled]}. `nodes` and `child` are left out where there are
+// none; a zone that is not known is "unknown". `applied`: as it is after `outcome`. Null for a workload that is being
+// deleted.
 StatusPlan PlanStatus(const WorkloadObservation& observed, const ChildPlan& plan,
                       const std::optional<ApplyOutcome>& outcome, const Applied& applied, WallTime now);
 

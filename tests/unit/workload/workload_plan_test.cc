@@ -360,6 +360,7 @@ TEST(ReadApplied, ReadsWhatWasWrittenAndNothingElse) {
   const auto applied = ReadApplied(R"({"child":{"applied":")" + a + "-" + b + R"("}})");
   EXPECT_EQ(applied.desired_digest, a);
   EXPECT_EQ(applied.child_digest, b);
+  EXPECT_EQ(ReadApplied(R"({"child":{"applied":")" + a + "-" + b + R"(-complete"}})").child_digest, b);
   for (const std::string& status :
        {std::string(""), std::string("{"), std::string("null"), std::string("[]"), std::string(R"({"child":7})"),
         std::string(R"({"child":{"applied":7}})"), std::string(R"({"child":{"applied":""}})"),

@@ -66,7 +66,9 @@ Result<kube::Outcome> WorkloadReconciler::Reconcile(kube::ReconcileContext& cont
   if (auto removed = RemoveOthers(plan, context); !removed) return Fail(std::move(removed.error()));
   std::optional<ApplyOutcome> outcome;
   Applied applied = before;
-  if (plan.action != ChildPlan::Do::kNothing) {
+  if (plan.action == ChildPlan::Do::kNothing) {
+    memory.refused_attempt.clear();
+  } else {
     outcome = TryChild(observed, plan, memory, context);
     if (outcome->error && outcome->error->kind == ErrorKind::kCancelled) return Fail(std::move(*outcome->error));
     if (outcome->child) {
@@ -148,6 +150,8 @@ ApplyOutcome WorkloadReconciler::ApplyChild(const WorkloadObservation& observed,
     auto object = ParseJson(reply->body);
     if (!object || kube::OthersOwnSpec(*object)) {
       LetGo(api_, resource, workload.meta.key, context.stop());
+      // Decided anew once the cache has seen that object.
+      if (auto version = kube::ResourceVersionOf(reply->body)) context.Wrote(caches_.Children(workload.kind), *version);
       outcome.foreign = true;
       outcome.error = Error::Conflict(fmt::format("{} {} exists and is not ours", resource.kind, workload.meta.key.ToString()));
       return outcome;
@@ -155,8 +159,7 @@ ApplyOutcome WorkloadReconciler::ApplyChild(const WorkloadObservation& observed,
   }
   if (reply && !creating) reply = TakeBack(api_, resource, workload.meta.key, body, std::move(*reply), context.stop());
   if (!reply) {
-    outcome.foreign = creating && reply.error().kind == ErrorKind::kConflict;
-    outcome.error = std::move(reply.error());
+    outcome.error = std::move(reply.error());  // a conflict too: the object it is with will be seen, or is gone by then
     return outcome;
   }
   auto child = DecodeReply(workload.kind, reply->body);
@@ -174,7 +177,7 @@ ApplyOutcome WorkloadReconciler::TryChild(const WorkloadObservation& observed, c
   const MonoTime now = clock_.Mono();
   if (plan.attempt == memory.refused_attempt && now < memory.until) return memory.refused;
   ApplyOutcome outcome = ApplyChild(observed, plan, context);
-  const auto hold_off = HoldOff(outcome);
+  const auto hold_off = outcome.foreign ? std::nullopt : HoldOff(outcome);
   memory.refused_attempt = hold_off ? plan.attempt : "";
   memory.refused = hold_off ? outcome : ApplyOutcome{};
   memory.until = !hold_off ? MonoTime{} : *hold_off == Duration::max() ? MonoTime::max() : now + *hold_off;

@@ -37,7 +37,7 @@ const Undisturbed& Reference() {
     Undisturbed result;
     const std::string missed = scenario.Run();
     if (!missed.empty()) throw std::runtime_error("the undisturbed run did not reach: " + missed + "\n" + op->Output());
-    result.end_state = scenario.EndState();
+    result.end_state = scenario.SettledState();
     result.writes = proxy.writes();
     op->Signal(SIGTERM);
     const auto code = op->Wait(std::chrono::seconds(30));
@@ -119,7 +119,7 @@ TEST_P(Faults, EndInTheUndisturbedState) {
     const std::string missed = scenario.Run();
     EXPECT_EQ(missed, "") << "seed " << seed << "\n" << op->Output().substr(0, 20000);
     if (missed.empty()) {
-      const Json actual = scenario.EndState();
+      const Json actual = scenario.AwaitEndState(expected);
       EXPECT_EQ(actual, expected) << "seed " << seed << ", differs by " << Difference(expected, actual);
     }
     EXPECT_TRUE(op->Running()) << "the operator ended: " << op->Output();
@@ -164,7 +164,7 @@ TEST(Killed, AfterEveryWrite) {
       const std::string missed = scenario.Run();
       EXPECT_EQ(missed, "") << "killed after write " << k;
       if (missed.empty()) {
-        const Json actual = scenario.EndState();
+        const Json actual = scenario.AwaitEndState(reference.end_state);
         EXPECT_EQ(actual, reference.end_state) << "killed after write " << k << ", differs by " << Difference(reference.end_state, actual);
         good += actual == reference.end_state;
       }

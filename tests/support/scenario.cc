@@ -121,6 +121,30 @@ std::string Scenario::Run(std::chrono::milliseconds limit) {
   return "";
 }
 
+Json Scenario::AwaitEndState(const Json& expected, std::chrono::milliseconds limit) {
+  Json state;
+  cluster_.AwaitList(api::kWorkloads, ns_, "", [&](const std::vector<Json>&) { return (state = EndState()) == expected; }, limit);
+  return state;
+}
+
+Json Scenario::SettledState(std::chrono::milliseconds limit) {
+  Json state;
+  cluster_.AwaitList(
+      api::kWorkloads, ns_, "",
+      [&](const std::vector<Json>& workloads) {
+        int wanted = 0;
+        for (const auto& workload : workloads) {
+          const int replicas = workload["spec"]["replicas"];
+          if (!HasCondition(workload, "Ready", "True") || workload["status"].value("ready", -1) != replicas) return false;
+          wanted += replicas;
+        }
+        state = EndState();
+        return state["pods"] == wanted && !state.contains("escaped");
+      },
+      limit);
+  return state;
+}
+
 Json Scenario::EndState() {
   Json state;
   const auto region = cluster_.Get(api::kRegions, {"", region_});

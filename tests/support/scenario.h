@@ -21,6 +21,10 @@ class Scenario {
 
   // What must be the same whatever happened on the way: names made equal, times, versions and uids left out.
   Json EndState();
+  // Waits (by watching) until the end state is this one; the last seen. Pods that move on are on their way when Run returns.
+  Json AwaitEndState(const Json& expected, std::chrono::milliseconds limit = std::chrono::seconds(60));
+  // The same for the run that the others are compared with: until every workload has all its pods, and no pod is elsewhere.
+  Json SettledState(std::chrono::milliseconds limit = std::chrono::seconds(60));
 
  private:
   bool WorkloadsReady(int expected, std::chrono::milliseconds limit);

@@ -145,7 +145,8 @@ bool Exchange::OnHead(int status, Headers headers) {
   return true;
 }
 
-Exchange::Put Exchange::OnPiece(const char* data, std::size_t size, std::function<void()> resume) {
+Exchange::Put Exchange::OnPiece(const char* data, std::size_t size,
+                                const std::function<std::function<void()>()>& hold) {
   std::unique_lock lock(mutex_);
   if (decided_) return Put::kRefused;
   Touch();
@@ -161,7 +162,7 @@ Exchange::Put Exchange::OnPiece(const char* data, std::size_t size, std::functio
       buffer_.append(data, size);
     } else {
       held_ = std::string_view(data, size);
-      resume_ = std::move(resume);
+      resume_ = hold();
     }
     lock.unlock();
     if (was_empty) changed_.notify_all();

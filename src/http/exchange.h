@@ -67,8 +67,9 @@ class Exchange {
   bool OnHead(int status, Headers headers);
 
   enum class Put { kTaken, kHeld, kRefused };
-  // kHeld: `data` must stay valid until `resume` was called; it is called on the I/O thread.
-  Put OnPiece(const char* data, std::size_t size, std::function<void()> resume);
+  // kHeld: there is no room; `data` must stay valid until what `hold` returned was called, on the I/O thread. `hold` is
+  // called only then.
+  Put OnPiece(const char* data, std::size_t size, const std::function<std::function<void()>()>& hold);
 
   // Counts what came over the wire. False: more than this answer may have in flight; the connection must be closed.
   bool OnWireBytes(std::size_t size);

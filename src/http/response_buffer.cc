@@ -1,5 +1,7 @@
 #include "src/http/response_buffer.h"
 
+#include <functional>
+#include <optional>
 #include <stdexcept>
 #include <utility>
 
@@ -14,12 +16,16 @@ class ResponseBuffer final : public streams::details::basic_streambuf<std::uint8
   explicit ResponseBuffer(std::shared_ptr<Exchange> exchange) : exchange_(std::move(exchange)) {}
 
   pplx::task<std::size_t> putn_nocopy(const std::uint8_t* data, std::size_t size) override {
-    pplx::task_completion_event<std::size_t> room;
-    switch (exchange_->OnPiece(reinterpret_cast<const char*>(data), size, [room, size] { room.set(size); })) {
+    std::optional<pplx::task_completion_event<std::size_t>> room;
+    const auto hold = [&room, size]() -> std::function<void()> {
+      room.emplace();
+      return [event = *room, size] { event.set(size); };
+    };
+    switch (exchange_->OnPiece(reinterpret_cast<const char*>(data), size, std::cref(hold))) {
       case Exchange::Put::kTaken:
         return pplx::task_from_result<std::size_t>(size);
       case Exchange::Put::kHeld:
-        return pplx::create_task(room);
+        return pplx::create_task(*room);
       case Exchange::Put::kRefused:
         break;
     }

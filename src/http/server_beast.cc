@@ -101,7 +101,7 @@ class Session : public std::enable_shared_from_this<Session> {
       reply = {500, kPlainText, "internal error\n"};
     }
     keep_alive_ = request.keep_alive();
-    Write(reply, head);
+    Write(std::move(reply), head);
   }
 
   void Refuse(bhttp::status status, const char* text) {

@@ -13,6 +13,7 @@
 #include <chrono>
 #include <filesystem>
 #include <fstream>
+#include <limits>
 #include <list>
 #include <map>
 #include <mutex>
@@ -183,7 +184,8 @@ struct FaultProxy::Impl {
       beast::flat_buffer from_client, from_server;
       while (!stopping) Relay(client, server, from_client, from_server);
     } catch (const Closed&) {
-    } catch (const std::exception&) {  // either side went away
+    } catch (const std::exception& e) {  // either side went away
+      if (std::getenv("REMPART_PROXY_DEBUG")) std::fprintf(stderr, "proxy: %s\n", e.what());
     }
     std::scoped_lock own(connection.mutex);
     connection.client_fd = connection.server_fd = -1;
@@ -217,7 +219,7 @@ struct FaultProxy::Impl {
     request.erase(bhttp::field::authorization);  // the proxy's own certificate speaks for the operator
     bhttp::write(server, request);
     bhttp::response_parser<bhttp::buffer_body> answer;
-    answer.body_limit(boost::none);
+    answer.body_limit(std::numeric_limits<std::uint64_t>::max());
     bhttp::read_header(server, from_server, answer);
     if (answer.get().result_int() == 200 && exchange.watch) return RelayStream(client, server, from_server, answer, exchange, fault);
 

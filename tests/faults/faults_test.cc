@@ -77,9 +77,11 @@ const std::vector<FaultCase>& Cases() {
       {"AnswersTruncated", [](Random& r, const Exchange& e) { return e.write && OneIn(r, 3) ? Fault{K::kCutStream, static_cast<int>(r.Next() % 400)} : Fault{}; }, 60},
       {"ListsInsteadOfStreams", [](Random&, const Exchange& e) { return e.target.find("sendInitialEvents=true") != std::string::npos ? Fault{K::kStatus, 400} : Fault{}; }, 100000},
       {"StaleLists", [](Random& r, const Exchange& e) {
-         if (e.watch && e.target.find("sendInitialEvents=true") == std::string::npos && OneIn(r, 2)) return Fault{K::kStatus, 410};  // forces a new list …
-         return e.method == "GET" && OneIn(r, 2) ? Fault{K::kStaleList} : Fault{};                                                   // … which is an old one
-       }, 80},
+         if (!e.watch) return e.method == "GET" && OneIn(r, 2) ? Fault{K::kStaleList} : Fault{};
+         const bool initial = e.target.find("sendInitialEvents=true") != std::string::npos;
+         if (!initial) return OneIn(r, 2) ? Fault{K::kStatus, 410} : Fault{};                                // forces a new state …
+         return OneIn(r, 2) ? Fault{K::kStaleList} : Fault{K::kCutStream, static_cast<int>(30000 + r.Next() % 30000)};  // … which is an old one
+       }, 60},
       {"EverythingAtOnce", [](Random& r, const Exchange& e) {
          switch (r.Next() % 12) {
            case 0: return Fault{K::kStatus, 500};

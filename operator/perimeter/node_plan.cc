@@ -305,7 +305,7 @@ void PlanEvictions(const Round& round, NodePlan& plan) {
     }
     since = std::min(since, round.now);
     const WallTime due = Plus(since, region->grace_period);
-    const WallTime force = std::max(due, Plus(since, region->deadline));
+    const WallTime force = Plus(since, region->deadline);
     if (round.now < due) {
       look_again_in(due - round.now);
       continue;

@@ -171,6 +171,13 @@ TEST(RegionStatus, NamesTheOlderRegionOutside) {
   EXPECT_THAT(outside[1].at("message").get<std::string>(), HasSubstr("elder"));
 }
 
+TEST(RegionStatus, ARegionThatNobodyUsesAnyMoreHasNoNode) {
+  const RegionPlan plan =
+      PlanRegion(Observed([](auto& r, auto& o) { r.meta.deleting = true, o.user_count = 0; }), kNow);
+  EXPECT_EQ(plan.status.at("nodes"), (Json{{"qualified", 0}, {"outside", 4}}));
+  EXPECT_EQ(plan.status.at("outside")[1].at("reason"), "RegionLeaving");
+}
+
 TEST(RegionStatus, UsersAreNamedUpToTen) {
   const auto deleting = [](std::size_t count) {
     return ConditionOf(PlanRegion(Observed([&](auto& r, auto& o) {

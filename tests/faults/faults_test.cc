@@ -173,6 +173,8 @@ TEST(Killed, AfterEveryWrite) {
     }
     successor.request_stop();
     successor.join();
+    std::printf("killed after write %d of %d\n", k, reference.writes);
+    std::fflush(stdout);
     // A run may need a write or two less than the reference (status writes that fell together): then nothing was killed, and it says so.
     if (!second) std::printf("run %d had only %d writes\n", k, proxy.writes());
   }

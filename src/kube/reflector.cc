@@ -70,11 +70,10 @@ struct Reflector::Impl {
 
   // One stream, from its opening to its end. A WatchList goes on as a watch once its initial state is complete.
   void Watch(const WatchStep& step, const std::stop_token& stop) {
-    const bool watch_list = step.kind == WatchStep::Kind::kWatchList;
     const MonoTime opened = clock.Mono();
     WatchDecoder decoder;
-    bool initial = watch_list;
-    Status read;  // how reading went, as against how the connection went
+    bool initial = step.kind == WatchStep::Kind::kWatchList;  // until its initial state is complete
+    Status read;                                              // how reading went, as against how the connection went
     if (initial) Guarded([&] { sink.Init(); });
 
     auto on_event = [&](const WatchEvent& event) { return OnEvent(event, initial); };

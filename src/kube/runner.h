@@ -46,7 +46,7 @@ class ReconcileContext {
   virtual std::stop_token stop() const = 0;
   // Tells that a write for this key gave `resource_version` in `store`'s resource type: the key is not reconciled
   // again until that store has seen it (or 10 s have passed: then the cache is what it is, and a metric counts it).
-  // Any thread, until the reconciler returns. The store outlives the runner.
+  // Any thread, until the reconciler returns. The store outlives the runner, and its watch shows the written object.
   virtual void Wrote(const StoreProgress& store, std::uint64_t resource_version) = 0;
 };
 

@@ -2,106 +2,21 @@
 
 #include <gtest/gtest.h>
 
+#include <optional>
 #include <thread>
 
-#include "tests/unit/kube/fake_clock.h"
-#include "tests/unit/kube/fake_http.h"
-#include "tests/unit/kube/temp_dir.h"
+#include "tests/unit/kube/api_fixture.h"
 
 namespace rempart::kube {
 namespace {
 
 using std::chrono::milliseconds;
 using std::chrono::seconds;
-using test::FakeServer;
-using test::StepClock;
-using test::TempDir;
+using test::ApiTest;
+using test::Header;
 
 constexpr Resource kDeployments{"apps", "v1", "deployments", "Deployment", true};
 constexpr Resource kNodes{"", "v1", "nodes", "Node", false};
-const std::string kCa = "-----BEGIN CERTIFICATE-----\nMQ==\n-----END CERTIFICATE-----\n";
-const std::string kOtherCa = "-----BEGIN CERTIFICATE-----\nMg==\n-----END CERTIFICATE-----\n";
-
-class ApiTest : public testing::Test {
- protected:
-  ApiTest() {
-    config_.server = "https://h:6443";
-    config_.base_path = "/base";
-    config_.token = "t0";
-  }
-  Api& api() {
-    if (!api_) {
-      api_ = MakeApi(config_, clock_, random_, metrics_, "rempart-test/1", server_.Maker(),
-                     [this](const ExecPlugin&, const std::string&) -> Result<std::string> {
-                       if (plugin_output_.empty()) return Fail(Error::Denied("the plugin failed"));
-                       return plugin_output_;
-                     })
-                 .value();
-    }
-    return *api_;
-  }
-  Result<Reply> Do(const std::string& method, const std::string& target, const std::string& body = "") {
-    return api().Do({.method = method, .target = target, .body = body, .doing = "do things"}, stop_.get_token());
-  }
-  // Runs a call on a thread of its own; the test moves the time.
-  struct Running {
-    std::optional<Result<Reply>> result;
-    std::jthread thread;
-    Result<Reply> Join() {
-      thread.join();
-      return *result;
-    }
-  };
-  std::unique_ptr<Running> Start(Api::Call call) {
-    (void)api();
-    auto running = std::make_unique<Running>();
-    running->thread = std::jthread([this, call, r = running.get()] { r->result = api().Do(call, stop_.get_token()); });
-    return running;
-  }
-  double Requests(const std::string& code, const std::string& method) {
-    return metrics_.GetCounter("rest_client_requests_total", "", {{"code", code}, {"method", method}}).Value();
-  }
-  void UseExecToken(const std::string& token) {
-    config_.token.clear();
-    config_.exec = ExecPlugin{.api_version = "client.authentication.k8s.io/v1", .command = "p"};
-    plugin_output_ =
-        R"({"apiVersion":"client.authentication.k8s.io/v1","kind":"ExecCredential","status":{)" + token + "}}";
-  }
-
-  StepClock clock_;
-  SeededRandom random_{1};
-  Metrics metrics_;
-  FakeServer server_;
-  Config config_;
-  std::string plugin_output_;
-  std::stop_source stop_;
-  std::unique_ptr<Api> api_;
-};
-
-const std::string* Header(const http::Request& request, const char* name) { return http::Find(request.headers, name); }
-
-TEST_F(ApiTest, WhatIsSent) {
-  const auto reply = api().Do({.method = "PATCH",
-                               .target = "/api/v1/nodes/n?x=1",
-                               .content_type = "application/merge-patch+json",
-                               .body = "{\"a\":1}",
-                               .timeout = seconds(7)},
-                              {});
-  ASSERT_TRUE(reply) << reply.error().message;
-  EXPECT_EQ(reply->status, 200);
-  ASSERT_EQ(server_.requests().size(), 1u);
-  const http::Request request = server_.requests()[0];
-  EXPECT_EQ(request.method, "PATCH");
-  EXPECT_EQ(request.target, "/base/api/v1/nodes/n?x=1");
-  EXPECT_EQ(request.body, "{\"a\":1}");
-  EXPECT_EQ(request.timeout, seconds(7));
-  EXPECT_EQ(*Header(request, "authorization"), "Bearer t0");
-  EXPECT_EQ(*Header(request, "user-agent"), "rempart-test/1");
-  EXPECT_EQ(*Header(request, "accept"), "application/json");
-  EXPECT_EQ(*Header(request, "content-type"), "application/merge-patch+json");
-  ASSERT_EQ(server_.opened().size(), 2u) << "one client for calls, one for watches";
-  EXPECT_EQ(server_.opened()[0].origin, "https://h:6443");
-}
 
 TEST_F(ApiTest, NoContentTypeWithoutABodyAndNoAuthorizationWithoutCredentials) {
   config_.token.clear();
@@ -256,101 +171,6 @@ TEST_F(ApiTest, AStopEndsTheWait) {
   EXPECT_EQ(running->Join().error().kind, ErrorKind::kCancelled);
 }
 
-TEST_F(ApiTest, A401WithAFixedTokenIsNotRepeated) {
-  server_.Next(401, R"({"kind":"Status","message":"Unauthorized"})");
-  const auto reply = Do("GET", "/x");
-  EXPECT_EQ(reply.error().kind, ErrorKind::kDenied);
-  EXPECT_EQ(reply.error().message, "do things: Unauthorized");
-  EXPECT_EQ(server_.requests().size(), 1u);
-}
-
-TEST_F(ApiTest, A401IsRepeatedOnceWithANewToken) {
-  TempDir dir;
-  config_.token.clear();
-  config_.token_file = dir.Write("token", "t0");
-  ASSERT_TRUE(Do("GET", "/x"));
-  dir.Write("token", "t1");
-  server_.Next(401);
-  ASSERT_TRUE(Do("POST", "/x", "{}"));
-  dir.Write("token", "t2");
-  server_.Next(401);
-  server_.Next(401);
-  EXPECT_EQ(Do("GET", "/x").error().kind, ErrorKind::kDenied);
-  std::vector<std::string> tokens;
-  for (const auto& request : server_.requests()) tokens.push_back(Header(request, "authorization")->substr(7));
-  EXPECT_EQ(tokens, (std::vector<std::string>{"t0", "t0", "t1", "t1", "t2"}));
-  EXPECT_EQ(server_.opened().size(), 2u) << "a token needs no new connection";
-}
-
-TEST_F(ApiTest, A401WithANewClientCertificateConnectsAnew) {
-  UseExecToken(R"("clientCertificateData":"C0","clientKeyData":"K")");
-  ASSERT_TRUE(Do("GET", "/x"));
-  EXPECT_EQ(server_.tls().identity().value().certificate_pem, "C0");
-  clock_.Advance(seconds(10));
-  UseExecToken(R"("clientCertificateData":"C1","clientKeyData":"K")");
-  server_.Next(401);
-  ASSERT_TRUE(Do("GET", "/x"));
-  EXPECT_EQ(server_.requests().size(), 3u);
-  EXPECT_EQ(server_.opened().size(), 4u);
-  EXPECT_EQ(server_.tls().identity().value().certificate_pem, "C1");
-  // The same certificate, still refused: that is an answer.
-  clock_.Advance(seconds(10));
-  server_.Next(401);
-  EXPECT_EQ(Do("GET", "/x").error().kind, ErrorKind::kDenied);
-  EXPECT_EQ(server_.requests().size(), 4u);
-  EXPECT_EQ(server_.opened().size(), 4u);
-}
-
-TEST_F(ApiTest, CredentialsThatCannotBeHad) {
-  UseExecToken("");
-  plugin_output_.clear();
-  const auto reply = Do("GET", "/x");
-  ASSERT_FALSE(reply);
-  EXPECT_EQ(reply.error().message, "do things: the plugin failed");
-  EXPECT_EQ(server_.requests().size(), 0u);
-}
-
-TEST_F(ApiTest, AChangedCaIsReadWhenConnectionsFail) {
-  TempDir dir;
-  config_.ca_pem = kCa;
-  config_.ca_file = dir.Write("ca.crt", kCa);
-  server_.Break(Error::Transient("certificate verify failed"));
-  EXPECT_FALSE(Do("POST", "/x", "{}"));
-  EXPECT_EQ(server_.opened().size(), 2u) << "the file says nothing new";
-  dir.Write("ca.crt", kOtherCa);
-  server_.Break(Error::Transient("certificate verify failed"));
-  EXPECT_FALSE(Do("POST", "/x", "{}"));
-  EXPECT_EQ(server_.opened().size(), 2u) << "looked at less than 10 s ago";
-  clock_.Advance(seconds(10));
-  server_.Break(Error::Transient("certificate verify failed"));
-  EXPECT_TRUE(Do("GET", "/x")) << "a GET is sent again at once, over the new connection";
-  ASSERT_EQ(server_.opened().size(), 4u);
-  EXPECT_EQ(server_.opened()[3].ca_pem, kOtherCa);
-}
-
-TEST_F(ApiTest, ACaFileThatCannotBeUsedChangesNothing) {
-  TempDir dir;
-  config_.ca_pem = kCa;
-  config_.ca_file = dir / "ca.crt";
-  (void)api();
-  const auto fail = [&] {
-    clock_.Advance(seconds(10));
-    server_.Break(Error::Transient("reset"));
-    return Do("POST", "/x", "{}").error().message;
-  };
-  EXPECT_EQ(fail(), "do things: reset") << "the file is not there";
-  dir.Write("ca.crt", "rubbish");
-  EXPECT_EQ(fail(), "do things: reset");
-  dir.Write("ca.crt", kOtherCa);
-  server_.RefuseClients(true);
-  EXPECT_EQ(fail(), "do things: reset");
-  EXPECT_TRUE(Do("GET", "/x")) << "the clients in use stay";
-  EXPECT_EQ(server_.opened().size(), 2u);
-  server_.RefuseClients(false);
-  EXPECT_EQ(fail(), "do things: reset");
-  EXPECT_EQ(server_.opened().size(), 4u);
-}
-
 TEST_F(ApiTest, Streams) {
   server_.Next(200, "abcdefgh");
   std::string got;
@@ -382,19 +202,6 @@ TEST_F(ApiTest, StreamErrors) {
   EXPECT_EQ(stream().message, "watch /api/v1/pods: cut short");
 }
 
-TEST_F(ApiTest, AStreamRenewsCredentialsOnce) {
-  TempDir dir;
-  config_.token.clear();
-  config_.token_file = dir.Write("token", "t0");
-  (void)Do("GET", "/x");
-  dir.Write("token", "t1");
-  server_.Next(401);
-  EXPECT_TRUE(api().Stream("/w", seconds(1), [](std::string_view) { return true; }, {}));
-  EXPECT_EQ(*Header(server_.requests().back(), "authorization"), "Bearer t1");
-  server_.Next(401);
-  EXPECT_EQ(api().Stream("/w", seconds(1), [](std::string_view) { return true; }, {}).error().kind, ErrorKind::kDenied);
-}
-
 TEST_F(ApiTest, Metrics) {
   ASSERT_TRUE(Do("GET", "/x"));
   server_.Next(409);
@@ -408,32 +215,6 @@ TEST_F(ApiTest, Metrics) {
   const std::string text = metrics_.Expose();
   EXPECT_NE(text.find("rest_client_request_duration_seconds_count{verb=\"PATCH\"} 2"), std::string::npos) << text;
   EXPECT_NE(text.find("rest_client_request_duration_seconds_count{verb=\"GET\"} 1"), std::string::npos) << text;
-}
-
-TEST_F(ApiTest, ManyThreadsWhileCredentialsAndCaRotate) {
-  TempDir dir;
-  config_.token.clear();
-  config_.token_file = dir.Write("token", "t0");
-  config_.ca_pem = kCa;
-  config_.ca_file = dir.Write("ca.crt", kCa);
-  (void)api();
-  std::vector<std::jthread> threads;
-  for (int i = 0; i < 4; ++i) {
-    threads.emplace_back([&, i] {
-      for (int n = 0; n < 50; ++n) {
-        if (i == 0 && n % 5 == 0) dir.Write("token", "t" + std::to_string(n));
-        if (i == 0 && n % 7 == 0) dir.Write("ca.crt", n % 2 ? kCa : kOtherCa);
-        if (i == 1) clock_.Advance(seconds(3));
-        if (n % 3 == 0) server_.Break(Error::Transient("reset"));
-        if (n % 4 == 0) server_.Next(401);
-        (void)Do("GET", "/x");
-      }
-    });
-  }
-  threads.clear();
-  int failures = 0;  // of answers that are still in the script
-  while (failures < 300 && !Do("GET", "/x")) ++failures;
-  EXPECT_LT(failures, 300);
 }
 
 }  // namespace

@@ -1,0 +1,3 @@
+module rempart.dev/bench/driver
+
+go 1.26.0

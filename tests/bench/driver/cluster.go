@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 )
 
@@ -24,6 +25,7 @@ func NewCluster(ctx context.Context, root, cores string) (*Cluster, error) {
 	c := &Cluster{root: root, name: fmt.Sprintf("bench-%d", os.Getpid())}
 	up := exec.CommandContext(ctx, filepath.Join(root, "hack/cluster"), "up", c.name, "--without", "scheduler,controller-manager")
 	up.Env = append(os.Environ(), "CLUSTER_CPUS="+cores)
+	up.Cancel = func() error { return up.Process.Signal(syscall.SIGTERM) } // it then takes down what it began
 	if out, err := up.CombinedOutput(); err != nil {
 		return nil, fmt.Errorf("hack/cluster up: %w: %s", err, out)
 	}
@@ -44,12 +46,18 @@ func (c *Cluster) prepare(ctx context.Context) error {
 	if c.API, err = NewAPI(c.Kubectl, c.Kubeconfig, 64); err != nil {
 		return err
 	}
-	for _, arguments := range [][]string{
-		{"apply", "--server-side", "-f", filepath.Join(c.root, "crds")},
-		{"wait", "--for=condition=Established", "--timeout=60s", "crd/tenantworkloads.rempart.dev", "crd/sovereignregions.rempart.dev"},
-	} {
-		if out, err := exec.CommandContext(ctx, c.Kubectl, append([]string{"--kubeconfig", c.Kubeconfig}, arguments...)...).CombinedOutput(); err != nil {
-			return fmt.Errorf("kubectl %s: %w: %s", arguments[0], err, out)
+	if err := c.kubectl(ctx, "apply", "--server-side", "-f", filepath.Join(c.root, "crds")); err != nil {
+		return err
+	}
+	// kubectl wait fails on a CRD that is so new that it has no status yet, so it is asked again.
+	established := []string{"wait", "--for=condition=Established", "--timeout=60s", "crd/tenantworkloads.rempart.dev", "crd/sovereignregions.rempart.dev"}
+	for attempt := 1; ; attempt++ {
+		err := c.kubectl(ctx, established...)
+		if err == nil {
+			break
+		}
+		if attempt == 10 || !pause(ctx, time.Second) {
+			return err
 		}
 	}
 	for _, namespace := range namespaces {
@@ -57,6 +65,14 @@ func (c *Cluster) prepare(ctx context.Context) error {
 		if err := c.API.Send(ctx, "POST", "/api/v1/namespaces", "application/json", mustJSON(body)); err != nil {
 			return err
 		}
+	}
+	return nil
+}
+
+func (c *Cluster) kubectl(ctx context.Context, arguments ...string) error {
+	out, err := exec.CommandContext(ctx, c.Kubectl, append([]string{"--kubeconfig", c.Kubeconfig}, arguments...)...).CombinedOutput()
+	if err != nil {
+		return fmt.Errorf("kubectl %s: %w: %s", arguments[0], err, out)
 	}
 	return nil
 }

@@ -26,7 +26,7 @@ type Bench struct {
 	serverCores, subjectCores string
 	argv                      map[string][]string
 	empty                     map[string]int // KiB, see emptyRSS
-	rest                      time.Duration
+	steadyFor, rest           time.Duration
 }
 
 // Result is what is written to the JSON file.
@@ -152,6 +152,7 @@ func command(ctx context.Context) error {
 	serverCores := flag.String("server-cores", "0", "the control plane's cores")
 	subjectCores := flag.String("subject-cores", "1", "the subject's cores")
 	rest := flag.Duration("rest", time.Minute, "how long to watch a subject at rest; 0 for not at all")
+	steadyFor := flag.Duration("steady", 20*time.Second, "how long to send 50 changes a second; 0 for not at all")
 	out := flag.String("out", "", "where the JSON goes")
 	facts := flag.String("facts", "", "key=value;... for the JSON")
 	flag.Parse()
@@ -170,7 +171,7 @@ func command(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	b := &Bench{root: *root, self: self, serverCores: *serverCores, subjectCores: *subjectCores, rest: *rest, empty: map[string]int{},
+	b := &Bench{root: *root, self: self, serverCores: *serverCores, subjectCores: *subjectCores, steadyFor: *steadyFor, rest: *rest, empty: map[string]int{},
 		argv: map[string][]string{
 			"rempart": {*ours, "--leader-elect=false", "--metrics-addr", "0", "--health-addr", "0", "--workers", strconv.Itoa(connections)},
 			"twin":    {*twin, "-workers", strconv.Itoa(connections)},

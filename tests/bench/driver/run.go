@@ -51,7 +51,6 @@ type Run struct {
 const (
 	quiet       = 3 * time.Second // without a write: all is done
 	steadyRate  = 50
-	steadyTime  = 20 * time.Second
 	connections = 8 // of the raw loop; the subjects have 8 workers
 )
 
@@ -192,8 +191,10 @@ func (b *Bench) run(ctx context.Context, name string, n, round int) (*Run, error
 	if err != nil {
 		return nil, err
 	}
-	if run.Steady, err = b.steady(ctx, cluster, subject, n); err != nil {
-		return nil, err
+	if b.steadyFor > 0 {
+		if run.Steady, err = b.steady(ctx, cluster, subject, n); err != nil {
+			return nil, err
+		}
 	}
 	if round == 1 && b.rest > 0 {
 		run.Rest, err = b.atRest(ctx, cluster, subject)

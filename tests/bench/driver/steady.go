@@ -20,7 +20,7 @@ type change struct {
 
 // steady changes spec.replicas of random workloads (each once, while there are enough of them) at a steady rate.
 func (b *Bench) steady(ctx context.Context, cluster *Cluster, subject *Subject, n int) (*Steady, error) {
-	changes := make([]change, int(steadyRate*steadyTime.Seconds()))
+	changes := make([]change, int(steadyRate*b.steadyFor.Seconds()))
 	order := rand.Perm(n)
 	for i := range changes {
 		// Another number in each lap, so that an event tells which change it follows.

@@ -41,12 +41,16 @@ func checkPlacement(workload *TenantWorkload, region *SovereignRegion) *verdict 
 	return nil
 }
 
+func childLabels(workload *TenantWorkload, region *SovereignRegion) map[string]string {
+	return map[string]string{workloadLabel: workload.Name, regionLabel: region.Name, managedByLabel: "rempart"}
+}
+
 func renderDeployment(workload *TenantWorkload, region *SovereignRegion) *appsv1.Deployment {
 	child := &appsv1.Deployment{
 		TypeMeta: metav1.TypeMeta{APIVersion: "apps/v1", Kind: "Deployment"},
 		ObjectMeta: metav1.ObjectMeta{
 			Name: workload.Name, Namespace: workload.Namespace,
-			Labels:          map[string]string{workloadLabel: workload.Name, regionLabel: region.Name, managedByLabel: "rempart"},
+			Labels:          childLabels(workload, region),
 			OwnerReferences: []metav1.OwnerReference{*metav1.NewControllerRef(workload, groupVersion.WithKind("TenantWorkload"))},
 		},
 		Spec: appsv1.DeploymentSpec{

@@ -16,7 +16,7 @@ type verdict struct {
 	reason, message string
 }
 
-func computeStatus(workload *TenantWorkload, child *appsv1.Deployment, refused *verdict, pods []corev1.Pod, nodes map[string]*corev1.Node) WorkloadStatus {
+func computeStatus(workload *TenantWorkload, region *SovereignRegion, child *appsv1.Deployment, refused *verdict, pods []corev1.Pod, nodes map[string]*corev1.Node) WorkloadStatus {
 	status := WorkloadStatus{
 		ObservedGeneration: workload.Generation,
 		Selector:           workloadLabel + "=" + workload.Name,
@@ -28,7 +28,7 @@ func computeStatus(workload *TenantWorkload, child *appsv1.Deployment, refused *
 	if child != nil {
 		status.Replicas, status.Ready, status.Updated = child.Status.Replicas, child.Status.ReadyReplicas, child.Status.UpdatedReplicas
 		status.Child = &ChildRef{APIVersion: "apps/v1", Kind: "Deployment", Name: child.Name, UID: string(child.UID),
-			Applied: fmt.Sprintf("%x-%x", workload.Generation, child.Generation)}
+			Applied: appliedText(workload, region, child)}
 	}
 	placed := judgePlaced(workload, child, pods, nodes, &status)
 	ready, reconciling, stalled := judgeReady(workload, child, placed, refused)

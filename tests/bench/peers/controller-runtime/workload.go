@@ -96,7 +96,7 @@ func (r *WorkloadReconciler) Reconcile(ctx context.Context, req ctrl.Request) (c
 			return ctrl.Result{}, err
 		}
 	}
-	return ctrl.Result{}, r.writeStatus(ctx, &workload, child, refused)
+	return ctrl.Result{}, r.writeStatus(ctx, &workload, region, child, refused)
 }
 
 func (r *WorkloadReconciler) findRegion(ctx context.Context, workload *TenantWorkload) (*SovereignRegion, *verdict, error) {
@@ -120,18 +120,18 @@ func (r *WorkloadReconciler) findRegion(ctx context.Context, workload *TenantWor
 
 // applyChild writes the Deployment where it differs from what is asked for.
 func (r *WorkloadReconciler) applyChild(ctx context.Context, workload *TenantWorkload, region *SovereignRegion) (*appsv1.Deployment, *verdict, error) {
-	desired := renderDeployment(workload, region)
 	var current appsv1.Deployment
-	err := r.Get(ctx, client.ObjectKeyFromObject(desired), &current)
+	err := r.Get(ctx, client.ObjectKeyFromObject(workload), &current)
 	switch {
 	case apierrors.IsNotFound(err):
 	case err != nil:
 		return nil, nil, err
 	case !metav1.IsControlledBy(&current, workload) && current.Annotations[adopt] != "true":
 		return nil, &verdict{reason: "NameTaken", message: fmt.Sprintf("Deployment %s/%s exists and is not this workload's", current.Namespace, current.Name)}, nil
-	case sameChild(desired, &current):
+	case inStep(workload, region, &current):
 		return &current, nil, nil
 	}
+	desired := renderDeployment(workload, region)
 	// Applying the typed object is marked as deprecated; the apply configurations that replace it would have the
 	// template go through JSON once more.
 	if err := r.Patch(ctx, desired, client.Apply, fieldManager, client.ForceOwnership); err != nil { //nolint:staticcheck
@@ -143,19 +143,24 @@ func (r *WorkloadReconciler) applyChild(ctx context.Context, workload *TenantWor
 	return desired, nil, nil
 }
 
-// What is asked for is there: fields that are not asked for may have any value.
-func sameChild(desired, current *appsv1.Deployment) bool {
-	return equality.Semantic.DeepDerivative(desired.Labels, current.Labels) &&
-		equality.Semantic.DeepDerivative(desired.OwnerReferences, current.OwnerReferences) &&
-		equality.Semantic.DeepDerivative(desired.Spec, current.Spec)
+// inStep: nobody has changed workload, region or Deployment since what we last applied. Comparing the specs themselves
+// does not do: the server's defaults (of a probe's numbers, say) look like changes.
+func inStep(workload *TenantWorkload, region *SovereignRegion, current *appsv1.Deployment) bool {
+	last := workload.Status.Child
+	return last != nil && last.UID == string(current.UID) && last.Applied == appliedText(workload, region, current) &&
+		equality.Semantic.DeepDerivative(childLabels(workload, region), current.Labels) && metav1.IsControlledBy(current, workload)
 }
 
-func (r *WorkloadReconciler) writeStatus(ctx context.Context, workload *TenantWorkload, child *appsv1.Deployment, refused *verdict) error {
+func appliedText(workload *TenantWorkload, region *SovereignRegion, child *appsv1.Deployment) string {
+	return fmt.Sprintf("%d-%d-%d", workload.Generation, region.Generation, child.Generation)
+}
+
+func (r *WorkloadReconciler) writeStatus(ctx context.Context, workload *TenantWorkload, region *SovereignRegion, child *appsv1.Deployment, refused *verdict) error {
 	pods, nodes, err := r.observe(ctx, workload)
 	if err != nil {
 		return err
 	}
-	status := computeStatus(workload, child, refused, pods, nodes)
+	status := computeStatus(workload, region, child, refused, pods, nodes)
 	if equality.Semantic.DeepEqual(status, workload.Status) {
 		return nil
 	}

@@ -13,6 +13,7 @@ import (
 	"os/exec"
 	"strconv"
 	"strings"
+	"time"
 )
 
 const (
@@ -80,23 +81,25 @@ func NewAPI(kubectl, kubeconfig string, connections int) (*API, error) {
 	}}}, nil
 }
 
+// open sends a request. 429 (the storage of a new CRD that is not ready yet) is obeyed, for half a minute.
 func (a *API) open(ctx context.Context, method, path, contentType string, body []byte) (*http.Response, error) {
-	request, err := http.NewRequestWithContext(ctx, method, a.base+path, bytes.NewReader(body))
-	if err != nil {
-		return nil, err
-	}
-	request.Header.Set("Content-Type", contentType)
-	request.Header.Set("Accept", "application/json")
-	response, err := a.client.Do(request)
-	if err != nil {
-		return nil, err
-	}
-	if response.StatusCode >= 300 {
-		defer response.Body.Close()
+	for attempt := 1; ; attempt++ {
+		request, err := http.NewRequestWithContext(ctx, method, a.base+path, bytes.NewReader(body))
+		if err != nil {
+			return nil, err
+		}
+		request.Header.Set("Content-Type", contentType)
+		request.Header.Set("Accept", "application/json")
+		response, err := a.client.Do(request)
+		if err != nil || response.StatusCode < 300 {
+			return response, err
+		}
 		text, _ := io.ReadAll(io.LimitReader(response.Body, 2000))
-		return nil, fmt.Errorf("%s %s: %s: %s", method, path, response.Status, text)
+		response.Body.Close()
+		if response.StatusCode != http.StatusTooManyRequests || attempt == 30 || !pause(ctx, time.Second) {
+			return nil, fmt.Errorf("%s %s: %s: %s", method, path, response.Status, text)
+		}
 	}
-	return response, nil
 }
 
 // Do sends one request and gives the answer's body.

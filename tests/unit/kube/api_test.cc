@@ -18,6 +18,29 @@ using test::Header;
 constexpr Resource kDeployments{"apps", "v1", "deployments", "Deployment", true};
 constexpr Resource kNodes{"", "v1", "nodes", "Node", false};
 
+TEST_F(ApiTest, WhatIsSent) {
+  const auto reply = api().Do({.method = "PATCH",
+                               .target = "/api/v1/nodes/n?x=1",
+                               .content_type = "application/merge-patch+json",
+                               .body = "{\"a\":1}",
+                               .timeout = seconds(7)},
+                              {});
+  ASSERT_TRUE(reply) << reply.error().message;
+  EXPECT_EQ(reply->status, 200);
+  ASSERT_EQ(server_.requests().size(), 1u);
+  const http::Request request = server_.requests()[0];
+  EXPECT_EQ(request.method, "PATCH");
+  EXPECT_EQ(request.target, "/base/api/v1/nodes/n?x=1");
+  EXPECT_EQ(request.body, "{\"a\":1}");
+  EXPECT_EQ(request.timeout, seconds(7));
+  EXPECT_EQ(*Header(request, "authorization"), "Bearer t0");
+  EXPECT_EQ(*Header(request, "user-agent"), "rempart-test/1");
+  EXPECT_EQ(*Header(request, "accept"), "application/json");
+  EXPECT_EQ(*Header(request, "content-type"), "application/merge-patch+json");
+  ASSERT_EQ(server_.opened().size(), 2u) << "one client for calls, one for watches";
+  EXPECT_EQ(server_.opened()[0].origin, "https://h:6443");
+}
+
 TEST_F(ApiTest, NoContentTypeWithoutABodyAndNoAuthorizationWithoutCredentials) {
   config_.token.clear();
   ASSERT_TRUE(Do("GET", "/x"));

@@ -121,12 +121,27 @@ class FakeApi final : public Api {
     std::unique_lock lock(mutex_);
     changed_.wait(lock, [&] { return calls_.size() >= n; });
   }
+  // The same, and that the last of them has acted and been answered.
+  void AwaitAnswers(std::size_t n) {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [&] { return answers_ >= n; });
+  }
   void AwaitHanging() {
     std::unique_lock lock(mutex_);
     changed_.wait(lock, [&] { return hanging_ > 0; });
   }
 
   Result<Reply> Do(const Call& call, std::stop_token stop) override {
+    auto reply = Act(call, stop);
+    Set([&] { ++answers_; });
+    return reply;
+  }
+  Status Stream(const std::string&, std::chrono::milliseconds, const http::Client::Sink&, std::stop_token) override {
+    return Fail(Error::Internal("this fake has no watches"));
+  }
+
+ private:
+  Result<Reply> Act(const Call& call, std::stop_token stop) {
     bool lose = false;
     {
       std::unique_lock lock(mutex_);
@@ -151,11 +166,7 @@ class FakeApi final : public Api {
     if (lose) return Fail(Error::Transient("the answer was lost"));
     return reply;
   }
-  Status Stream(const std::string&, std::chrono::milliseconds, const http::Client::Sink&, std::stop_token) override {
-    return Fail(Error::Internal("this fake has no watches"));
-  }
 
- private:
   template <class F>
   void Set(F f) {
     std::scoped_lock lock(mutex_);
@@ -169,6 +180,7 @@ class FakeApi final : public Api {
   std::vector<Call> calls_;
   std::optional<Error> fail_all_;
   std::vector<Error> fail_next_;
+  std::size_t answers_ = 0;
   int lose_answers_ = 0;
   int hanging_ = 0;
   bool hang_ = false;

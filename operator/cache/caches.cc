@@ -13,8 +13,9 @@ Caches::Caches()
       pods("pods", api::DecodePod) {
   for (int k = 0; k < api::kChildKinds; ++k) {
     const auto kind = static_cast<api::ChildKind>(k);
-    children[static_cast<std::size_t>(k)] = std::make_unique<kube::Store<api::Child>>(
-        std::string(api::ResourceOf(kind).plural), [kind](kube::View object) { return api::DecodeChild(kind, object); });
+    children[static_cast<std::size_t>(k)] =
+        std::make_unique<kube::Store<api::Child>>(std::string(api::ResourceOf(kind).plural),
+                                                  [kind](kube::View object) { return api::DecodeChild(kind, object); });
   }
   workload_by_region_ = workloads.AddIndex([](const api::TenantWorkload& w, const auto& emit) {
     if (!w.region.empty()) emit(w.region);
@@ -62,10 +63,16 @@ std::vector<WorkloadPtr> Caches::WorkloadsOfRegion(const std::string& region) co
 
 std::size_t Caches::NodesLabelled(const std::string& region) const { return NodesWithLabel(region).size(); }
 
-std::vector<NodePtr> Caches::NodesWithLabel(const std::string& region) const { return nodes.ByIndex(node_by_region_, region); }
+std::vector<NodePtr> Caches::NodesWithLabel(const std::string& region) const {
+  return nodes.ByIndex(node_by_region_, region);
+}
 std::vector<PodPtr> Caches::PodsOnNode(const std::string& node) const { return pods.ByIndex(pod_by_node_, node); }
-std::vector<PodPtr> Caches::PodsOfWorkload(const kube::ObjectKey& key) const { return pods.ByIndex(pod_by_workload_, key.ToString()); }
-std::vector<PodPtr> Caches::PodsOfRegion(const std::string& region) const { return pods.ByIndex(pod_by_region_, region); }
+std::vector<PodPtr> Caches::PodsOfWorkload(const kube::ObjectKey& key) const {
+  return pods.ByIndex(pod_by_workload_, key.ToString());
+}
+std::vector<PodPtr> Caches::PodsOfRegion(const std::string& region) const {
+  return pods.ByIndex(pod_by_region_, region);
+}
 
 bool Caches::OnQualifiedNode(const api::Pod& pod) const {
   if (pod.node.empty() || pod.region.empty()) return false;
@@ -75,8 +82,11 @@ bool Caches::OnQualifiedNode(const api::Pod& pod) const {
 
 std::vector<Caches::Watched> Caches::All() {
   std::vector<Watched> all = {
-      {api::kRegions, &regions, &regions}, {api::kWorkloads, &workloads, &workloads}, {api::kNamespaces, &namespaces, &namespaces},
-      {api::kNodes, &nodes, &nodes},       {api::kPods, &pods, &pods},
+      {api::kRegions, &regions, &regions},
+      {api::kWorkloads, &workloads, &workloads},
+      {api::kNamespaces, &namespaces, &namespaces},
+      {api::kNodes, &nodes, &nodes},
+      {api::kPods, &pods, &pods},
   };
   for (int k = 0; k < api::kChildKinds; ++k) {
     auto* store = children[static_cast<std::size_t>(k)].get();

@@ -36,7 +36,9 @@ class Caches {
   kube::Store<api::Pod> pods;
   std::array<std::unique_ptr<kube::Store<api::Child>>, api::kChildKinds> children;
   kube::Store<api::Child>& Children(api::ChildKind kind) { return *children[static_cast<std::size_t>(kind)]; }
-  const kube::Store<api::Child>& Children(api::ChildKind kind) const { return *children[static_cast<std::size_t>(kind)]; }
+  const kube::Store<api::Child>& Children(api::ChildKind kind) const {
+    return *children[static_cast<std::size_t>(kind)];
+  }
 
   // All regions, the older first.
   std::vector<RegionPtr> RegionsByAge() const;

@@ -6,7 +6,8 @@
 namespace rempart::cache {
 namespace {
 
-// A region's status counts things that change in bursts; one look a second is enough and keeps its status from being written at each step.
+// A region's status counts things that change in bursts; one look a second is enough and keeps its status from being
+// written at each step.
 constexpr auto kRegionRefresh = std::chrono::seconds(1);
 
 // What of a node matters to anybody here. Heartbeats change none of it.
@@ -15,7 +16,8 @@ bool SameNode(const api::Node& a, const api::Node& b) {
          a.legacy_region == b.legacy_region && a.legacy_zone == b.legacy_zone && a.provider_id == b.provider_id &&
          a.unschedulable == b.unschedulable && a.taints == b.taints && a.region_label == b.region_label &&
          a.country_label == b.country_label && a.lost_since_label == b.lost_since_label &&
-         a.lost_region_label == b.lost_region_label && a.cordoned_label == b.cordoned_label && a.meta.deleting == b.meta.deleting;
+         a.lost_region_label == b.lost_region_label && a.cordoned_label == b.cordoned_label &&
+         a.meta.deleting == b.meta.deleting;
 }
 
 class Wiring {
@@ -25,8 +27,8 @@ class Wiring {
   void OnRegion(const RegionPtr& before, const RegionPtr& after) {
     const std::string& name = (after ? after : before)->meta.key.name;
     Region(name);
-    const bool matters = !before || !after || before->meta.generation != after->meta.generation || before->meta.uid != after->meta.uid ||
-                         before->meta.deleting != after->meta.deleting;
+    const bool matters = !before || !after || before->meta.generation != after->meta.generation ||
+                         before->meta.uid != after->meta.uid || before->meta.deleting != after->meta.deleting;
     if (!matters) return;  // its status only
     // The older region wins a node, so one region's change may concern what the others have.
     for (const auto& node : caches_.nodes.List()) Node(node->meta.key.name);
@@ -47,11 +49,13 @@ class Wiring {
       if (!region.empty()) RegionSoon(region);
   }
 
-  void OnNamespace(const std::shared_ptr<const api::Namespace>& before, const std::shared_ptr<const api::Namespace>& after) {
+  void OnNamespace(const std::shared_ptr<const api::Namespace>& before,
+                   const std::shared_ptr<const api::Namespace>& after) {
     const std::string was = before ? before->region : "", is = after ? after->region : "";
     if (was == is) return;
     for (const auto& workload : caches_.workloads.List())
-      if (workload->region.empty() && workload->meta.key.ns == (after ? after : before)->meta.key.name) Workload(workload->meta.key);
+      if (workload->region.empty() && workload->meta.key.ns == (after ? after : before)->meta.key.name)
+        Workload(workload->meta.key);
     if (!was.empty()) RegionSoon(was);
     if (!is.empty()) RegionSoon(is);
   }
@@ -68,7 +72,8 @@ class Wiring {
   void OnPod(const PodPtr& before, const PodPtr& after) {
     const PodPtr& pod = after ? after : before;
     if (!pod->workload.empty()) Workload({pod->meta.key.ns, pod->workload});
-    if (before && before->workload != pod->workload && !before->workload.empty()) Workload({before->meta.key.ns, before->workload});
+    if (before && before->workload != pod->workload && !before->workload.empty())
+      Workload({before->meta.key.ns, before->workload});
     if (pod->node.empty() || pod->region.empty()) return;
     if (caches_.OnQualifiedNode(*pod)) return;  // nothing for its node or region to do
     Node(pod->node);
@@ -101,7 +106,8 @@ void WireCaches(Caches& caches, kube::Queue& queue, ControllerIds ids) {
   auto wiring = std::make_shared<Wiring>(caches, queue, ids);
   caches.regions.AddListener([wiring](const auto& before, const auto& after) { wiring->OnRegion(before, after); });
   caches.workloads.AddListener([wiring](const auto& before, const auto& after) { wiring->OnWorkload(before, after); });
-  caches.namespaces.AddListener([wiring](const auto& before, const auto& after) { wiring->OnNamespace(before, after); });
+  caches.namespaces.AddListener(
+      [wiring](const auto& before, const auto& after) { wiring->OnNamespace(before, after); });
   caches.nodes.AddListener([wiring](const auto& before, const auto& after) { wiring->OnNode(before, after); });
   caches.pods.AddListener([wiring](const auto& before, const auto& after) { wiring->OnPod(before, after); });
   for (auto& children : caches.children)

@@ -44,19 +44,29 @@ std::optional<std::string> FromEnvironment(const char* name) {
 
 class OperatorApp {
  public:
-  OperatorApp(const Options& options, Clock& clock, Random& random, const kube::Config& config, std::unique_ptr<kube::Api> api, Metrics& metrics)
-      : options_(options), clock_(clock), random_(random), config_(config), metrics_(metrics), real_api_(std::move(api)),
+  OperatorApp(const Options& options, Clock& clock, Random& random, const kube::Config& config,
+              std::unique_ptr<kube::Api> api, Metrics& metrics)
+      : options_(options),
+        clock_(clock),
+        random_(random),
+        config_(config),
+        metrics_(metrics),
+        real_api_(std::move(api)),
         dry_run_(*real_api_, [](const std::string& line) { std::fputs((line + "\n").c_str(), stdout); }),
         identity_(fmt::format("{}_{:016x}", HostName(), random.Next())),
         events_(*real_api_, clock, random, metrics, "rempart.dev/operator", identity_),
         queue_(clock, random, metrics),
         runner_(queue_, clock, random, metrics),
-        regions_(caches_, WritingApi(), Events(), clock, metrics, {[this](const std::string& region) { WakeWorkloads(region); }, [this](const std::string& region) { WakeNodes(region); }}),
+        regions_(caches_, WritingApi(), Events(), clock, metrics,
+                 {[this](const std::string& region) { WakeWorkloads(region); },
+                  [this](const std::string& region) { WakeNodes(region); }}),
         nodes_(caches_, WritingApi(), Events(), clock, metrics),
         workloads_(caches_, WritingApi(), Events(), clock, metrics) {
-    ids_.region = runner_.AddController({"region", [this](kube::ReconcileContext& c) { return regions_.Reconcile(c); }});
+    ids_.region =
+        runner_.AddController({"region", [this](kube::ReconcileContext& c) { return regions_.Reconcile(c); }});
     ids_.node = runner_.AddController({"node", [this](kube::ReconcileContext& c) { return nodes_.Reconcile(c); }});
-    ids_.workload = runner_.AddController({"workload", [this](kube::ReconcileContext& c) { return workloads_.Reconcile(c); }});
+    ids_.workload =
+        runner_.AddController({"workload", [this](kube::ReconcileContext& c) { return workloads_.Reconcile(c); }});
     cache::WireCaches(caches_, queue_, ids_);
   }
 
@@ -71,9 +81,7 @@ class OperatorApp {
     for (auto& watched : caches_.All()) threads.push_back(Watch(watched, watching.get_token()));
     if (!options_.dry_run) threads.emplace_back([this, token = watching.get_token()] { events_.Run(token); });
 
-    const bool kept = options_.dry_run      ? DryRun(stop)
-                      : options_.leader_elect ? Elect(stop)
-                                              : (Lead(stop), true);
+    const bool kept = options_.dry_run ? DryRun(stop) : options_.leader_elect ? Elect(stop) : (Lead(stop), true);
     queue_.ShutDown();
     watching.request_stop();
     threads.clear();  // joins
@@ -89,12 +97,14 @@ class OperatorApp {
     kube::ReflectorOptions options;
     options.on_missing = [](const kube::Resource& resource) {
       const bool ours = resource.group == api::kGroup;
-      log::Error(ours ? "the custom resource definitions are not installed: apply crds/ or install the chart; trying again every 5 s"
+      log::Error(ours ? "the custom resource definitions are not installed: apply crds/ or install the chart; trying "
+                        "again every 5 s"
                       : "the API server does not serve a resource that is needed; trying again every 5 s",
                  {{"resource", fmt::format("{}.{}", resource.plural, resource.group)}});
     };
     options.on_found = [](const kube::Resource& resource) { log::Info("now served", {{"resource", resource.plural}}); };
-    auto reflector = std::make_shared<kube::Reflector>(*real_api_, clock_, random_, metrics_, watched.resource, *watched.sink, options);
+    auto reflector = std::make_shared<kube::Reflector>(*real_api_, clock_, random_, metrics_, watched.resource,
+                                                       *watched.sink, options);
     return std::jthread([reflector, stop] { reflector->Run(stop); });
   }
 
@@ -110,7 +120,9 @@ class OperatorApp {
   bool AwaitCaches(std::stop_token stop) {
     for (const auto& watched : caches_.All())
       if (!watched.progress->AwaitSynced(stop)) return false;
-    log::Info("caches are complete", {{"workloads", caches_.workloads.size()}, {"nodes", caches_.nodes.size()}, {"regions", caches_.regions.size()}});
+    log::Info("caches are complete", {{"workloads", caches_.workloads.size()},
+                                      {"nodes", caches_.nodes.size()},
+                                      {"regions", caches_.regions.size()}});
     return true;
   }
 
@@ -179,7 +191,8 @@ class OperatorApp {
     });
     if (!metrics) return Fail(std::move(metrics.error()));
     for (const auto& watched : caches_.All()) {
-      auto gauge = metrics_.GetGauge("rempart_cached_objects", "Objects in each cache.", {{"resource", std::string(watched.resource.plural)}});
+      auto gauge = metrics_.GetGauge("rempart_cached_objects", "Objects in each cache.",
+                                     {{"resource", std::string(watched.resource.plural)}});
       metrics_.OnCollect([gauge, store = watched.progress] { gauge.Set(static_cast<double>(store->size())); });
     }
     AddProcessMetrics(metrics_);

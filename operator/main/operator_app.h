@@ -9,8 +9,8 @@
 
 namespace rempart {
 
-// Blocks until stop, or until the lease is lost. Gives the process's exit code: 0 stopped in good order, 1 could not start or
-// the lease was lost (the supervisor starts it anew), with a log line that says why.
+// Blocks until stop, or until the lease is lost. Gives the process's exit code: 0 stopped in good order, 1 could not
+// start or the lease was lost (the supervisor starts it anew), with a log line that says why.
 int RunOperator(const Options& options, Clock& clock, Random& random, std::stop_token stop);
 
 }  // namespace rempart

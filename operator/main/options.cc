@@ -37,7 +37,8 @@ std::string Complain(const CLI::App& app) {
   std::string text;
   for (const auto& word : app.remaining()) {
     text += "unknown argument " + word;
-    if (const auto near = Nearest(word.substr(0, word.find('=')), LongNames(app))) text += " (did you mean " + *near + "?)";
+    if (const auto near = Nearest(word.substr(0, word.find('=')), LongNames(app)))
+      text += " (did you mean " + *near + "?)";
     text += "\n";
   }
   return text + "See --help.\n";
@@ -64,33 +65,51 @@ ParsedOptions ParseOptions(int argc, const char* const* argv) {
   std::string level = "info", format = "json";
   CLI::App app("Holds tenant workloads to the nodes of their sovereign region.", "rempart-operator");
   app.set_version_flag("--version", "rempart-operator " + VersionText());
-  app.option_defaults()->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);  // a flag given twice: the last one, as kubectl has it
-  app.allow_extras();  // they are errors too, but with a suggestion
-  app.add_option("--kubeconfig", options.kubeconfig, "Path of a kubeconfig; default $KUBECONFIG, else in-cluster, else ~/.kube/config")
+  app.option_defaults()->multi_option_policy(
+      CLI::MultiOptionPolicy::TakeLast);  // a flag given twice: the last one, as kubectl has it
+  app.allow_extras();                     // they are errors too, but with a suggestion
+  app.add_option("--kubeconfig", options.kubeconfig,
+                 "Path of a kubeconfig; default $KUBECONFIG, else in-cluster, else ~/.kube/config")
       ->envname("REMPART_KUBECONFIG");
-  app.add_option("--context", options.context, "Context of the kubeconfig; default its current one")->envname("REMPART_CONTEXT");
-  app.add_flag("--leader-elect,!--no-leader-elect", options.leader_elect, "Work only while holding the Lease (default true)")
+  app.add_option("--context", options.context, "Context of the kubeconfig; default its current one")
+      ->envname("REMPART_CONTEXT");
+  app.add_flag("--leader-elect,!--no-leader-elect", options.leader_elect,
+               "Work only while holding the Lease (default true)")
       ->envname("REMPART_LEADER_ELECT");
-  app.add_option("--lease-namespace", options.lease_namespace, "Namespace of the Lease; default the pod's, or the context's")
+  app.add_option("--lease-namespace", options.lease_namespace,
+                 "Namespace of the Lease; default the pod's, or the context's")
       ->envname("REMPART_LEASE_NAMESPACE");
-  app.add_option("--lease-name", options.lease_name, "Name of the Lease")->envname("REMPART_LEASE_NAME")->capture_default_str();
+  app.add_option("--lease-name", options.lease_name, "Name of the Lease")
+      ->envname("REMPART_LEASE_NAME")
+      ->capture_default_str();
   app.add_option("--metrics-addr", options.metrics_addr, "Where /metrics is served, host:port; 0 for nowhere")
-      ->envname("REMPART_METRICS_ADDR")->capture_default_str();
-  app.add_option("--health-addr", options.health_addr, "Where /healthz and /readyz are served, host:port; 0 for nowhere")
-      ->envname("REMPART_HEALTH_ADDR")->capture_default_str();
+      ->envname("REMPART_METRICS_ADDR")
+      ->capture_default_str();
+  app.add_option("--health-addr", options.health_addr,
+                 "Where /healthz and /readyz are served, host:port; 0 for nowhere")
+      ->envname("REMPART_HEALTH_ADDR")
+      ->capture_default_str();
   app.add_option("--workers", options.workers, "Reconciles at the same time")
-      ->envname("REMPART_WORKERS")->capture_default_str()->check(CLI::Range(1, 256));
+      ->envname("REMPART_WORKERS")
+      ->capture_default_str()
+      ->check(CLI::Range(1, 256));
   app.add_option("--log-level", level, "debug, info, warn or error")
-      ->envname("REMPART_LOG_LEVEL")->capture_default_str()->check(CLI::IsMember({"debug", "info", "warn", "error"}));
+      ->envname("REMPART_LOG_LEVEL")
+      ->capture_default_str()
+      ->check(CLI::IsMember({"debug", "info", "warn", "error"}));
   app.add_option("--log-format", format, "json or console")
-      ->envname("REMPART_LOG_FORMAT")->capture_default_str()->check(CLI::IsMember({"json", "console"}));
-  app.add_flag("--dry-run", options.dry_run, "Print what would be written, as the server would take it; write nothing; end when all was looked at")
+      ->envname("REMPART_LOG_FORMAT")
+      ->capture_default_str()
+      ->check(CLI::IsMember({"json", "console"}));
+  app.add_flag("--dry-run", options.dry_run,
+               "Print what would be written, as the server would take it; write nothing; end when all was looked at")
       ->envname("REMPART_DRY_RUN");
 
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& e) {
-    if (e.get_exit_code() == 0) return {std::nullopt, e.get_name() == "CallForVersion" ? std::string(e.what()) + "\n" : app.help(), 0};
+    if (e.get_exit_code() == 0)
+      return {std::nullopt, e.get_name() == "CallForVersion" ? std::string(e.what()) + "\n" : app.help(), 0};
     return {std::nullopt, std::string(e.what()) + "\nSee --help.\n", 2};
   }
   if (app.remaining_size() > 0) return {std::nullopt, Complain(app), 2};

@@ -29,7 +29,9 @@ double CpuSeconds() {
 double OpenFiles() {
   std::error_code error;
   double count = 0;
-  for (auto it = std::filesystem::directory_iterator("/proc/self/fd", error); !error && it != std::filesystem::directory_iterator(); it.increment(error)) ++count;
+  for (auto it = std::filesystem::directory_iterator("/proc/self/fd", error);
+       !error && it != std::filesystem::directory_iterator(); it.increment(error))
+    ++count;
   return count;
 }
 
@@ -40,7 +42,8 @@ void AddProcessMetrics(Metrics& metrics) {
   auto cpu = metrics.GetGauge("process_cpu_seconds_total", "User and system CPU time spent in seconds.");
   auto files = metrics.GetGauge("process_open_fds", "Number of open file descriptors.");
   const auto now = std::chrono::system_clock::now().time_since_epoch();
-  metrics.GetGauge("process_start_time_seconds", "Start time of the process since the epoch in seconds.").Set(std::chrono::duration<double>(now).count());
+  metrics.GetGauge("process_start_time_seconds", "Start time of the process since the epoch in seconds.")
+      .Set(std::chrono::duration<double>(now).count());
   metrics.GetGauge("rempart_build_info", "Version of this build.", {{"version", VersionText()}}).Set(1);
   metrics.OnCollect([=] {
     resident.Set(ResidentBytes());

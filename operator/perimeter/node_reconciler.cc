@@ -18,9 +18,11 @@ bool BudgetHolds(const Error& error) { return error.http_status == 429; }
 
 }  // namespace
 
-NodeReconciler::NodeReconciler(cache::Caches& caches, kube::Api& api, kube::EventRecorder& events, Clock& clock, Metrics& metrics)
+NodeReconciler::NodeReconciler(cache::Caches& caches, kube::Api& api, kube::EventRecorder& events, Clock& clock,
+                               Metrics& metrics)
     : caches_(caches), api_(api), events_(events), clock_(clock) {
-  const std::string name = "rempart_evictions_total", help = "Pods moved off nodes that lost their qualification, by how it went.";
+  const std::string name = "rempart_evictions_total",
+                    help = "Pods moved off nodes that lost their qualification, by how it went.";
   evicted_ = metrics.GetCounter(name, help, {{"outcome", "evicted"}});
   forced_ = metrics.GetCounter(name, help, {{"outcome", "deleted_after_deadline"}});
   refused_ = metrics.GetCounter(name, help, {{"outcome", "held_by_budget"}});
@@ -32,12 +34,14 @@ Result<kube::Outcome> NodeReconciler::Reconcile(kube::ReconcileContext& context)
   if (!observed.node) return kube::Outcome::AwaitChange();
   observed.regions = caches_.RegionsByAge();
   for (const auto& region : observed.regions)
-    if (region->meta.deleting && caches_.WorkloadsOfRegion(region->meta.key.name).empty()) observed.leaving.insert(region->meta.key.name);
+    if (region->meta.deleting && caches_.WorkloadsOfRegion(region->meta.key.name).empty())
+      observed.leaving.insert(region->meta.key.name);
   observed.pods = caches_.PodsOnNode(context.key().name);
   NodePlan plan = PlanNode(observed, clock_.Now());
 
   if (!plan.patch.is_null()) {
-    auto reply = api_.Patch(api::kNodes, context.key(), kube::PatchType::kMerge, plan.patch.dump(), false, context.stop());
+    auto reply =
+        api_.Patch(api::kNodes, context.key(), kube::PatchType::kMerge, plan.patch.dump(), false, context.stop());
     if (!reply && reply.error().kind == ErrorKind::kNotFound) return kube::Outcome::AwaitChange();
     if (!reply) return Fail(std::move(reply.error()));
     if (auto version = kube::ResourceVersionOf(reply->body)) context.Wrote(caches_.nodes, *version);
@@ -80,7 +84,8 @@ Status NodeReconciler::Evict(const Eviction& eviction, kube::ReconcileContext& c
   auto reply = api_.Do(call, context.stop());
   if (!reply) {
     const Error& error = reply.error();
-    if (error.kind == ErrorKind::kNotFound || error.kind == ErrorKind::kConflict) return {};  // gone, or another pod of that name by now
+    if (error.kind == ErrorKind::kNotFound || error.kind == ErrorKind::kConflict)
+      return {};  // gone, or another pod of that name by now
     if (BudgetHolds(error) && !eviction.force) {
       refused_.Add();
       log::Info("a disruption budget holds the pod until the deadline", {{"pod", pod.meta.key.ToString()}});

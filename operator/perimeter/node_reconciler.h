@@ -1,5 +1,5 @@
-// Node -> our labels, taint and cordon; evictions from a node that lost its qualification. Observes the caches, calls PlanNode,
-// carries the plan out.
+// Node -> our labels, taint and cordon; evictions from a node that lost its qualification. Observes the caches, calls
+// PlanNode, carries the plan out.
 #pragma once
 
 #include "operator/cache/caches.h"

@@ -34,7 +34,8 @@ RegionObservation Observe(const cache::Caches& caches, RegionPtr region) {
 
 }  // namespace
 
-RegionReconciler::RegionReconciler(cache::Caches& caches, kube::Api& api, kube::EventRecorder& events, Clock& clock, Metrics& metrics, Wake wake)
+RegionReconciler::RegionReconciler(cache::Caches& caches, kube::Api& api, kube::EventRecorder& events, Clock& clock,
+                                   Metrics& metrics, Wake wake)
     : caches_(caches), api_(api), events_(events), clock_(clock), metrics_(metrics), wake_(std::move(wake)) {}
 
 Result<kube::Outcome> RegionReconciler::Reconcile(kube::ReconcileContext& context) {
@@ -47,10 +48,12 @@ Result<kube::Outcome> RegionReconciler::Reconcile(kube::ReconcileContext& contex
   }
   const RegionObservation observed = Observe(caches_, region);
   RegionPlan plan = PlanRegion(observed, clock_.Now());
-  CountMetrics(region->meta.key.name, observed.labelled_nodes, observed.nodes.size() - std::min(observed.nodes.size(), observed.labelled_nodes));
+  CountMetrics(region->meta.key.name, observed.labelled_nodes,
+               observed.nodes.size() - std::min(observed.nodes.size(), observed.labelled_nodes));
   NoteNodes(region->meta.key.name, observed.labelled_nodes > 0);
 
-  if (region->meta.deleting && observed.user_count == 0 && observed.labelled_nodes > 0) wake_.nodes(region->meta.key.name);
+  if (region->meta.deleting && observed.user_count == 0 && observed.labelled_nodes > 0)
+    wake_.nodes(region->meta.key.name);
 
   for (auto& event : plan.events) events_.Record(std::move(event));
   if (!plan.status.is_null()) {
@@ -67,7 +70,8 @@ Result<kube::Outcome> RegionReconciler::Reconcile(kube::ReconcileContext& contex
 }
 
 // Finalizers are a plain list with other owners beside us: server-side apply adds and removes only ours.
-Status RegionReconciler::WriteFinalizer(const api::SovereignRegion& region, bool present, kube::ReconcileContext& context) {
+Status RegionReconciler::WriteFinalizer(const api::SovereignRegion& region, bool present,
+                                        kube::ReconcileContext& context) {
   Json body = {{"apiVersion", api::kRegions.ApiVersion()},
                {"kind", api::kRegions.kind},
                {"metadata", {{"name", region.meta.key.name}, {"uid", region.meta.uid}, {"finalizers", Json::array()}}}};
@@ -82,8 +86,10 @@ Status RegionReconciler::WriteFinalizer(const api::SovereignRegion& region, bool
 
 void RegionReconciler::CountMetrics(const std::string& region, std::size_t qualified, std::size_t outside) {
   const std::string help = "Nodes of the cluster, by whether they are in the region.";
-  metrics_.GetGauge("rempart_region_nodes", help, {{"region", region}, {"state", "qualified"}}).Set(static_cast<double>(qualified));
-  metrics_.GetGauge("rempart_region_nodes", help, {{"region", region}, {"state", "outside"}}).Set(static_cast<double>(outside));
+  metrics_.GetGauge("rempart_region_nodes", help, {{"region", region}, {"state", "qualified"}})
+      .Set(static_cast<double>(qualified));
+  metrics_.GetGauge("rempart_region_nodes", help, {{"region", region}, {"state", "outside"}})
+      .Set(static_cast<double>(outside));
 }
 
 void RegionReconciler::NoteNodes(const std::string& region, bool any) {

@@ -20,9 +20,11 @@ class RegionReconciler {
   // What a change of a region as a whole concerns, added to the queue.
   struct Wake {
     std::function<void(const std::string& region)> workloads;  // its first node qualifies, or its last one is lost
-    std::function<void(const std::string& region)> nodes;      // it is being deleted, and its last workload is gone: they are given up
+    std::function<void(const std::string& region)>
+        nodes;  // it is being deleted, and its last workload is gone: they are given up
   };
-  RegionReconciler(cache::Caches& caches, kube::Api& api, kube::EventRecorder& events, Clock& clock, Metrics& metrics, Wake wake);
+  RegionReconciler(cache::Caches& caches, kube::Api& api, kube::EventRecorder& events, Clock& clock, Metrics& metrics,
+                   Wake wake);
   Result<kube::Outcome> Reconcile(kube::ReconcileContext& context);
 
  private:

@@ -10,10 +10,10 @@
 namespace rempart::workload {
 namespace {
 
-// Fields that were added by hand belong to whoever added them, and applying without them does not take them away: they are
-// made ours, and applied once more. `body` is the answer to our apply; gives the last answer.
-Result<kube::Reply> TakeBack(kube::Api& api, const kube::Resource& resource, const kube::ObjectKey& key, const std::string& desired,
-                             kube::Reply reply, std::stop_token stop) {
+// Fields that were added by hand belong to whoever added them, and applying without them does not take them away: they
+// are made ours, and applied once more. `body` is the answer to our apply; gives the last answer.
+Result<kube::Reply> TakeBack(kube::Api& api, const kube::Resource& resource, const kube::ObjectKey& key,
+                             const std::string& desired, kube::Reply reply, std::stop_token stop) {
   auto object = ParseJson(reply.body);
   if (!object) return Fail(std::move(object.error()));
   const Json patch = kube::TakeOwnershipPatch(*object);
@@ -24,9 +24,12 @@ Result<kube::Reply> TakeBack(kube::Api& api, const kube::Resource& resource, con
 
 // The field manager's entries of an object that our apply only added to: an empty apply gives up all that is ours.
 void LetGo(kube::Api& api, const kube::Resource& resource, const kube::ObjectKey& key, std::stop_token stop) {
-  const Json empty = {{"apiVersion", resource.ApiVersion()}, {"kind", resource.kind}, {"metadata", {{"name", key.name}, {"namespace", key.ns}}}};
+  const Json empty = {{"apiVersion", resource.ApiVersion()},
+                      {"kind", resource.kind},
+                      {"metadata", {{"name", key.name}, {"namespace", key.ns}}}};
   if (auto reply = api.Patch(resource, key, kube::PatchType::kApply, empty.dump(), true, stop); !reply)
-    log::Error("could not give back an object that is not ours", {{"object", key.ToString()}, {"error", reply.error()}});
+    log::Error("could not give back an object that is not ours",
+               {{"object", key.ToString()}, {"error", reply.error()}});
 }
 
 Result<ChildPtr> DecodeReply(api::ChildKind kind, const std::string& body) {
@@ -40,13 +43,14 @@ Result<ChildPtr> DecodeReply(api::ChildKind kind, const std::string& body) {
 
 // Retrying what the server refuses is useless until something changes; that is the plan's business to say in status.
 bool WorthRetrying(const Error& error) {
-  return error.kind == ErrorKind::kTransient || error.kind == ErrorKind::kConflict || error.kind == ErrorKind::kInternal ||
-         error.kind == ErrorKind::kCancelled;
+  return error.kind == ErrorKind::kTransient || error.kind == ErrorKind::kConflict ||
+         error.kind == ErrorKind::kInternal || error.kind == ErrorKind::kCancelled;
 }
 
 }  // namespace
 
-WorkloadReconciler::WorkloadReconciler(cache::Caches& caches, kube::Api& api, kube::EventRecorder& events, Clock& clock, Metrics& metrics)
+WorkloadReconciler::WorkloadReconciler(cache::Caches& caches, kube::Api& api, kube::EventRecorder& events, Clock& clock,
+                                       Metrics& metrics)
     : caches_(caches), api_(api), events_(events), clock_(clock) {
   restored_ = metrics.GetCounter("rempart_children_restored_total", "Children that were changed by hand and put back.");
 }
@@ -87,7 +91,8 @@ Result<kube::Outcome> WorkloadReconciler::Reconcile(kube::ReconcileContext& cont
   for (auto& event : status.events) events_.Record(std::move(event));
   if (!status.status.is_null()) {
     auto written = kube::ApplyStatus(api_, api::kWorkloads, workload->meta.key, status.status, context.stop());
-    if (!written && written.error().kind == ErrorKind::kNotFound) return kube::Outcome::AwaitChange();  // deleted meanwhile
+    if (!written && written.error().kind == ErrorKind::kNotFound)
+      return kube::Outcome::AwaitChange();  // deleted meanwhile
     if (!written) return Fail(std::move(written.error()));
     context.Wrote(caches_.workloads, *written);
   }
@@ -137,7 +142,8 @@ Status WorkloadReconciler::RemoveOthers(const ChildPlan& plan, kube::ReconcileCo
   return {};
 }
 
-ApplyOutcome WorkloadReconciler::ApplyChild(const WorkloadObservation& observed, const ChildPlan& plan, kube::ReconcileContext& context) {
+ApplyOutcome WorkloadReconciler::ApplyChild(const WorkloadObservation& observed, const ChildPlan& plan,
+                                            kube::ReconcileContext& context) {
   const api::TenantWorkload& workload = *observed.workload;
   const kube::Resource& resource = api::ResourceOf(workload.kind);
   const std::string body = plan.desired.dump();
@@ -153,7 +159,8 @@ ApplyOutcome WorkloadReconciler::ApplyChild(const WorkloadObservation& observed,
       // Decided anew once the cache has seen that object.
       if (auto version = kube::ResourceVersionOf(reply->body)) context.Wrote(caches_.Children(workload.kind), *version);
       outcome.foreign = true;
-      outcome.error = Error::Conflict(fmt::format("{} {} exists and is not ours", resource.kind, workload.meta.key.ToString()));
+      outcome.error =
+          Error::Conflict(fmt::format("{} {} exists and is not ours", resource.kind, workload.meta.key.ToString()));
       return outcome;
     }
   }

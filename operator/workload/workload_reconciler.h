@@ -19,7 +19,8 @@ namespace rempart::workload {
 // Thread-safe.
 class WorkloadReconciler {
  public:
-  WorkloadReconciler(cache::Caches& caches, kube::Api& api, kube::EventRecorder& events, Clock& clock, Metrics& metrics);
+  WorkloadReconciler(cache::Caches& caches, kube::Api& api, kube::EventRecorder& events, Clock& clock,
+                     Metrics& metrics);
   Result<kube::Outcome> Reconcile(kube::ReconcileContext& context);
 
  private:
@@ -31,14 +32,15 @@ class WorkloadReconciler {
     // What was last applied and what the server made of it. status.child.applied says the same, but tenants may be
     // allowed to write a status; while the operator runs, its own memory is believed first.
     std::optional<Applied> applied;
-    // An attempt that the server refused, so that it is not repeated on and on: its outcome stands until `until`, or until
-    // the attempt would be another one.
+    // An attempt that the server refused, so that it is not repeated on and on: its outcome stands until `until`, or
+    // until the attempt would be another one.
     std::string refused_attempt;
     ApplyOutcome refused;
     MonoTime until{};
   };
   Memory& MemoryOf(const api::TenantWorkload& workload);  // valid as long as the key is being reconciled; needs no lock
-  ApplyOutcome TryChild(const WorkloadObservation& observed, const ChildPlan& plan, Memory& memory, kube::ReconcileContext& context);
+  ApplyOutcome TryChild(const WorkloadObservation& observed, const ChildPlan& plan, Memory& memory,
+                        kube::ReconcileContext& context);
 
   cache::Caches& caches_;
   kube::Api& api_;
@@ -46,7 +48,8 @@ class WorkloadReconciler {
   Clock& clock_;
   Counter restored_;
   std::mutex mutex_;
-  std::unordered_map<kube::ObjectKey, std::pair<std::string, Memory>, kube::ObjectKeyHash> memory_;  // with the workload's uid
+  std::unordered_map<kube::ObjectKey, std::pair<std::string, Memory>, kube::ObjectKeyHash>
+      memory_;  // with the workload's uid
 };
 
 }  // namespace rempart::workload

@@ -17,7 +17,9 @@ std::string Text(const Json& object, const char* key) {
   return member && member->is_string() ? member->get<std::string>() : "";
 }
 
-bool IsOurs(const Json& entry) { return Text(entry, "manager") == kFieldManager && Text(entry, "operation") == "Apply"; }
+bool IsOurs(const Json& entry) {
+  return Text(entry, "manager") == kFieldManager && Text(entry, "operation") == "Apply";
+}
 bool OfSubresource(const Json& entry) { return !Text(entry, "subresource").empty(); }
 
 const Json* ManagedFields(const Json& object) {
@@ -42,8 +44,12 @@ void Unite(Json& into, const Json& from) {
 
 }  // namespace
 
-Result<std::uint64_t> ApplyStatus(Api& api, const Resource& resource, const ObjectKey& key, const Json& status, std::stop_token stop) {
-  Json body = {{"apiVersion", resource.ApiVersion()}, {"kind", resource.kind}, {"metadata", {{"name", key.name}}}, {"status", status}};
+Result<std::uint64_t> ApplyStatus(Api& api, const Resource& resource, const ObjectKey& key, const Json& status,
+                                  std::stop_token stop) {
+  Json body = {{"apiVersion", resource.ApiVersion()},
+               {"kind", resource.kind},
+               {"metadata", {{"name", key.name}}},
+               {"status", status}};
   if (!key.ns.empty()) body["metadata"]["namespace"] = key.ns;
   auto reply = api.Patch(resource, key, PatchType::kApply, body.dump(), true, stop, "status");
   if (!reply) return Fail(std::move(reply.error()));
@@ -92,8 +98,9 @@ Json TakeOwnershipPatch(const Json& object) {
   Unite(mine["fieldsV1"]["f:spec"], taken);
   kept.push_back(std::move(mine));
   const Json& metadata = object["metadata"];
-  return Json::array({{{"op", "test"}, {"path", "/metadata/resourceVersion"}, {"value", Text(metadata, "resourceVersion")}},
-                      {{"op", "replace"}, {"path", "/metadata/managedFields"}, {"value", std::move(kept)}}});
+  return Json::array(
+      {{{"op", "test"}, {"path", "/metadata/resourceVersion"}, {"value", Text(metadata, "resourceVersion")}},
+       {{"op", "replace"}, {"path", "/metadata/managedFields"}, {"value", std::move(kept)}}});
 }
 
 }  // namespace rempart::kube

@@ -16,17 +16,19 @@
 namespace rempart::kube {
 
 // Applies the whole status of one object as field manager "rempart"; gives the new resourceVersion.
-Result<std::uint64_t> ApplyStatus(Api& api, const Resource& resource, const ObjectKey& key, const Json& status, std::stop_token stop);
+Result<std::uint64_t> ApplyStatus(Api& api, const Resource& resource, const ObjectKey& key, const Json& status,
+                                  std::stop_token stop);
 
 // metadata.resourceVersion of an object's JSON; nullopt where it cannot be read.
 std::optional<std::uint64_t> ResourceVersionOf(std::string_view object_json);
 
-// Whether a field manager other than ours owns something under spec, or owner references or labels of ours: an edit by hand, an object of somebody else.
-// Entries of subresources (status, scale) are others' business and do not count.
+// Whether a field manager other than ours owns something under spec, or owner references or labels of ours: an edit by
+// hand, an object of somebody else. Entries of subresources (status, scale) are others' business and do not count.
 bool OthersOwnSpec(const Json& object);
 
-// A JSON patch that gives to our apply entry every spec field that others own, so that our next apply removes those that are not
-// in what we ask for: server-side apply alone leaves fields that somebody added. Tests resourceVersion first. Null where nothing is to be done.
+// A JSON patch that gives to our apply entry every spec field that others own, so that our next apply removes those
+// that are not in what we ask for: server-side apply alone leaves fields that somebody added. Tests resourceVersion
+// first. Null where nothing is to be done.
 Json TakeOwnershipPatch(const Json& object);
 
 }  // namespace rempart::kube

@@ -1,5 +1,5 @@
-// An Api that writes nothing: whatever would write is printed and sent with dryRun=All, so that the server judges it and the
-// caller sees what it would have become.
+// An Api that writes nothing: whatever would write is printed and sent with dryRun=All, so that the server judges it
+// and the caller sees what it would have become.
 #pragma once
 
 #include <atomic>
@@ -15,7 +15,8 @@ class DryRunApi final : public Api {
  public:
   DryRunApi(Api& api, std::function<void(const std::string& line)> print) : api_(api), print_(std::move(print)) {}
   Result<Reply> Do(const Call& call, std::stop_token stop) override;
-  Status Stream(const std::string& target, std::chrono::milliseconds idle, const http::Client::Sink& sink, std::stop_token stop) override;
+  Status Stream(const std::string& target, std::chrono::milliseconds idle, const http::Client::Sink& sink,
+                std::stop_token stop) override;
   int would_write() const { return would_write_; }
 
  private:

@@ -13,14 +13,15 @@ namespace rempart::kube {
 
 // Where a resource is served: "/apis/apps/v1/namespaces/{ns}/deployments/{name}".
 struct Resource {
-  std::string_view group;     // "" is the core group
-  std::string_view version;   // "v1"
-  std::string_view plural;    // "deployments"
-  std::string_view kind;      // "Deployment"
+  std::string_view group;    // "" is the core group
+  std::string_view version;  // "v1"
+  std::string_view plural;   // "deployments"
+  std::string_view kind;     // "Deployment"
   bool namespaced = true;
 
   std::string ApiVersion() const;  // "apps/v1", "v1"
-  // The collection (all namespaces where ns is empty), or one object, or a subresource of it. Segments are percent-encoded.
+  // The collection (all namespaces where ns is empty), or one object, or a subresource of it. Segments are
+  // percent-encoded.
   std::string Path(std::string_view ns = {}, std::string_view name = {}, std::string_view subresource = {}) const;
 };
 

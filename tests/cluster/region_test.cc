@@ -6,10 +6,13 @@ namespace {
 const std::string kLabel{api::kNodeRegionLabel};
 std::string LabelPointer(std::string_view label) {
   std::string escaped(label);
-  for (std::size_t at = escaped.find('/'); at != std::string::npos; at = escaped.find('/', at + 2)) escaped.replace(at, 1, "~1");
+  for (std::size_t at = escaped.find('/'); at != std::string::npos; at = escaped.find('/', at + 2))
+    escaped.replace(at, 1, "~1");
   return "/metadata/labels/" + escaped;
 }
-Json Labels(std::string_view key, const Json& value) { return {{"metadata", {{"labels", {{std::string(key), value}}}}}}; }
+Json Labels(std::string_view key, const Json& value) {
+  return {{"metadata", {{"labels", {{std::string(key), value}}}}}};
+}
 
 class RegionTest : public ClusterTest {};
 
@@ -27,7 +30,8 @@ TEST_F(RegionTest, QualifiesNodesAndExplainsTheOthers) {
   ASSERT_TRUE(region.is_object());
   EXPECT_TRUE(AwaitNodeLabel(NodeName("a"), kLabel, region_));
   EXPECT_TRUE(AwaitNodeLabel(NodeName("b"), api::kNodeCountryLabel, "FR"));
-  for (const char* outside : {"elsewhere", "bare", "foreign"}) EXPECT_TRUE(AwaitNodeLabel(NodeName(outside), kLabel, "")) << outside;
+  for (const char* outside : {"elsewhere", "bare", "foreign"})
+    EXPECT_TRUE(AwaitNodeLabel(NodeName(outside), kLabel, "")) << outside;
   const auto counted = cluster().Await(api::kRegions, {"", region_}, [](const Json& r) {
     return r.is_object() && r["status"].value(Json::json_pointer("/nodes/qualified"), 0) == 2;
   });
@@ -59,7 +63,9 @@ TEST_F(RegionTest, OlderRegionKeepsTheNodeAndTheNewerSaysSo) {
   ASSERT_TRUE(AwaitNodeLabel(NodeName("a"), kLabel, region_));
   const std::string newer = region_ + "-zz";
   Create(MakeRegion(newer, id_, {Zone("a")}));
-  const auto said = cluster().Await(api::kRegions, {"", newer}, [](const Json& r) { return HasCondition(r, "Ready", "False", "ClaimedByOlderRegion"); });
+  const auto said = cluster().Await(api::kRegions, {"", newer}, [](const Json& r) {
+    return HasCondition(r, "Ready", "False", "ClaimedByOlderRegion");
+  });
   ASSERT_TRUE(said);
   EXPECT_NE(ConditionOf(*said, "Ready")["message"].get<std::string>().find(region_), std::string::npos);
   EXPECT_TRUE(AwaitNodeLabel(NodeName("a"), kLabel, region_));
@@ -85,27 +91,34 @@ TEST_F(RegionTest, CordonInsteadOfEviction) {
   MakeRegionOf({"a", "b"}, {{"onLoss", {{"action", "Cordon"}}}});
   ASSERT_TRUE(AwaitNodeLabel(NodeName("a"), kLabel, region_));
   ASSERT_TRUE(cluster().MergePatch(api::kNodes, {"", NodeName("a")}, Labels(api::kTopologyZone, "gone")));
-  EXPECT_TRUE(cluster().Await(api::kNodes, {"", NodeName("a")}, [](const Json& n) { return n["spec"].value("unschedulable", false); }));
+  EXPECT_TRUE(cluster().Await(api::kNodes, {"", NodeName("a")},
+                              [](const Json& n) { return n["spec"].value("unschedulable", false); }));
   ASSERT_TRUE(cluster().MergePatch(api::kNodes, {"", NodeName("a")}, Labels(api::kTopologyZone, Zone("a"))));
-  EXPECT_TRUE(cluster().Await(api::kNodes, {"", NodeName("a")}, [](const Json& n) { return !n["spec"].value("unschedulable", false); }));
+  EXPECT_TRUE(cluster().Await(api::kNodes, {"", NodeName("a")},
+                              [](const Json& n) { return !n["spec"].value("unschedulable", false); }));
   EXPECT_TRUE(AwaitNodeLabel(NodeName("a"), kLabel, region_));
 }
 
 TEST_F(RegionTest, TaintsOutsideNodesAndKeepsOtherTaints) {
   MakeNodes({"a", "elsewhere"});
-  ASSERT_TRUE(cluster().MergePatch(api::kNodes, {"", NodeName("elsewhere")}, {{"spec", {{"taints", Json::array({{{"key", "mine"}, {"effect", "NoSchedule"}}})}}}}));
+  ASSERT_TRUE(
+      cluster().MergePatch(api::kNodes, {"", NodeName("elsewhere")},
+                           {{"spec", {{"taints", Json::array({{{"key", "mine"}, {"effect", "NoSchedule"}}})}}}}));
   MakeRegionOf({"a"}, {{"taintOutsideNodes", true}});
   const auto tainted = [](const Json& n, const std::string& key) {
     for (const auto& taint : n["spec"].value("taints", Json::array()))
       if (taint["key"] == key) return true;
     return false;
   };
-  EXPECT_TRUE(cluster().Await(api::kNodes, {"", NodeName("elsewhere")}, [&](const Json& n) { return tainted(n, "rempart.dev/outside") && tainted(n, "mine"); }));
+  EXPECT_TRUE(cluster().Await(api::kNodes, {"", NodeName("elsewhere")},
+                              [&](const Json& n) { return tainted(n, "rempart.dev/outside") && tainted(n, "mine"); }));
   const auto inside = cluster().Get(api::kNodes, {"", NodeName("a")});
   ASSERT_TRUE(inside);
   EXPECT_FALSE(tainted(*inside, "rempart.dev/outside"));
-  ASSERT_TRUE(cluster().MergePatch(api::kRegions, {"", region_}, {{"spec", {{"hosting", {{"taintOutsideNodes", false}}}}}}));
-  EXPECT_TRUE(cluster().Await(api::kNodes, {"", NodeName("elsewhere")}, [&](const Json& n) { return !tainted(n, "rempart.dev/outside") && tainted(n, "mine"); }));
+  ASSERT_TRUE(
+      cluster().MergePatch(api::kRegions, {"", region_}, {{"spec", {{"hosting", {{"taintOutsideNodes", false}}}}}}));
+  EXPECT_TRUE(cluster().Await(api::kNodes, {"", NodeName("elsewhere")},
+                              [&](const Json& n) { return !tainted(n, "rempart.dev/outside") && tainted(n, "mine"); }));
 }
 
 TEST_F(RegionTest, BadSpecsAreRefusedAtApply) {
@@ -115,12 +128,13 @@ TEST_F(RegionTest, BadSpecsAreRefusedAtApply) {
     return !made && made.error().kind == ErrorKind::kInvalid;
   };
   Json region = MakeRegion(region_, id_, {Zone("a")});
-  for (const auto& [pointer, value] : std::vector<std::pair<std::string, Json>>{{"/spec/country", "France"},
-                                                                               {"/spec/hosting/locations/0/zones", Json::array()},
-                                                                               {"/spec/hosting/locations/0/providerIDPattern", "(["},
-                                                                               {"/spec/hosting/onLoss/action", "Explode"},
-                                                                               {"/spec/hosting/onLoss/gracePeriod", "soon"},
-                                                                               {"/spec/hosting/locations", Json::array()}}) {
+  for (const auto& [pointer, value] :
+       std::vector<std::pair<std::string, Json>>{{"/spec/country", "France"},
+                                                 {"/spec/hosting/locations/0/zones", Json::array()},
+                                                 {"/spec/hosting/locations/0/providerIDPattern", "(["},
+                                                 {"/spec/hosting/onLoss/action", "Explode"},
+                                                 {"/spec/hosting/onLoss/gracePeriod", "soon"},
+                                                 {"/spec/hosting/locations", Json::array()}}) {
     Json bad = region;
     bad[Json::json_pointer(pointer)] = value;
     EXPECT_TRUE(refused(bad)) << pointer << " = " << value;
@@ -136,7 +150,9 @@ TEST_F(RegionTest, FailoverToTheOtherOperator) {
   Suite::Get().Operator(leader).Signal(SIGKILL);
   ASSERT_TRUE(Suite::Get().Operator(leader).Wait(10s));
   ASSERT_TRUE(cluster().MergePatch(api::kNodes, {"", NodeName("a")}, Labels(kLabel, nullptr)));
-  EXPECT_TRUE(cluster().Await(api::kNodes, {"", NodeName("a")}, [&](const Json& n) { return n.value(Json::json_pointer(LabelPointer(kLabel)), "") == region_; }, 40s));
+  EXPECT_TRUE(cluster().Await(
+      api::kNodes, {"", NodeName("a")},
+      [&](const Json& n) { return n.value(Json::json_pointer(LabelPointer(kLabel)), "") == region_; }, 40s));
   EXPECT_EQ(Suite::Get().Leader(), 1 - leader);
   Suite::Get().Restart(leader);
 }

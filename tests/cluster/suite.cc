@@ -40,7 +40,8 @@ void Suite::SetUp() {
   // The chart's own ServiceAccount and roles, and nothing more.
   RunCommand({"kubectl", "create", "namespace", ns_});
   const std::string rendered = LogPath(UniqueName("chart") + ".yaml");
-  std::ofstream(rendered) << Must({"helm", "template", "rempart", kSource + "/charts/rempart", "--namespace", ns_, "--show-only", "templates/serviceaccount.yaml", "--show-only",
+  std::ofstream(rendered) << Must({"helm", "template", "rempart", kSource + "/charts/rempart", "--namespace", ns_,
+                                   "--show-only", "templates/serviceaccount.yaml", "--show-only",
                                    "templates/rbac.yaml"})
                                  .output;
   Must({"kubectl", "apply", "-n", ns_, "-f", rendered});
@@ -54,7 +55,8 @@ void Suite::SetUp() {
       {"apiVersion", "v1"},
       {"kind", "Config"},
       {"current-context", "c"},
-      {"clusters", Json::array({{{"name", "c"}, {"cluster", {{"server", admin->server}, {"certificate-authority", ca}}}}})},
+      {"clusters",
+       Json::array({{{"name", "c"}, {"cluster", {{"server", admin->server}, {"certificate-authority", ca}}}}})},
       {"users", Json::array({{{"name", "u"}, {"user", {{"token", token}}}}})},
       {"contexts", Json::array({{{"name", "c"}, {"context", {{"cluster", "c"}, {"user", "u"}, {"namespace", ns_}}}}})}};
 
@@ -65,12 +67,14 @@ void Suite::SetUp() {
     SystemClock clock;
     const auto limit = clock.Mono() + std::chrono::seconds(30);
     while (!said_crds_missing_ && clock.Mono() < limit && operators_[0]->Running()) {
-      said_crds_missing_ = operators_[0]->Output().find("custom resource definitions are not installed") != std::string::npos;
+      said_crds_missing_ =
+          operators_[0]->Output().find("custom resource definitions are not installed") != std::string::npos;
       clock.SleepFor(std::chrono::milliseconds(50), {});  // a log file gives no event
     }
     Must({"kubectl", "apply", "-f", kSource + "/crds"});
   }
-  Must({"kubectl", "wait", "--for=condition=Established", "crd/sovereignregions.rempart.dev", "crd/tenantworkloads.rempart.dev", "--timeout=60s"});
+  Must({"kubectl", "wait", "--for=condition=Established", "crd/sovereignregions.rempart.dev",
+        "crd/tenantworkloads.rempart.dev", "--timeout=60s"});
   operators_[1] = Start();
 }
 
@@ -112,12 +116,14 @@ void ClusterTest::SetUp() {
 }
 
 void ClusterTest::TearDown() {
-  for (const auto& w : cluster().List(api::kWorkloads, ns_).value_or(std::vector<Json>{})) (void)cluster().Delete(api::kWorkloads, {ns_, w["metadata"]["name"]});
+  for (const auto& w : cluster().List(api::kWorkloads, ns_).value_or(std::vector<Json>{}))
+    (void)cluster().Delete(api::kWorkloads, {ns_, w["metadata"]["name"]});
   (void)cluster().Delete(api::kNamespaces, {"", ns_});
   for (const auto& region : made_regions_) (void)cluster().Delete(api::kRegions, {"", region});
   for (const auto& node : made_nodes_) (void)cluster().Delete(api::kNodes, {"", node});
   for (const auto& region : made_regions_)
-    EXPECT_TRUE(cluster().Await(api::kRegions, {"", region}, [](const Json& r) { return r.is_null(); })) << region << " did not go";
+    EXPECT_TRUE(cluster().Await(api::kRegions, {"", region}, [](const Json& r) { return r.is_null(); }))
+        << region << " did not go";
 }
 
 void ClusterTest::Create(const Json& object) {
@@ -137,23 +143,33 @@ void ClusterTest::MakeRegionOf(const std::vector<std::string>& zones, const Json
   Create(MakeRegion(region_, id_, names, extra_hosting));
 }
 
-Json ClusterTest::AwaitWorkload(const std::string& name, const std::string& condition, const std::string& status, const std::string& reason) {
-  return cluster().Await(api::kWorkloads, {ns_, name}, [&](const Json& w) { return HasCondition(w, condition, status, reason); }).value_or(Json());
+Json ClusterTest::AwaitWorkload(const std::string& name, const std::string& condition, const std::string& status,
+                                const std::string& reason) {
+  return cluster()
+      .Await(api::kWorkloads, {ns_, name}, [&](const Json& w) { return HasCondition(w, condition, status, reason); })
+      .value_or(Json());
 }
 
 Json ClusterTest::AwaitRegion(const std::string& condition, const std::string& status, const std::string& reason) {
-  return cluster().Await(api::kRegions, {"", region_}, [&](const Json& r) { return HasCondition(r, condition, status, reason); }).value_or(Json());
+  return cluster()
+      .Await(api::kRegions, {"", region_}, [&](const Json& r) { return HasCondition(r, condition, status, reason); })
+      .value_or(Json());
 }
 
 bool ClusterTest::AwaitNodeLabel(const std::string& node, std::string_view label, const std::string& value) {
   return cluster()
-      .Await(api::kNodes, {"", node}, [&](const Json& n) { return n.is_object() && n["metadata"].value("labels", Json::object()).value(std::string(label), "") == value; })
+      .Await(api::kNodes, {"", node},
+             [&](const Json& n) {
+               return n.is_object() &&
+                      n["metadata"].value("labels", Json::object()).value(std::string(label), "") == value;
+             })
       .has_value();
 }
 
 std::vector<std::string> ClusterTest::NodesOfPods(const std::string& workload) {
   std::vector<std::string> nodes;
-  for (const auto& pod : cluster().List(api::kPods, ns_, "rempart.dev/workload=" + workload).value_or(std::vector<Json>{}))
+  for (const auto& pod :
+       cluster().List(api::kPods, ns_, "rempart.dev/workload=" + workload).value_or(std::vector<Json>{}))
     if (!pod["metadata"].contains("deletionTimestamp")) nodes.push_back(pod["spec"].value("nodeName", ""));
   std::ranges::sort(nodes);
   return nodes;

@@ -1,5 +1,6 @@
-// The operators that all cluster tests share: two of them, as the chart installs them, each with the chart's ServiceAccount
-// token and nothing else, one leading. Started before the custom resource definitions are there, which they must survive.
+// The operators that all cluster tests share: two of them, as the chart installs them, each with the chart's
+// ServiceAccount token and nothing else, one leading. Started before the custom resource definitions are there, which
+// they must survive.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -48,7 +49,8 @@ class ClusterTest : public ::testing::Test {
   std::string NodeName(const std::string& z) const { return id_ + "-node-" + z; }
   void MakeNodes(const std::vector<std::string>& zones);
   void MakeRegionOf(const std::vector<std::string>& zones, const Json& extra_hosting = {});
-  Json AwaitWorkload(const std::string& name, const std::string& condition, const std::string& status, const std::string& reason = "");
+  Json AwaitWorkload(const std::string& name, const std::string& condition, const std::string& status,
+                     const std::string& reason = "");
   Json AwaitRegion(const std::string& condition, const std::string& status, const std::string& reason = "");
   bool AwaitNodeLabel(const std::string& node, std::string_view label, const std::string& value);  // "" for none
   std::vector<std::string> NodesOfPods(const std::string& workload);

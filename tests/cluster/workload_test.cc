@@ -16,7 +16,8 @@ class WorkloadTest : public ClusterTest {
   }
   bool OnlyOnQualified(const std::string& workload) {
     const auto nodes = NodesOfPods(workload);
-    return !nodes.empty() && std::ranges::all_of(nodes, [this](const auto& n) { return n == NodeName("a") || n == NodeName("b"); });
+    return !nodes.empty() &&
+           std::ranges::all_of(nodes, [this](const auto& n) { return n == NodeName("a") || n == NodeName("b"); });
   }
   Json Child(const kube::Resource& resource, const std::string& name, const std::function<bool(const Json&)>& is) {
     return cluster().Await(resource, {ns_, name}, is).value_or(Json());
@@ -35,14 +36,17 @@ TEST_F(WorkloadTest, EveryKindRunsOnQualifiedNodes) {
   with("daemon", "daemonSet", Json::object());
   with("once", "job", {{"completions", 2}, {"parallelism", 2}});
   with("cron", "cronJob", {{"schedule", "0 0 1 1 *"}});
-  for (const char* name : {"deploy", "stateful", "daemon", "once", "cron"}) EXPECT_TRUE(AwaitWorkload(name, "Ready", "True").is_object()) << name;
+  for (const char* name : {"deploy", "stateful", "daemon", "once", "cron"})
+    EXPECT_TRUE(AwaitWorkload(name, "Ready", "True").is_object()) << name;
   for (const char* name : {"deploy", "stateful", "daemon", "once"}) EXPECT_TRUE(OnlyOnQualified(name)) << name;
   const Json cron = Child(api::kCronJobs, "cron", [](const Json& c) { return c.is_object(); });
-  EXPECT_EQ(cron["spec"]["jobTemplate"]["spec"]["template"]["spec"]["nodeSelector"][std::string(api::kNodeRegionLabel)], region_);
+  EXPECT_EQ(cron["spec"]["jobTemplate"]["spec"]["template"]["spec"]["nodeSelector"][std::string(api::kNodeRegionLabel)],
+            region_);
 }
 
 TEST_F(WorkloadTest, RegionComesFromTheNamespace) {
-  ASSERT_TRUE(cluster().MergePatch(api::kNamespaces, {"", ns_}, {{"metadata", {{"labels", {{"rempart.dev/region", region_}}}}}}));
+  ASSERT_TRUE(cluster().MergePatch(api::kNamespaces, {"", ns_},
+                                   {{"metadata", {{"labels", {{"rempart.dev/region", region_}}}}}}));
   Create(MakeWorkload(ns_, "web", ""));
   EXPECT_TRUE(AwaitWorkload("web", "Ready", "True").is_object());
   EXPECT_TRUE(OnlyOnQualified("web"));
@@ -53,7 +57,10 @@ TEST_F(WorkloadTest, AffinityIsNoWayOut) {
   workload["spec"]["template"]["spec"]["affinity"] = {
       {"nodeAffinity",
        {{"requiredDuringSchedulingIgnoredDuringExecution",
-         {{"nodeSelectorTerms", Json::array({{{"matchExpressions", Json::array({{{"key", "kubernetes.io/hostname"}, {"operator", "In"}, {"values", {NodeName("foreign")}}}})}}})}}}}}};
+         {{"nodeSelectorTerms",
+           Json::array({{{"matchExpressions", Json::array({{{"key", "kubernetes.io/hostname"},
+                                                            {"operator", "In"},
+                                                            {"values", {NodeName("foreign")}}}})}}})}}}}}};
   Create(workload);
   const Json waiting = AwaitWorkload("web", "Placed", "False");
   ASSERT_TRUE(waiting.is_object());
@@ -103,24 +110,31 @@ TEST_F(WorkloadTest, EditsByHandArePutBack) {
   ASSERT_TRUE(AwaitWorkload("web", "Ready", "True").is_object());
   const Json before = *cluster().Get(api::kDeployments, {ns_, "web"});
   const kube::ObjectKey key{ns_, "web"};
-  auto same = [&](const Json& d) { return d.is_object() && d["spec"] == before["spec"] && d["metadata"]["ownerReferences"] == before["metadata"]["ownerReferences"]; };
+  auto same = [&](const Json& d) {
+    return d.is_object() && d["spec"] == before["spec"] &&
+           d["metadata"]["ownerReferences"] == before["metadata"]["ownerReferences"];
+  };
   struct Row {
     const char* what;
     Json patch;
   };
-  const Json sidecar = Json::array({{{"name", "app"}, {"image", "registry.example/app:1"}}, {{"name", "spy"}, {"image", "registry.example/spy:1"}}});
+  const Json sidecar = Json::array(
+      {{{"name", "app"}, {"image", "registry.example/app:1"}}, {{"name", "spy"}, {"image", "registry.example/spy:1"}}});
   for (const auto& [what, patch] : std::vector<Row>{
            {"a value changed", {{"spec", {{"replicas", 5}}}}},
            {"our selector taken out", {{"spec", {{"template", {{"spec", {{"nodeSelector", nullptr}}}}}}}}},
            {"a field added", {{"spec", {{"template", {{"spec", {{"nodeName", NodeName("foreign")}}}}}}}}},
            {"a container added", {{"spec", {{"template", {{"spec", {{"containers", sidecar}}}}}}}}},
-           {"tolerations added", {{"spec", {{"template", {{"spec", {{"tolerations", Json::array({{{"operator", "Exists"}}})}}}}}}}}},
+           {"tolerations added",
+            {{"spec", {{"template", {{"spec", {{"tolerations", Json::array({{{"operator", "Exists"}}})}}}}}}}}},
            {"owner taken out", {{"metadata", {{"ownerReferences", nullptr}}}}}}) {
     ASSERT_TRUE(cluster().MergePatch(api::kDeployments, key, patch)) << what;
     EXPECT_TRUE(cluster().Await(api::kDeployments, key, same)) << what;
   }
   ASSERT_TRUE(cluster().Delete(api::kDeployments, key));
-  EXPECT_TRUE(cluster().Await(api::kDeployments, key, [&](const Json& d) { return d.is_object() && d["metadata"]["uid"] != before["metadata"]["uid"]; }));
+  EXPECT_TRUE(cluster().Await(api::kDeployments, key, [&](const Json& d) {
+    return d.is_object() && d["metadata"]["uid"] != before["metadata"]["uid"];
+  }));
 }
 
 TEST_F(WorkloadTest, LikeNamedObjectsAreNotTakenOver) {
@@ -130,7 +144,9 @@ TEST_F(WorkloadTest, LikeNamedObjectsAreNotTakenOver) {
                  {"spec",
                   {{"replicas", 1},
                    {"selector", {{"matchLabels", {{"app", "theirs"}}}}},
-                   {"template", {{"metadata", {{"labels", {{"app", "theirs"}}}}}, {"spec", {{"containers", Container("registry.example/theirs:1")}}}}}}}};
+                   {"template",
+                    {{"metadata", {{"labels", {{"app", "theirs"}}}}},
+                     {"spec", {{"containers", Container("registry.example/theirs:1")}}}}}}}};
   Create(theirs);
   const Json before = *cluster().Get(api::kDeployments, {ns_, "web"});
   Create(MakeWorkload(ns_, "web", region_));
@@ -141,17 +157,22 @@ TEST_F(WorkloadTest, LikeNamedObjectsAreNotTakenOver) {
 }
 
 TEST_F(WorkloadTest, AdoptsWhatSaysSo) {
-  Json theirs = {{"apiVersion", "apps/v1"},
-                 {"kind", "Deployment"},
-                 {"metadata", {{"name", "web"}, {"namespace", ns_}, {"annotations", {{std::string(api::kAdoptAnnotation), "true"}}}}},
-                 {"spec",
-                  {{"replicas", 1},
-                   {"selector", {{"matchLabels", {{"rempart.dev/workload", "web"}}}}},
-                   {"template", {{"metadata", {{"labels", {{"rempart.dev/workload", "web"}}}}}, {"spec", {{"hostNetwork", true}, {"containers", Container("registry.example/theirs:1")}}}}}}}};
+  Json theirs = {
+      {"apiVersion", "apps/v1"},
+      {"kind", "Deployment"},
+      {"metadata",
+       {{"name", "web"}, {"namespace", ns_}, {"annotations", {{std::string(api::kAdoptAnnotation), "true"}}}}},
+      {"spec",
+       {{"replicas", 1},
+        {"selector", {{"matchLabels", {{"rempart.dev/workload", "web"}}}}},
+        {"template",
+         {{"metadata", {{"labels", {{"rempart.dev/workload", "web"}}}}},
+          {"spec", {{"hostNetwork", true}, {"containers", Container("registry.example/theirs:1")}}}}}}}};
   Create(theirs);
   Create(MakeWorkload(ns_, "web", region_, 2));
   ASSERT_TRUE(AwaitWorkload("web", "Ready", "True").is_object());
-  const Json child = Child(api::kDeployments, "web", [](const Json& d) { return d["metadata"].contains("ownerReferences"); });
+  const Json child =
+      Child(api::kDeployments, "web", [](const Json& d) { return d["metadata"].contains("ownerReferences"); });
   EXPECT_EQ(child["spec"]["template"]["spec"]["nodeSelector"][std::string(api::kNodeRegionLabel)], region_);
   EXPECT_FALSE(child["spec"]["template"]["spec"].contains("hostNetwork"));
 }
@@ -159,17 +180,23 @@ TEST_F(WorkloadTest, AdoptsWhatSaysSo) {
 TEST_F(WorkloadTest, ScaleSubresource) {
   Create(MakeWorkload(ns_, "web", region_, 1));
   ASSERT_TRUE(AwaitWorkload("web", "Ready", "True").is_object());
-  const auto scaled = RunCommand({"kubectl", "scale", "tenantworkload/web", "-n", ns_, "--replicas=3"}, cluster().kubeconfig());
+  const auto scaled =
+      RunCommand({"kubectl", "scale", "tenantworkload/web", "-n", ns_, "--replicas=3"}, cluster().kubeconfig());
   EXPECT_EQ(scaled.code, 0) << scaled.output;
-  EXPECT_TRUE(cluster().Await(api::kWorkloads, {ns_, "web"}, [](const Json& w) { return HasCondition(w, "Ready", "True") && w["status"].value("ready", 0) == 3; }));
-  const auto scale = RunCommand({"kubectl", "get", "--raw", "/apis/rempart.dev/v1alpha1/namespaces/" + ns_ + "/tenantworkloads/web/scale"}, cluster().kubeconfig());
+  EXPECT_TRUE(cluster().Await(api::kWorkloads, {ns_, "web"}, [](const Json& w) {
+    return HasCondition(w, "Ready", "True") && w["status"].value("ready", 0) == 3;
+  }));
+  const auto scale = RunCommand(
+      {"kubectl", "get", "--raw", "/apis/rempart.dev/v1alpha1/namespaces/" + ns_ + "/tenantworkloads/web/scale"},
+      cluster().kubeconfig());
   EXPECT_NE(scale.output.find("rempart.dev/workload=web"), std::string::npos) << scale.output;
 }
 
 TEST_F(WorkloadTest, ChangedKindReplacesTheChild) {
   Create(MakeWorkload(ns_, "web", region_, 1));
   ASSERT_TRUE(AwaitWorkload("web", "Ready", "True").is_object());
-  ASSERT_TRUE(cluster().MergePatch(api::kWorkloads, {ns_, "web"}, {{"spec", {{"statefulSet", {{"serviceName", "web"}}}}}}));
+  ASSERT_TRUE(
+      cluster().MergePatch(api::kWorkloads, {ns_, "web"}, {{"spec", {{"statefulSet", {{"serviceName", "web"}}}}}}));
   EXPECT_TRUE(Child(api::kStatefulSets, "web", [](const Json& s) { return s.is_object(); }).is_object());
   EXPECT_TRUE(cluster().Await(api::kDeployments, {ns_, "web"}, [](const Json& d) { return d.is_null(); }));
   EXPECT_TRUE(AwaitWorkload("web", "Ready", "True").is_object());
@@ -180,10 +207,13 @@ TEST_F(WorkloadTest, ImmutableFieldSaysWhatToDo) {
   workload["spec"]["job"] = Json::object();
   Create(workload);
   ASSERT_TRUE(AwaitWorkload("once", "Ready", "True").is_object());
-  ASSERT_TRUE(cluster().MergePatch(api::kWorkloads, {ns_, "once"}, {{"spec", {{"template", {{"spec", {{"containers", Container("registry.example/app:2")}}}}}}}}));
+  ASSERT_TRUE(cluster().MergePatch(
+      api::kWorkloads, {ns_, "once"},
+      {{"spec", {{"template", {{"spec", {{"containers", Container("registry.example/app:2")}}}}}}}}));
   const Json stalled = AwaitWorkload("once", "Stalled", "True", "ImmutableField");
   ASSERT_TRUE(stalled.is_object());
-  EXPECT_NE(ConditionOf(stalled, "Stalled")["message"].get<std::string>().find("kubectl delete job"), std::string::npos) << ConditionOf(stalled, "Stalled");
+  EXPECT_NE(ConditionOf(stalled, "Stalled")["message"].get<std::string>().find("kubectl delete job"), std::string::npos)
+      << ConditionOf(stalled, "Stalled");
   ASSERT_TRUE(cluster().Delete(api::kJobs, {ns_, "once"}));  // what it says to do helps
   EXPECT_TRUE(AwaitWorkload("once", "Ready", "True").is_object());
 }
@@ -196,30 +226,49 @@ TEST_F(WorkloadTest, LostNodeIsEmptiedAndBudgetsHoldUntilTheDeadline) {
           {"metadata", {{"name", "all"}, {"namespace", ns_}}},
           {"spec", {{"maxUnavailable", 0}, {"selector", {{"matchLabels", {{"rempart.dev/workload", "web"}}}}}}}});
   const kube::Resource budgets{"policy", "v1", "poddisruptionbudgets", "PodDisruptionBudget", true};
-  ASSERT_TRUE(cluster().Await(budgets, {ns_, "all"}, [](const Json& b) { return b.value(Json::json_pointer("/status/expectedPods"), 0) == 4; }));
-  ASSERT_TRUE(cluster().MergePatch(api::kNodes, {"", NodeName("a")}, {{"metadata", {{"labels", {{std::string(api::kTopologyZone), "gone"}}}}}}));
+  ASSERT_TRUE(cluster().Await(budgets, {ns_, "all"}, [](const Json& b) {
+    return b.value(Json::json_pointer("/status/expectedPods"), 0) == 4;
+  }));
+  ASSERT_TRUE(cluster().MergePatch(api::kNodes, {"", NodeName("a")},
+                                   {{"metadata", {{"labels", {{std::string(api::kTopologyZone), "gone"}}}}}}));
   ASSERT_TRUE(AwaitNodeLabel(NodeName("a"), api::kNodeLostRegionLabel, region_));
   ASSERT_TRUE(AwaitWorkload("web", "Placed", "False").is_object());
-  auto emptied = [&](const std::vector<Json>& pods) { return std::ranges::none_of(pods, [&](const Json& p) { return p["spec"].value("nodeName", "") == NodeName("a"); }); };
-  EXPECT_FALSE(cluster().AwaitList(api::kPods, ns_, "rempart.dev/workload=web", emptied, 4s)) << "the budget should have held (deadline 10 s)";
-  EXPECT_TRUE(cluster().AwaitList(api::kPods, ns_, "rempart.dev/workload=web", emptied, 30s)) << "after the deadline they go";
+  auto emptied = [&](const std::vector<Json>& pods) {
+    return std::ranges::none_of(pods, [&](const Json& p) { return p["spec"].value("nodeName", "") == NodeName("a"); });
+  };
+  EXPECT_FALSE(cluster().AwaitList(api::kPods, ns_, "rempart.dev/workload=web", emptied, 4s))
+      << "the budget should have held (deadline 10 s)";
+  EXPECT_TRUE(cluster().AwaitList(api::kPods, ns_, "rempart.dev/workload=web", emptied, 30s))
+      << "after the deadline they go";
   EXPECT_TRUE(AwaitWorkload("web", "Ready", "True").is_object());
-  const auto events = RunCommand({"kubectl", "get", "events.events.k8s.io", "-A", "-o", "name", "--field-selector", "reason=DeletedAfterDeadline,regarding.name=web"}, cluster().kubeconfig());
+  const auto events = RunCommand({"kubectl", "get", "events.events.k8s.io", "-A", "-o", "name", "--field-selector",
+                                  "reason=DeletedAfterDeadline,regarding.name=web"},
+                                 cluster().kubeconfig());
   EXPECT_NE(events.output, "") << "no event on the workload";
 }
 
 TEST_F(WorkloadTest, DryRunDiffAndWaitWork) {
   Create(MakeWorkload(ns_, "web", region_, 1));
-  EXPECT_EQ(RunCommand({"kubectl", "wait", "tenantworkload/web", "-n", ns_, "--for=condition=Ready", "--timeout=60s"}, cluster().kubeconfig()).code, 0);
-  EXPECT_EQ(RunCommand({"kubectl", "rollout", "status", "deployment/web", "-n", ns_, "--timeout=60s"}, cluster().kubeconfig()).code, 0);
+  EXPECT_EQ(RunCommand({"kubectl", "wait", "tenantworkload/web", "-n", ns_, "--for=condition=Ready", "--timeout=60s"},
+                       cluster().kubeconfig())
+                .code,
+            0);
+  EXPECT_EQ(
+      RunCommand({"kubectl", "rollout", "status", "deployment/web", "-n", ns_, "--timeout=60s"}, cluster().kubeconfig())
+          .code,
+      0);
   const std::string path = LogPath(UniqueName("manifest") + ".json");
   {
-    Process write({"sh", "-c", "cat > " + path + " <<'X'\n" + MakeWorkload(ns_, "web", region_, 2).dump() + "\nX"}, {}, "/dev/null");
+    Process write({"sh", "-c", "cat > " + path + " <<'X'\n" + MakeWorkload(ns_, "web", region_, 2).dump() + "\nX"}, {},
+                  "/dev/null");
     ASSERT_EQ(write.Wait(10s), 0);
   }
-  const auto dry = RunCommand({"kubectl", "apply", "--server-side", "--force-conflicts", "--dry-run=server", "-f", path}, cluster().kubeconfig());
+  const auto dry =
+      RunCommand({"kubectl", "apply", "--server-side", "--force-conflicts", "--dry-run=server", "-f", path},
+                 cluster().kubeconfig());
   EXPECT_EQ(dry.code, 0) << dry.output;
-  const auto diff = RunCommand({"kubectl", "diff", "--server-side", "--force-conflicts", "-f", path}, cluster().kubeconfig());
+  const auto diff =
+      RunCommand({"kubectl", "diff", "--server-side", "--force-conflicts", "-f", path}, cluster().kubeconfig());
   EXPECT_EQ(diff.code, 1) << diff.output;  // 1: there are differences
   EXPECT_NE(diff.output.find("replicas: 2"), std::string::npos) << diff.output;
   const auto explain = RunCommand({"kubectl", "explain", "tw.spec.template.spec"}, cluster().kubeconfig());

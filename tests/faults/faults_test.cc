@@ -1,4 +1,5 @@
-// The same life of a region under every kind of fault, and under SIGKILL after each of the operator's writes: each must end in the state of the undisturbed run.
+// The same life of a region under every kind of fault, and under SIGKILL after each of the operator's writes: each must
+// end in the state of the undisturbed run.
 #include <gtest/gtest.h>
 #include <signal.h>
 
@@ -57,44 +58,86 @@ struct FaultCase {
 };
 
 bool OneIn(Random& random, int n) { return random.Next() % static_cast<std::uint64_t>(n) == 0; }
-Fault Statuses(Random& random, const Exchange&, int code, int one_in) { return OneIn(random, one_in) ? Fault{Fault::Kind::kStatus, code} : Fault{}; }
+Fault Statuses(Random& random, const Exchange&, int code, int one_in) {
+  return OneIn(random, one_in) ? Fault{Fault::Kind::kStatus, code} : Fault{};
+}
 
 const std::vector<FaultCase>& Cases() {
   using K = Fault::Kind;
   static const std::vector<FaultCase> cases = {
-      {"StreamsCutInMidEvent", [](Random& r, const Exchange& e) { return e.watch ? Fault{K::kCutStream, static_cast<int>(200 + r.Next() % 9000)} : Fault{}; }, 30},
-      {"AnswersDelayed", [](Random& r, const Exchange& e) { return !e.watch && OneIn(r, 2) ? Fault{K::kDelay, static_cast<int>(r.Next() % 300)} : Fault{}; }, 120},
-      {"WatchesDelayed", [](Random& r, const Exchange& e) { return e.watch ? Fault{K::kDelay, static_cast<int>(5 + r.Next() % 40)} : Fault{}; }, 1000},
+      {"StreamsCutInMidEvent",
+       [](Random& r, const Exchange& e) {
+         return e.watch ? Fault{K::kCutStream, static_cast<int>(200 + r.Next() % 9000)} : Fault{};
+       },
+       30},
+      {"AnswersDelayed",
+       [](Random& r, const Exchange& e) {
+         return !e.watch && OneIn(r, 2) ? Fault{K::kDelay, static_cast<int>(r.Next() % 300)} : Fault{};
+       },
+       120},
+      {"WatchesDelayed",
+       [](Random& r, const Exchange& e) {
+         return e.watch ? Fault{K::kDelay, static_cast<int>(5 + r.Next() % 40)} : Fault{};
+       },
+       1000},
       {"EventsDuplicated", [](Random&, const Exchange& e) { return e.watch ? Fault{K::kDuplicate} : Fault{}; }, 1000},
-      {"StreamsGarbled", [](Random& r, const Exchange& e) { return e.watch ? Fault{K::kGarble, static_cast<int>(r.Next() % 9000)} : Fault{}; }, 30},
+      {"StreamsGarbled",
+       [](Random& r, const Exchange& e) {
+         return e.watch ? Fault{K::kGarble, static_cast<int>(r.Next() % 9000)} : Fault{};
+       },
+       30},
       {"Writes409", [](Random& r, const Exchange& e) { return e.write ? Statuses(r, e, 409, 3) : Fault{}; }, 40},
       {"Watches410", [](Random& r, const Exchange& e) { return e.watch ? Statuses(r, e, 410, 2) : Fault{}; }, 40},
       {"All429", [](Random& r, const Exchange& e) { return Statuses(r, e, 429, 6); }, 25},
       {"All500", [](Random& r, const Exchange& e) { return Statuses(r, e, 500, 4); }, 60},
       {"All503", [](Random& r, const Exchange& e) { return Statuses(r, e, 503, 6); }, 25},
       {"RequestsLost", [](Random& r, const Exchange&) { return OneIn(r, 4) ? Fault{K::kLoseRequest} : Fault{}; }, 60},
-      {"AnswersLost", [](Random& r, const Exchange& e) { return e.write && OneIn(r, 2) ? Fault{K::kLoseAnswer} : Fault{}; }, 60},
-      {"AnswersTruncated", [](Random& r, const Exchange& e) { return e.write && OneIn(r, 3) ? Fault{K::kCutStream, static_cast<int>(r.Next() % 400)} : Fault{}; }, 60},
-      {"ListsInsteadOfStreams", [](Random&, const Exchange& e) { return e.target.find("sendInitialEvents=true") != std::string::npos ? Fault{K::kStatus, 400} : Fault{}; }, 100000},
-      {"StaleLists", [](Random& r, const Exchange& e) {
+      {"AnswersLost",
+       [](Random& r, const Exchange& e) { return e.write && OneIn(r, 2) ? Fault{K::kLoseAnswer} : Fault{}; }, 60},
+      {"AnswersTruncated",
+       [](Random& r, const Exchange& e) {
+         return e.write && OneIn(r, 3) ? Fault{K::kCutStream, static_cast<int>(r.Next() % 400)} : Fault{};
+       },
+       60},
+      {"ListsInsteadOfStreams",
+       [](Random&, const Exchange& e) {
+         return e.target.find("sendInitialEvents=true") != std::string::npos ? Fault{K::kStatus, 400} : Fault{};
+       },
+       100000},
+      {"StaleLists",
+       [](Random& r, const Exchange& e) {
          if (!e.watch) return e.method == "GET" && OneIn(r, 2) ? Fault{K::kStaleList} : Fault{};
          const bool initial = e.target.find("sendInitialEvents=true") != std::string::npos;
-         if (!initial) return OneIn(r, 2) ? Fault{K::kStatus, 410} : Fault{};                                // forces a new state …
-         return OneIn(r, 2) ? Fault{K::kStaleList} : Fault{K::kCutStream, static_cast<int>(30000 + r.Next() % 30000)};  // … which is an old one
-       }, 60},
-      {"EverythingAtOnce", [](Random& r, const Exchange& e) {
+         if (!initial) return OneIn(r, 2) ? Fault{K::kStatus, 410} : Fault{};  // forces a new state …
+         return OneIn(r, 2)
+                    ? Fault{K::kStaleList}
+                    : Fault{K::kCutStream, static_cast<int>(30000 + r.Next() % 30000)};  // … which is an old one
+       },
+       60},
+      {"EverythingAtOnce",
+       [](Random& r, const Exchange& e) {
          switch (r.Next() % 12) {
-           case 0: return Fault{K::kStatus, 500};
-           case 1: return Fault{K::kLoseRequest};
-           case 2: return Fault{e.write ? K::kLoseAnswer : K::kNone};
-           case 3: return Fault{e.watch ? K::kCutStream : K::kNone, static_cast<int>(r.Next() % 5000)};
-           case 4: return Fault{e.watch ? K::kGarble : K::kNone, static_cast<int>(r.Next() % 5000)};
-           case 5: return Fault{e.write ? K::kStatus : K::kNone, 409};
-           case 6: return Fault{K::kDelay, static_cast<int>(r.Next() % 200)};
-           case 7: return Fault{e.watch ? K::kDuplicate : K::kNone};
-           default: return Fault{};
+           case 0:
+             return Fault{K::kStatus, 500};
+           case 1:
+             return Fault{K::kLoseRequest};
+           case 2:
+             return Fault{e.write ? K::kLoseAnswer : K::kNone};
+           case 3:
+             return Fault{e.watch ? K::kCutStream : K::kNone, static_cast<int>(r.Next() % 5000)};
+           case 4:
+             return Fault{e.watch ? K::kGarble : K::kNone, static_cast<int>(r.Next() % 5000)};
+           case 5:
+             return Fault{e.write ? K::kStatus : K::kNone, 409};
+           case 6:
+             return Fault{K::kDelay, static_cast<int>(r.Next() % 200)};
+           case 7:
+             return Fault{e.watch ? K::kDuplicate : K::kNone};
+           default:
+             return Fault{};
          }
-       }, 120},
+       },
+       120},
   };
   return cases;
 }
@@ -135,7 +178,8 @@ TEST_P(Faults, EndInTheUndisturbedState) {
 INSTANTIATE_TEST_SUITE_P(All, Faults, ::testing::Range<std::size_t>(0, Cases().size()),
                          [](const auto& each) { return std::string(Cases()[each.param].name); });
 
-// SIGKILL right after the server carried out the k-th write, before the operator hears of it, for every k; then a new operator.
+// SIGKILL right after the server carried out the k-th write, before the operator hears of it, for every k; then a new
+// operator.
 TEST(Killed, AfterEveryWrite) {
   const Undisturbed& reference = Reference();
   ASSERT_GE(reference.writes, 40);
@@ -167,7 +211,8 @@ TEST(Killed, AfterEveryWrite) {
       EXPECT_EQ(missed, "") << "killed after write " << k;
       if (missed.empty()) {
         const Json actual = scenario.AwaitEndState(reference.end_state);
-        EXPECT_EQ(actual, reference.end_state) << "killed after write " << k << ", differs by " << Difference(reference.end_state, actual);
+        EXPECT_EQ(actual, reference.end_state)
+            << "killed after write " << k << ", differs by " << Difference(reference.end_state, actual);
         good += actual == reference.end_state;
       }
     }
@@ -175,7 +220,8 @@ TEST(Killed, AfterEveryWrite) {
     successor.join();
     std::printf("killed after write %d of %d\n", k, reference.writes);
     std::fflush(stdout);
-    // A run may need a write or two less than the reference (status writes that fell together): then nothing was killed, and it says so.
+    // A run may need a write or two less than the reference (status writes that fell together): then nothing was
+    // killed, and it says so.
     if (!second) std::printf("run %d had only %d writes\n", k, proxy.writes());
   }
   std::printf("killed after each write: %d of %d\n", good, reference.writes);

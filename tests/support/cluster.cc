@@ -53,8 +53,8 @@ Cluster::Cluster(const std::string& kubeconfig)
 
 const kube::Resource& Cluster::ResourceOf(const Json& object) {
   static const std::array<const kube::Resource*, 12> known = {
-      &api::kRegions,     &api::kWorkloads,    &api::kNodes,      &api::kPods, &api::kNamespaces, &api::kDeployments,
-      &api::kStatefulSets, &api::kDaemonSets, &api::kJobs, &api::kCronJobs, &kConfigMaps, &kBudgets};
+      &api::kRegions,      &api::kWorkloads,  &api::kNodes, &api::kPods,     &api::kNamespaces, &api::kDeployments,
+      &api::kStatefulSets, &api::kDaemonSets, &api::kJobs,  &api::kCronJobs, &kConfigMaps,      &kBudgets};
   for (const auto* resource : known)
     if (resource->kind == object.at("kind").get<std::string>()) return *resource;
   Die("no resource for kind " + object.at("kind").get<std::string>());
@@ -75,7 +75,8 @@ Result<Json> Cluster::Apply(const Json& object, const std::string& manager) {
   return Parsed(api_->Do(call, {}));
 }
 
-Result<Json> Cluster::MergePatch(const kube::Resource& resource, const kube::ObjectKey& key, const Json& patch, const std::string& subresource) {
+Result<Json> Cluster::MergePatch(const kube::Resource& resource, const kube::ObjectKey& key, const Json& patch,
+                                 const std::string& subresource) {
   kube::Api::Call call;
   call.method = "PATCH";
   call.target = resource.Path(key.ns, key.name, subresource) + "?fieldManager=by-hand";
@@ -85,9 +86,12 @@ Result<Json> Cluster::MergePatch(const kube::Resource& resource, const kube::Obj
   return Parsed(api_->Do(call, {}));
 }
 
-Result<Json> Cluster::Get(const kube::Resource& resource, const kube::ObjectKey& key) { return Parsed(api_->Get(resource, key, {})); }
+Result<Json> Cluster::Get(const kube::Resource& resource, const kube::ObjectKey& key) {
+  return Parsed(api_->Get(resource, key, {}));
+}
 
-Result<std::vector<Json>> Cluster::List(const kube::Resource& resource, const std::string& ns, const std::string& label_selector) {
+Result<std::vector<Json>> Cluster::List(const kube::Resource& resource, const std::string& ns,
+                                        const std::string& label_selector) {
   kube::Api::Call call;
   call.method = "GET";
   call.target = resource.Path(ns) + (label_selector.empty() ? "" : "?labelSelector=" + kube::Escape(label_selector));
@@ -105,7 +109,8 @@ Status Cluster::Delete(const kube::Resource& resource, const kube::ObjectKey& ke
 }
 
 // Lists, then follows the watch from there, and asks `is` after each change.
-bool Cluster::Follow(const std::string& list_target, const std::function<bool(std::vector<Json>)>& is, std::chrono::milliseconds limit) {
+bool Cluster::Follow(const std::string& list_target, const std::function<bool(std::vector<Json>)>& is,
+                     std::chrono::milliseconds limit) {
   std::stop_source source;
   std::jthread timer([&source, limit](std::stop_token ended) {
     SystemClock clock;
@@ -133,43 +138,48 @@ bool Cluster::Follow(const std::string& list_target, const std::function<bool(st
     if (is(all())) return true;
     std::string line;
     const std::string from = (*list)["metadata"]["resourceVersion"];
-    auto end = api_->Stream(list_target + separator + "watch=true&resourceVersion=" + from, limit,
-                            [&](std::string_view piece) {
-                              for (const char c : piece) {
-                                if (c != '\n') {
-                                  line += c;
-                                  continue;
-                                }
-                                const Json event = Json::parse(line, nullptr, false);
-                                line.clear();
-                                if (!event.is_object() || event["type"] == "ERROR") return false;
-                                const auto key = KeyOf(event["object"]).ToString();
-                                if (event["type"] == "DELETED") objects.erase(key);
-                                else objects[key] = event["object"];
-                                if (is(all())) {
-                                  reached = true;
-                                  return false;
-                                }
-                              }
-                              return true;
-                            },
-                            source.get_token());
+    auto end = api_->Stream(
+        list_target + separator + "watch=true&resourceVersion=" + from, limit,
+        [&](std::string_view piece) {
+          for (const char c : piece) {
+            if (c != '\n') {
+              line += c;
+              continue;
+            }
+            const Json event = Json::parse(line, nullptr, false);
+            line.clear();
+            if (!event.is_object() || event["type"] == "ERROR") return false;
+            const auto key = KeyOf(event["object"]).ToString();
+            if (event["type"] == "DELETED")
+              objects.erase(key);
+            else
+              objects[key] = event["object"];
+            if (is(all())) {
+              reached = true;
+              return false;
+            }
+          }
+          return true;
+        },
+        source.get_token());
     if (!end && end.error().kind == ErrorKind::kCancelled) break;
   }
   return reached;
 }
 
-std::optional<Json> Cluster::Await(const kube::Resource& resource, const kube::ObjectKey& key, const std::function<bool(const Json&)>& is,
-                                   std::chrono::milliseconds limit) {
+std::optional<Json> Cluster::Await(const kube::Resource& resource, const kube::ObjectKey& key,
+                                   const std::function<bool(const Json&)>& is, std::chrono::milliseconds limit) {
   Json last;
-  const bool reached = Follow(resource.Path(key.ns) + "?fieldSelector=" + kube::Escape("metadata.name=" + key.name),
-                              [&](std::vector<Json> found) {
-                                last = found.empty() ? Json() : found.front();
-                                return is(last);
-                              },
-                              limit);
+  const bool reached = Follow(
+      resource.Path(key.ns) + "?fieldSelector=" + kube::Escape("metadata.name=" + key.name),
+      [&](std::vector<Json> found) {
+        last = found.empty() ? Json() : found.front();
+        return is(last);
+      },
+      limit);
   if (!reached) {
-    std::fprintf(stderr, "gave up waiting for %s %s; last seen: %s\n", std::string(resource.plural).c_str(), key.ToString().c_str(), last.dump().c_str());
+    std::fprintf(stderr, "gave up waiting for %s %s; last seen: %s\n", std::string(resource.plural).c_str(),
+                 key.ToString().c_str(), last.dump().c_str());
     return std::nullopt;
   }
   return last;
@@ -177,7 +187,9 @@ std::optional<Json> Cluster::Await(const kube::Resource& resource, const kube::O
 
 bool Cluster::AwaitList(const kube::Resource& resource, const std::string& ns, const std::string& label_selector,
                         const std::function<bool(const std::vector<Json>&)>& is, std::chrono::milliseconds limit) {
-  return Follow(resource.Path(ns) + "?labelSelector=" + kube::Escape(label_selector), [&](std::vector<Json> found) { return is(found); }, limit);
+  return Follow(
+      resource.Path(ns) + "?labelSelector=" + kube::Escape(label_selector),
+      [&](std::vector<Json> found) { return is(found); }, limit);
 }
 
 Json ConditionOf(const Json& object, const std::string& type) {
@@ -196,15 +208,20 @@ bool HasCondition(const Json& object, const std::string& type, const std::string
 }
 
 std::string UniqueName(const std::string& prefix) {
-  static SeededRandom random((static_cast<std::uint64_t>(std::random_device{}()) << 32) ^ static_cast<std::uint64_t>(getpid()));
+  static SeededRandom random((static_cast<std::uint64_t>(std::random_device{}()) << 32) ^
+                             static_cast<std::uint64_t>(getpid()));
   return fmt::format("{}-{:08x}", prefix, random.Next() & 0xffffffff);
 }
 
-Json MakeNode(const std::string& name, const std::string& region, const std::string& zone, const std::string& provider_id) {
+Json MakeNode(const std::string& name, const std::string& region, const std::string& zone,
+              const std::string& provider_id) {
   const Json capacity = {{"cpu", "32"}, {"memory", "256Gi"}, {"pods", "110"}};
   Json node = {{"apiVersion", "v1"},
                {"kind", "Node"},
-               {"metadata", {{"name", name}, {"annotations", {{"kwok.x-k8s.io/node", "fake"}}}, {"labels", {{"kubernetes.io/hostname", name}, {"type", "kwok"}}}}},
+               {"metadata",
+                {{"name", name},
+                 {"annotations", {{"kwok.x-k8s.io/node", "fake"}}},
+                 {"labels", {{"kubernetes.io/hostname", name}, {"type", "kwok"}}}}},
                {"spec", {{"providerID", provider_id}}},
                {"status", {{"allocatable", capacity}, {"capacity", capacity}}}};
   if (!region.empty()) node["metadata"]["labels"]["topology.kubernetes.io/region"] = region;
@@ -218,9 +235,13 @@ Json MakeNamespace(const std::string& name, const std::string& region_label) {
   return ns;
 }
 
-Json MakeRegion(const std::string& name, const std::string& topology_region, const std::vector<std::string>& zones, const Json& extra_hosting) {
-  Json hosting = {{"locations", Json::array({{{"region", topology_region}, {"zones", zones}, {"country", "FR"}, {"providerIDPattern", "^kwok://"}}})},
-                  {"onLoss", {{"action", "Evict"}, {"gracePeriod", "1s"}, {"deadline", "10s"}}}};
+Json MakeRegion(const std::string& name, const std::string& topology_region, const std::vector<std::string>& zones,
+                const Json& extra_hosting) {
+  Json hosting = {
+      {"locations",
+       Json::array(
+           {{{"region", topology_region}, {"zones", zones}, {"country", "FR"}, {"providerIDPattern", "^kwok://"}}})},
+      {"onLoss", {{"action", "Evict"}, {"gracePeriod", "1s"}, {"deadline", "10s"}}}};
   if (extra_hosting.is_object()) hosting.update(extra_hosting);
   return {{"apiVersion", "rempart.dev/v1alpha1"},
           {"kind", "SovereignRegion"},
@@ -229,12 +250,14 @@ Json MakeRegion(const std::string& name, const std::string& topology_region, con
 }
 
 Json MakeWorkload(const std::string& ns, const std::string& name, const std::string& region, int replicas) {
-  Json workload = {{"apiVersion", "rempart.dev/v1alpha1"},
-                   {"kind", "TenantWorkload"},
-                   {"metadata", {{"name", name}, {"namespace", ns}}},
-                   {"spec",
-                    {{"replicas", replicas},
-                     {"template", {{"spec", {{"containers", Json::array({{{"name", "app"}, {"image", "registry.example/app:1"}}})}}}}}}}};
+  Json workload = {
+      {"apiVersion", "rempart.dev/v1alpha1"},
+      {"kind", "TenantWorkload"},
+      {"metadata", {{"name", name}, {"namespace", ns}}},
+      {"spec",
+       {{"replicas", replicas},
+        {"template",
+         {{"spec", {{"containers", Json::array({{{"name", "app"}, {"image", "registry.example/app:1"}}})}}}}}}}};
   if (!region.empty()) workload["spec"]["region"] = region;
   return workload;
 }

@@ -1,6 +1,6 @@
 // What tests that need the real control plane share: a client, objects made and awaited, the operator as a process. The
-// control plane is the one that $KUBECONFIG names (hack/test starts it). Every test makes nodes, regions and namespaces of
-// its own, with names that no other test has, so that tests may run side by side.
+// control plane is the one that $KUBECONFIG names (hack/test starts it). Every test makes nodes, regions and namespaces
+// of its own, with names that no other test has, so that tests may run side by side.
 #pragma once
 
 #include <chrono>
@@ -22,8 +22,8 @@ namespace rempart::test {
 
 using namespace std::chrono_literals;
 
-// A connection to the control plane. Thread-safe. Failures of set-up end the test program with a message; calls that a test expects to fail
-// give their Error.
+// A connection to the control plane. Thread-safe. Failures of set-up end the test program with a message; calls that a
+// test expects to fail give their Error.
 class Cluster {
  public:
   explicit Cluster(const std::string& kubeconfig = "");  // empty: $KUBECONFIG
@@ -34,21 +34,25 @@ class Cluster {
   static const kube::Resource& ResourceOf(const Json& object);
   Result<Json> Create(const Json& object);
   Result<Json> Apply(const Json& object, const std::string& manager = "test");  // server-side apply, forced
-  Result<Json> MergePatch(const kube::Resource& resource, const kube::ObjectKey& key, const Json& patch, const std::string& subresource = "");
+  Result<Json> MergePatch(const kube::Resource& resource, const kube::ObjectKey& key, const Json& patch,
+                          const std::string& subresource = "");
   Result<Json> Get(const kube::Resource& resource, const kube::ObjectKey& key);
-  Result<std::vector<Json>> List(const kube::Resource& resource, const std::string& ns = "", const std::string& label_selector = "");
-  Status Delete(const kube::Resource& resource, const kube::ObjectKey& key, const std::string& propagation = "Background");
+  Result<std::vector<Json>> List(const kube::Resource& resource, const std::string& ns = "",
+                                 const std::string& label_selector = "");
+  Status Delete(const kube::Resource& resource, const kube::ObjectKey& key,
+                const std::string& propagation = "Background");
 
-  // Waits until the object fulfils `is`, woken by its watch; a missing object is given as null. The last state seen is returned
-  // either way; nullopt means that it took longer than `limit`.
-  std::optional<Json> Await(const kube::Resource& resource, const kube::ObjectKey& key, const std::function<bool(const Json&)>& is,
-                            std::chrono::milliseconds limit = 30s);
+  // Waits until the object fulfils `is`, woken by its watch; a missing object is given as null. The last state seen is
+  // returned either way; nullopt means that it took longer than `limit`.
+  std::optional<Json> Await(const kube::Resource& resource, const kube::ObjectKey& key,
+                            const std::function<bool(const Json&)>& is, std::chrono::milliseconds limit = 30s);
   // The same over all objects of a namespace that the selector matches.
   bool AwaitList(const kube::Resource& resource, const std::string& ns, const std::string& label_selector,
                  const std::function<bool(const std::vector<Json>&)>& is, std::chrono::milliseconds limit = 30s);
 
  private:
-  bool Follow(const std::string& list_target, const std::function<bool(std::vector<Json>)>& is, std::chrono::milliseconds limit);
+  bool Follow(const std::string& list_target, const std::function<bool(std::vector<Json>)>& is,
+              std::chrono::milliseconds limit);
 
   std::string kubeconfig_;
   SystemClock clock_;
@@ -59,28 +63,33 @@ class Cluster {
 
 // status.conditions[type]; null where there is none.
 Json ConditionOf(const Json& object, const std::string& type);
-bool HasCondition(const Json& object, const std::string& type, const std::string& status, const std::string& reason = "");
+bool HasCondition(const Json& object, const std::string& type, const std::string& status,
+                  const std::string& reason = "");
 
 // A name that no other test of this run or another has: prefix-<random>.
 std::string UniqueName(const std::string& prefix);
 
 // Objects.
-Json MakeNode(const std::string& name, const std::string& region, const std::string& zone, const std::string& provider_id);
+Json MakeNode(const std::string& name, const std::string& region, const std::string& zone,
+              const std::string& provider_id);
 Json MakeNamespace(const std::string& name, const std::string& region_label = "");
-Json MakeRegion(const std::string& name, const std::string& topology_region, const std::vector<std::string>& zones, const Json& extra_hosting = {});
+Json MakeRegion(const std::string& name, const std::string& topology_region, const std::vector<std::string>& zones,
+                const Json& extra_hosting = {});
 Json MakeWorkload(const std::string& ns, const std::string& name, const std::string& region, int replicas = 1);
 
 // A child process with its output in a file. Killed (SIGKILL) when destroyed, if it still runs. Not thread-safe.
 class Process {
  public:
-  Process(const std::vector<std::string>& argv, const std::vector<std::pair<std::string, std::string>>& extra_env, const std::string& output_path);
+  Process(const std::vector<std::string>& argv, const std::vector<std::pair<std::string, std::string>>& extra_env,
+          const std::string& output_path);
   ~Process();
   Process(const Process&) = delete;
   Process& operator=(const Process&) = delete;
   int pid() const { return pid_; }
   bool Running();
   void Signal(int signal);
-  // Waits for its end; the exit code, or 128 + signal; nullopt when it still ran after `limit` (pidfd and poll, no busy wait).
+  // Waits for its end; the exit code, or 128 + signal; nullopt when it still ran after `limit` (pidfd and poll, no busy
+  // wait).
   std::optional<int> Wait(std::chrono::milliseconds limit);
   std::string Output() const;
 

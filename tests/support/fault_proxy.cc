@@ -54,9 +54,11 @@ struct SelfSigned {
     X509_gmtime_adj(X509_getm_notBefore(x509), -60);
     X509_gmtime_adj(X509_getm_notAfter(x509), 86400);
     X509_set_pubkey(x509, pkey);
-    X509_NAME_add_entry_by_txt(X509_get_subject_name(x509), "CN", MBSTRING_ASC, reinterpret_cast<const unsigned char*>("fault-proxy"), -1, -1, 0);
+    X509_NAME_add_entry_by_txt(X509_get_subject_name(x509), "CN", MBSTRING_ASC,
+                               reinterpret_cast<const unsigned char*>("fault-proxy"), -1, -1, 0);
     X509_set_issuer_name(x509, X509_get_subject_name(x509));
-    for (const auto& [nid, value] : std::vector<std::pair<int, const char*>>{{NID_subject_alt_name, "IP:127.0.0.1"}, {NID_basic_constraints, "critical,CA:TRUE"}}) {
+    for (const auto& [nid, value] : std::vector<std::pair<int, const char*>>{
+             {NID_subject_alt_name, "IP:127.0.0.1"}, {NID_basic_constraints, "critical,CA:TRUE"}}) {
       X509_EXTENSION* extension = X509V3_EXT_conf_nid(nullptr, nullptr, nid, value);
       X509_add_ext(x509, extension, -1);
       X509_EXTENSION_free(extension);
@@ -70,9 +72,17 @@ struct SelfSigned {
 };
 
 std::string StatusBody(int code) {
-  static const std::map<int, const char*> reasons = {{409, "Conflict"}, {410, "Expired"}, {429, "TooManyRequests"}, {500, "InternalError"}, {503, "ServiceUnavailable"}};
+  static const std::map<int, const char*> reasons = {{409, "Conflict"},
+                                                     {410, "Expired"},
+                                                     {429, "TooManyRequests"},
+                                                     {500, "InternalError"},
+                                                     {503, "ServiceUnavailable"}};
   const auto it = reasons.find(code);
-  return Json{{"kind", "Status"},  {"apiVersion", "v1"}, {"status", "Failure"}, {"message", "the fault proxy says so"}, {"reason", it == reasons.end() ? "Unknown" : it->second},
+  return Json{{"kind", "Status"},
+              {"apiVersion", "v1"},
+              {"status", "Failure"},
+              {"message", "the fault proxy says so"},
+              {"reason", it == reasons.end() ? "Unknown" : it->second},
               {"code", code}}
       .dump();
 }
@@ -86,9 +96,12 @@ struct FaultProxy::Impl {
     const SelfSigned own;
     server_tls.use_certificate_chain(asio::buffer(own.certificate));
     server_tls.use_private_key(asio::buffer(own.key), ssl::context::pem);
-    const std::string cert = upstream.client_cert_pem.empty() ? ReadAll(upstream.client_cert_file) : upstream.client_cert_pem;
-    const std::string key = upstream.client_key_pem.empty() ? ReadAll(upstream.client_key_file) : upstream.client_key_pem;
-    client_tls.add_certificate_authority(asio::buffer(upstream.ca_pem.empty() ? ReadAll(upstream.ca_file) : upstream.ca_pem));
+    const std::string cert =
+        upstream.client_cert_pem.empty() ? ReadAll(upstream.client_cert_file) : upstream.client_cert_pem;
+    const std::string key =
+        upstream.client_key_pem.empty() ? ReadAll(upstream.client_key_file) : upstream.client_key_pem;
+    client_tls.add_certificate_authority(
+        asio::buffer(upstream.ca_pem.empty() ? ReadAll(upstream.ca_file) : upstream.ca_pem));
     client_tls.use_certificate_chain(asio::buffer(cert));
     client_tls.use_private_key(asio::buffer(key), ssl::context::pem);
     client_tls.set_verify_mode(ssl::verify_peer);
@@ -102,8 +115,11 @@ struct FaultProxy::Impl {
         {"apiVersion", "v1"},
         {"kind", "Config"},
         {"current-context", "proxy"},
-        {"clusters", Json::array({{{"name", "proxy"},
-                                   {"cluster", {{"server", "https://127.0.0.1:" + std::to_string(acceptor.local_endpoint().port())}, {"certificate-authority", kubeconfig_path + ".ca"}}}}})},
+        {"clusters",
+         Json::array({{{"name", "proxy"},
+                       {"cluster",
+                        {{"server", "https://127.0.0.1:" + std::to_string(acceptor.local_endpoint().port())},
+                         {"certificate-authority", kubeconfig_path + ".ca"}}}}})},
         {"users", Json::array({{{"name", "proxy"}, {"user", {{"token", "not-checked-by-the-proxy"}}}}})},
         {"contexts", Json::array({{{"name", "proxy"}, {"context", {{"cluster", "proxy"}, {"user", "proxy"}}}}})}};
     std::ofstream(kubeconfig_path + ".ca") << own.certificate;
@@ -154,7 +170,8 @@ struct FaultProxy::Impl {
         return true;
       });
       connections.push_back(connection);
-      connection->thread = std::thread([this, connection, s = std::move(socket)]() mutable { Serve(*connection, std::move(s)); });
+      connection->thread =
+          std::thread([this, connection, s = std::move(socket)]() mutable { Serve(*connection, std::move(s)); });
     }
   }
 
@@ -221,7 +238,8 @@ struct FaultProxy::Impl {
     bhttp::response_parser<bhttp::buffer_body> answer;
     answer.body_limit(std::numeric_limits<std::uint64_t>::max());
     bhttp::read_header(server, from_server, answer);
-    if (answer.get().result_int() == 200 && exchange.watch) return RelayStream(client, server, from_server, answer, exchange, fault);
+    if (answer.get().result_int() == 200 && exchange.watch)
+      return RelayStream(client, server, from_server, answer, exchange, fault);
 
     std::string body = ReadBody(server, from_server, answer);
     if (exchange.write) {
@@ -240,13 +258,15 @@ struct FaultProxy::Impl {
     Answer(client, static_cast<int>(answer.get().result_int()), body, std::string(answer.get()["Retry-After"]));
   }
 
-  static std::string ReadBody(TlsStream& server, beast::flat_buffer& buffer, bhttp::response_parser<bhttp::buffer_body>& answer) {
+  static std::string ReadBody(TlsStream& server, beast::flat_buffer& buffer,
+                              bhttp::response_parser<bhttp::buffer_body>& answer) {
     std::string body;
     while (!answer.is_done()) body += ReadPiece(server, buffer, answer);
     return body;
   }
 
-  static std::string ReadPiece(TlsStream& server, beast::flat_buffer& buffer, bhttp::response_parser<bhttp::buffer_body>& answer) {
+  static std::string ReadPiece(TlsStream& server, beast::flat_buffer& buffer,
+                               bhttp::response_parser<bhttp::buffer_body>& answer) {
     std::string piece(64 * 1024, '\0');
     answer.get().body().data = piece.data();
     answer.get().body().size = piece.size();
@@ -260,8 +280,10 @@ struct FaultProxy::Impl {
   static void Answer(TlsStream& client, int status, const std::string& body, const std::string& retry_after = "") {
     bhttp::response<bhttp::string_body> response(static_cast<bhttp::status>(status), 11);
     response.set(bhttp::field::content_type, "application/json");
-    if (!retry_after.empty()) response.set(bhttp::field::retry_after, retry_after);
-    else if (status == 429 || status == 503) response.set(bhttp::field::retry_after, "1");
+    if (!retry_after.empty())
+      response.set(bhttp::field::retry_after, retry_after);
+    else if (status == 429 || status == 503)
+      response.set(bhttp::field::retry_after, "1");
     response.body() = body;
     response.prepare_payload();
     bhttp::write(client, response);
@@ -269,18 +291,25 @@ struct FaultProxy::Impl {
 
   // Announces the whole body, sends only a part of it.
   static void Truncate(TlsStream& client, const std::string& body, int bytes) {
-    const std::string head = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: " + std::to_string(body.size() + 1) + "\r\n\r\n";
+    const std::string head =
+        "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: " + std::to_string(body.size() + 1) +
+        "\r\n\r\n";
     asio::write(client, asio::buffer(head + body.substr(0, static_cast<std::size_t>(bytes))));
     throw Closed{};
   }
 
-  static void SendChunk(TlsStream& client, const std::string& data) { asio::write(client, bhttp::make_chunk(asio::buffer(data))); }
-
-  static void StartStream(TlsStream& client) {
-    asio::write(client, asio::buffer(std::string("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n")));
+  static void SendChunk(TlsStream& client, const std::string& data) {
+    asio::write(client, bhttp::make_chunk(asio::buffer(data)));
   }
 
-  void RelayStream(TlsStream& client, TlsStream& server, beast::flat_buffer& buffer, bhttp::response_parser<bhttp::buffer_body>& answer, const Exchange& exchange, Fault fault) {
+  static void StartStream(TlsStream& client) {
+    asio::write(client,
+                asio::buffer(std::string(
+                    "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n")));
+  }
+
+  void RelayStream(TlsStream& client, TlsStream& server, beast::flat_buffer& buffer,
+                   bhttp::response_parser<bhttp::buffer_body>& answer, const Exchange& exchange, Fault fault) {
     StartStream(client);
     std::string line, initial;
     bool in_initial_state = exchange.target.find("sendInitialEvents=true") != std::string::npos;
@@ -313,7 +342,8 @@ struct FaultProxy::Impl {
         // The chunk's size is announced whole; its end never comes.
         char size[32];
         std::snprintf(size, sizeof size, "%zx\r\n", piece.size());
-        asio::write(client, asio::buffer(size + piece.substr(0, static_cast<std::size_t>(std::max(0, fault.n - sent)))));
+        asio::write(client,
+                    asio::buffer(size + piece.substr(0, static_cast<std::size_t>(std::max(0, fault.n - sent)))));
         throw Closed{};
       }
       if (fault.kind == Fault::Kind::kGarble && sent + static_cast<int>(piece.size()) > fault.n) {
@@ -328,7 +358,8 @@ struct FaultProxy::Impl {
   }
 
   static std::string WithoutQueryNoise(const std::string& target) {  // one memory a resource and way of asking
-    return target.substr(0, target.find('?')) + (target.find("sendInitialEvents") != std::string::npos ? "#stream" : "#list");
+    return target.substr(0, target.find('?')) +
+           (target.find("sendInitialEvents") != std::string::npos ? "#stream" : "#list");
   }
 
   void Remember(const Exchange& exchange, const std::string& body) {

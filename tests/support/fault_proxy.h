@@ -1,6 +1,7 @@
-// A proxy between the operator and the API server that does harm on demand: cuts streams in mid-event, delays, duplicates,
-// answers errors instead of the server, loses answers to writes that were carried out, truncates chunks, serves stale lists.
-// It speaks TLS to the operator under an authority of its own, and to the API server with the kubeconfig's client certificate.
+// A proxy between the operator and the API server that does harm on demand: cuts streams in mid-event, delays,
+// duplicates, answers errors instead of the server, loses answers to writes that were carried out, truncates chunks,
+// serves stale lists. It speaks TLS to the operator under an authority of its own, and to the API server with the
+// kubeconfig's client certificate.
 #pragma once
 
 #include <atomic>
@@ -14,24 +15,24 @@ namespace rempart::test {
 
 struct Exchange {
   std::string method;
-  std::string target;   // path and query
+  std::string target;  // path and query
   bool watch = false;
-  bool write = false;   // anything but GET, leases apart
-  int number = 0;       // of this exchange, from 1
-  int write_number = 0; // of this write, from 1; 0 for reads
+  bool write = false;    // anything but GET, leases apart
+  int number = 0;        // of this exchange, from 1
+  int write_number = 0;  // of this write, from 1; 0 for reads
 };
 
 struct Fault {
   enum class Kind {
     kNone,
-    kDelay,          // the answer comes `n` ms later (a stream: each piece)
-    kStatus,         // status `n` instead of asking the server; 429 and 503 with Retry-After: 1
-    kLoseRequest,    // the connection is closed before the server is asked
-    kLoseAnswer,     // the server is asked, the connection closed instead of answering
-    kCutStream,      // the body is cut after `n` bytes, inside a chunk, and the connection closed
-    kDuplicate,      // each event of a watch comes twice
-    kStaleList,      // a list, or a watch's initial state, as it was when first asked for
-    kGarble,         // after `n` bytes of a watch, bytes that are no JSON
+    kDelay,        // the answer comes `n` ms later (a stream: each piece)
+    kStatus,       // status `n` instead of asking the server; 429 and 503 with Retry-After: 1
+    kLoseRequest,  // the connection is closed before the server is asked
+    kLoseAnswer,   // the server is asked, the connection closed instead of answering
+    kCutStream,    // the body is cut after `n` bytes, inside a chunk, and the connection closed
+    kDuplicate,    // each event of a watch comes twice
+    kStaleList,    // a list, or a watch's initial state, as it was when first asked for
+    kGarble,       // after `n` bytes of a watch, bytes that are no JSON
   } kind = Kind::kNone;
   int n = 0;
 };
@@ -47,9 +48,9 @@ class FaultProxy {
   // Either may be changed at any time; they are called on connection threads.
   void SetDecide(Decide decide);
   void SetOnWrite(OnWrite on_write);
-  void CutAll();                              // closes every connection that is open now
-  const std::string& kubeconfig() const;      // path of one that points here
-  int writes() const;                         // carried out so far
+  void CutAll();                          // closes every connection that is open now
+  const std::string& kubeconfig() const;  // path of one that points here
+  int writes() const;                     // carried out so far
   int exchanges() const;
 
  private:

@@ -19,13 +19,14 @@ extern char** environ;
 
 namespace rempart::test {
 
-Process::Process(const std::vector<std::string>& argv, const std::vector<std::pair<std::string, std::string>>& extra_env,
-                 const std::string& output_path)
+Process::Process(const std::vector<std::string>& argv,
+                 const std::vector<std::pair<std::string, std::string>>& extra_env, const std::string& output_path)
     : output_path_(output_path) {
   std::vector<std::string> env_text;
   for (char** e = environ; *e; ++e) {
     const std::string entry = *e;
-    const bool replaced = std::ranges::any_of(extra_env, [&](const auto& kv) { return entry.starts_with(kv.first + "="); });
+    const bool replaced =
+        std::ranges::any_of(extra_env, [&](const auto& kv) { return entry.starts_with(kv.first + "="); });
     if (!replaced) env_text.push_back(entry);
   }
   for (const auto& [key, value] : extra_env) env_text.push_back(key + "=" + value);
@@ -103,10 +104,20 @@ CommandResult RunCommand(const std::vector<std::string>& argv, const std::string
 
 std::unique_ptr<Process> StartOperator(const std::string& kubeconfig, const std::vector<std::string>& extra_flags) {
   const char* given = std::getenv("REMPART_OPERATOR");
-  std::vector<std::string> argv = {given ? given : (std::filesystem::read_symlink("/proc/self/exe").parent_path() / "rempart-operator").string(),
-                                   "--kubeconfig", kubeconfig, "--leader-elect=false", "--metrics-addr", "0", "--health-addr", "0", "--log-level", "debug"};
+  std::vector<std::string> argv = {
+      given ? given : (std::filesystem::read_symlink("/proc/self/exe").parent_path() / "rempart-operator").string(),
+      "--kubeconfig",
+      kubeconfig,
+      "--leader-elect=false",
+      "--metrics-addr",
+      "0",
+      "--health-addr",
+      "0",
+      "--log-level",
+      "debug"};
   argv.insert(argv.end(), extra_flags.begin(), extra_flags.end());
-  return std::make_unique<Process>(argv, std::vector<std::pair<std::string, std::string>>{}, LogPath(UniqueName("operator") + ".log"));
+  return std::make_unique<Process>(argv, std::vector<std::pair<std::string, std::string>>{},
+                                   LogPath(UniqueName("operator") + ".log"));
 }
 
 }  // namespace rempart::test

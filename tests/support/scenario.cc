@@ -14,14 +14,16 @@ Json WithKind(Json workload, const std::string& kind, Json spec) {
 // All names of a run carry its id; an end state must not.
 Json Neutral(const Json& object, const std::string& id) {
   std::string text = object.dump();
-  for (std::size_t at = text.find(id); at != std::string::npos; at = text.find(id, at)) text.replace(at, id.size(), "ID");
+  for (std::size_t at = text.find(id); at != std::string::npos; at = text.find(id, at))
+    text.replace(at, id.size(), "ID");
   return Json::parse(text);
 }
 
 Json Conditions(const Json& object) {
   Json out = Json::object();
   for (const auto& condition : object.value(Json::json_pointer("/status/conditions"), Json::array()))
-    out[condition["type"].get<std::string>()] = condition["status"].get<std::string>() + "/" + condition["reason"].get<std::string>();
+    out[condition["type"].get<std::string>()] =
+        condition["status"].get<std::string>() + "/" + condition["reason"].get<std::string>();
   return out;
 }
 
@@ -55,8 +57,9 @@ bool Scenario::WorkloadsReady(int expected, std::chrono::milliseconds limit) {
   return cluster_.AwaitList(
       api::kWorkloads, ns_, "",
       [expected](const std::vector<Json>& workloads) {
-        return static_cast<int>(workloads.size()) == expected &&
-               std::ranges::all_of(workloads, [](const Json& w) { return HasCondition(w, "Ready", "True") && !HasCondition(w, "Placed", "False"); });
+        return static_cast<int>(workloads.size()) == expected && std::ranges::all_of(workloads, [](const Json& w) {
+                 return HasCondition(w, "Ready", "True") && !HasCondition(w, "Placed", "False");
+               });
       },
       limit);
 }
@@ -66,7 +69,8 @@ std::string Scenario::Run(std::chrono::milliseconds limit) {
     if (!result) throw std::runtime_error(result.error().ToString());
   };
   try {
-    for (const auto& node : nodes_) must(cluster_.Create(MakeNode(node, id_, id_ + "-" + node.back(), "kwok://" + node)));
+    for (const auto& node : nodes_)
+      must(cluster_.Create(MakeNode(node, id_, id_ + "-" + node.back(), "kwok://" + node)));
     must(cluster_.Create(MakeNamespace(ns_, region_)));
     must(cluster_.Create(MakeRegion(region_, id_, {id_ + "-a", id_ + "-b", id_ + "-c"})));
     // 1. Workloads of all kinds, some through the namespace's region.
@@ -74,47 +78,74 @@ std::string Scenario::Run(std::chrono::milliseconds limit) {
     must(cluster_.Create(MakeWorkload(ns_, "web", region_, 2)));
     must(cluster_.Create(MakeWorkload(ns_, "api", "", 2)));
     must(cluster_.Create(MakeWorkload(ns_, "cache", region_, 1)));
-    must(cluster_.Create(WithKind(MakeWorkload(ns_, "db", region_, 2), "statefulSet", {{"serviceName", "db"}, {"podManagementPolicy", "Parallel"}})));
+    must(cluster_.Create(WithKind(MakeWorkload(ns_, "db", region_, 2), "statefulSet",
+                                  {{"serviceName", "db"}, {"podManagementPolicy", "Parallel"}})));
     must(cluster_.Create(WithKind(MakeWorkload(ns_, "agent", ""), "daemonSet", Json::object())));
     must(cluster_.Create(WithKind(MakeWorkload(ns_, "nightly", region_), "cronJob", schedule)));
     if (!WorkloadsReady(6, limit)) return "workloads of all kinds are Ready";
     // 2. Changes: an image, a scale, a child edited by hand, one deleted by hand.
-    must(cluster_.MergePatch(api::kWorkloads, {ns_, "api"},
-                             {{"spec", {{"template", {{"spec", {{"containers", Json::array({{{"name", "app"}, {"image", "registry.example/app:2"}}})}}}}}}}}));
+    must(cluster_.MergePatch(
+        api::kWorkloads, {ns_, "api"},
+        {{"spec",
+          {{"template",
+            {{"spec", {{"containers", Json::array({{{"name", "app"}, {"image", "registry.example/app:2"}}})}}}}}}}}));
     must(cluster_.MergePatch(api::kWorkloads, {ns_, "web"}, {{"spec", {{"replicas", 4}}}}, "scale"));
-    must(cluster_.MergePatch(api::kDeployments, {ns_, "cache"},
-                             {{"spec", {{"replicas", 3}, {"template", {{"spec", {{"nodeSelector", nullptr}, {"hostNetwork", true}}}}}}}}));
+    must(cluster_.MergePatch(
+        api::kDeployments, {ns_, "cache"},
+        {{"spec", {{"replicas", 3}, {"template", {{"spec", {{"nodeSelector", nullptr}, {"hostNetwork", true}}}}}}}}));
     must(cluster_.Delete(api::kDeployments, {ns_, "web"}, "Orphan"));
-    if (!cluster_.Await(api::kDeployments, {ns_, "cache"}, [](const Json& d) {
-          return d.is_object() && d["spec"]["replicas"] == 1 && !d["spec"]["template"]["spec"].contains("hostNetwork") &&
-                 d["spec"]["template"]["spec"].contains("nodeSelector");
-        }, limit))
+    if (!cluster_.Await(
+            api::kDeployments, {ns_, "cache"},
+            [](const Json& d) {
+              return d.is_object() && d["spec"]["replicas"] == 1 &&
+                     !d["spec"]["template"]["spec"].contains("hostNetwork") &&
+                     d["spec"]["template"]["spec"].contains("nodeSelector");
+            },
+            limit))
       return "the child that was edited by hand is put back";
-    if (!cluster_.Await(api::kDeployments, {ns_, "api"}, [](const Json& d) {
-          return d.is_object() && d["spec"]["template"]["spec"]["containers"][0]["image"] == "registry.example/app:2";
-        }, limit))
+    if (!cluster_.Await(
+            api::kDeployments, {ns_, "api"},
+            [](const Json& d) {
+              return d.is_object() &&
+                     d["spec"]["template"]["spec"]["containers"][0]["image"] == "registry.example/app:2";
+            },
+            limit))
       return "the new image is in the child";
-    if (!cluster_.Await(api::kWorkloads, {ns_, "web"}, [](const Json& w) {
-          return w.is_object() && HasCondition(w, "Ready", "True") && w["status"].value("ready", 0) == 4;
-        }, limit))
+    if (!cluster_.Await(
+            api::kWorkloads, {ns_, "web"},
+            [](const Json& w) {
+              return w.is_object() && HasCondition(w, "Ready", "True") && w["status"].value("ready", 0) == 4;
+            },
+            limit))
       return "the scaled workload has its four pods";
     // 3. A node is lost: its pods move.
-    must(cluster_.MergePatch(api::kNodes, {"", nodes_[0]}, {{"metadata", {{"labels", {{std::string(api::kTopologyZone), "elsewhere"}}}}}}));
+    must(cluster_.MergePatch(api::kNodes, {"", nodes_[0]},
+                             {{"metadata", {{"labels", {{std::string(api::kTopologyZone), "elsewhere"}}}}}}));
     const std::string lost = nodes_[0];
-    if (!cluster_.AwaitList(api::kPods, ns_, "", [&lost](const std::vector<Json>& pods) {
-          return std::ranges::none_of(pods, [&lost](const Json& p) { return p["spec"].value("nodeName", "") == lost; });
-        }, limit))
+    if (!cluster_.AwaitList(
+            api::kPods, ns_, "",
+            [&lost](const std::vector<Json>& pods) {
+              return std::ranges::none_of(pods,
+                                          [&lost](const Json& p) { return p["spec"].value("nodeName", "") == lost; });
+            },
+            limit))
       return "the lost node is emptied";
     // 4. Some are deleted; the rest is whole.
     must(cluster_.Delete(api::kWorkloads, {ns_, "nightly"}));
     must(cluster_.Delete(api::kWorkloads, {ns_, "agent"}));
     if (!WorkloadsReady(4, limit)) return "what is left is Ready";
-    if (!cluster_.Await(api::kRegions, {"", region_}, [](const Json& r) {
-          return HasCondition(r, "Ready", "True") && r["status"]["nodes"].value("qualified", 0) == 2 && r["status"].value("workloads", 0) == 4;
-        }, limit))
+    if (!cluster_.Await(
+            api::kRegions, {"", region_},
+            [](const Json& r) {
+              return HasCondition(r, "Ready", "True") && r["status"]["nodes"].value("qualified", 0) == 2 &&
+                     r["status"].value("workloads", 0) == 4;
+            },
+            limit))
       return "the region counts two nodes and four workloads";
     for (const kube::Resource* kind : {&api::kDaemonSets, &api::kCronJobs})
-      if (!cluster_.AwaitList(*kind, ns_, "", [](const std::vector<Json>& left) { return left.empty(); }, limit)) return "children of deleted workloads are gone";
+      if (!cluster_.AwaitList(
+              *kind, ns_, "", [](const std::vector<Json>& left) { return left.empty(); }, limit))
+        return "children of deleted workloads are gone";
   } catch (const std::exception& e) {
     return e.what();
   }
@@ -123,7 +154,8 @@ std::string Scenario::Run(std::chrono::milliseconds limit) {
 
 Json Scenario::AwaitEndState(const Json& expected, std::chrono::milliseconds limit) {
   Json state;
-  cluster_.AwaitList(api::kWorkloads, ns_, "", [&](const std::vector<Json>&) { return (state = EndState()) == expected; }, limit);
+  cluster_.AwaitList(
+      api::kWorkloads, ns_, "", [&](const std::vector<Json>&) { return (state = EndState()) == expected; }, limit);
   return state;
 }
 
@@ -135,7 +167,8 @@ Json Scenario::SettledState(std::chrono::milliseconds limit) {
         int wanted = 0;
         for (const auto& workload : workloads) {
           const int replicas = workload["spec"]["replicas"];
-          if (!HasCondition(workload, "Ready", "True") || workload["status"].value("ready", -1) != replicas) return false;
+          if (!HasCondition(workload, "Ready", "True") || workload["status"].value("ready", -1) != replicas)
+            return false;
           wanted += replicas;
         }
         state = EndState();
@@ -149,24 +182,30 @@ Json Scenario::EndState() {
   Json state;
   const auto region = cluster_.Get(api::kRegions, {"", region_});
   if (region) {
-    state["region"] = {{"conditions", Conditions(*region)}, {"nodes", (*region)["status"]["nodes"]}, {"finalizers", (*region)["metadata"]["finalizers"]},
+    state["region"] = {{"conditions", Conditions(*region)},
+                       {"nodes", (*region)["status"]["nodes"]},
+                       {"finalizers", (*region)["metadata"]["finalizers"]},
                        {"workloads", (*region)["status"]["workloads"]}};
   }
   for (const auto& name : nodes_) {
     const auto node = cluster_.Get(api::kNodes, {"", name});
-    if (node) state["nodes"][name] = {{"labels", OurLabels(*node)}, {"unschedulable", node->value(Json::json_pointer("/spec/unschedulable"), false)}};
+    if (node)
+      state["nodes"][name] = {{"labels", OurLabels(*node)},
+                              {"unschedulable", node->value(Json::json_pointer("/spec/unschedulable"), false)}};
   }
   for (auto& workload : cluster_.List(api::kWorkloads, ns_).value_or(std::vector<Json>{})) {
     int placed = 0;
     const Json zones = workload["status"].value("nodes", Json::object());
     for (const auto& [zone, count] : zones.items()) placed += count.get<int>();
-    state["workloads"][workload["metadata"]["name"].get<std::string>()] = {{"conditions", Conditions(workload)},
-                                                                             {"ready", workload["status"].value("ready", -1)},
-                                                                             {"replicas", workload["status"].value("replicas", -1)},
-                                                                             {"updated", workload["status"].value("updated", -1)},
-                                                                             {"placed", placed}};
+    state["workloads"][workload["metadata"]["name"].get<std::string>()] = {
+        {"conditions", Conditions(workload)},
+        {"ready", workload["status"].value("ready", -1)},
+        {"replicas", workload["status"].value("replicas", -1)},
+        {"updated", workload["status"].value("updated", -1)},
+        {"placed", placed}};
   }
-  for (const kube::Resource* kind : {&api::kDeployments, &api::kStatefulSets, &api::kDaemonSets, &api::kJobs, &api::kCronJobs}) {
+  for (const kube::Resource* kind :
+       {&api::kDeployments, &api::kStatefulSets, &api::kDaemonSets, &api::kJobs, &api::kCronJobs}) {
     for (auto& child : cluster_.List(*kind, ns_).value_or(std::vector<Json>{})) {
       Json owner = child["metadata"]["ownerReferences"];
       for (auto& reference : owner) reference.erase("uid");
@@ -175,10 +214,12 @@ Json Scenario::EndState() {
     }
   }
   int pods = 0;
-  for (const auto& pod : cluster_.List(api::kPods, ns_, std::string(api::kWorkloadLabel)).value_or(std::vector<Json>{})) {
+  for (const auto& pod :
+       cluster_.List(api::kPods, ns_, std::string(api::kWorkloadLabel)).value_or(std::vector<Json>{})) {
     if (pod["metadata"].contains("deletionTimestamp")) continue;
     ++pods;
-    if (pod["spec"].value("nodeName", "") == nodes_[0] || pod["spec"].value("nodeName", "") == nodes_[3]) state["escaped"].push_back(pod["metadata"]["name"]);
+    if (pod["spec"].value("nodeName", "") == nodes_[0] || pod["spec"].value("nodeName", "") == nodes_[3])
+      state["escaped"].push_back(pod["metadata"]["name"]);
   }
   state["pods"] = pods;
   return Neutral(state, id_);

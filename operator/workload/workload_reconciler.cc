@@ -18,7 +18,12 @@ Result<kube::Reply> TakeBack(kube::Api& api, const kube::Resource& resource, con
   if (!object) return Fail(std::move(object.error()));
   const Json patch = kube::TakeOwnershipPatch(*object);
   if (patch.is_null()) return reply;
-  if (auto taken = api.Patch(resource, key, kube::PatchType::kJson, patch.dump(), false, stop); !taken) return taken;
+  auto taken = api.Patch(resource, key, kube::PatchType::kJson, patch.dump(), false, stop);
+  if (!taken) {
+    // A failed `test` of the resourceVersion is answered with 422, but means that somebody else wrote meanwhile.
+    if (taken.error().kind == ErrorKind::kInvalid) taken.error().kind = ErrorKind::kConflict;
+    return taken;
+  }
   return api.Patch(resource, key, kube::PatchType::kApply, desired, true, stop);
 }
 

@@ -84,6 +84,9 @@ void Suite::TearDown() {
     op->Signal(SIGTERM);
     EXPECT_EQ(op->Wait(std::chrono::seconds(30)), 0) << "the operator did not stop in good order";
   }
+  // Here and not when the program ends: the HTTP client's own thread is gone by then.
+  for (auto& op : operators_) op.reset();
+  cluster_.reset();
 }
 
 std::unique_ptr<Process> Suite::Start() {

@@ -24,9 +24,10 @@ using Kind = LeaseStep::Kind;
 struct WorldOptions {
   int electors = 3;
   double loss = 0;              // of requests, and of answers
+  double cuts_per_second = 0;   // of each process: nothing goes through for up to a minute
   double slow = 0;              // share of messages that take up to 12 s
   double crash_per_second = 0;  // of each process
-  double clock_spread = 0;      // clocks run faster or slower by up to this share
+  double clock_spread = 0;      // clocks run faster, or slower, by this share
   LeaseOptions lease{.ns = "n", .name = "l"};
 };
 
@@ -35,8 +36,9 @@ class World {
   World(std::uint64_t seed, WorldOptions options) : random_(seed), options_(std::move(options)) {
     for (int i = 0; i < options_.electors; ++i) {
       Elector& e = electors_.emplace_back();
-      e.rate = 1 + options_.clock_spread * (2 * random_.Unit() - 1);
+      e.rate = random_.Unit() < 0.5 ? 1 - options_.clock_spread : 1 + options_.clock_spread;
       e.wall_offset = seconds(static_cast<int>(random_.Unit() * 1e6) - 500'000);
+      PlanCut(i);
       Boot(i);
     }
   }
@@ -78,8 +80,9 @@ class World {
     Step(i);
   }
   void Calm() {
-    options_.loss = options_.slow = options_.crash_per_second = 0;
+    options_.loss = options_.slow = options_.crash_per_second = options_.cuts_per_second = 0;
     for (int i = 0; i < options_.electors; ++i) {
+      electors_[i].cut_until = now_;
       if (!electors_[i].machine) Boot(i);
     }
   }
@@ -92,6 +95,7 @@ class World {
     std::unique_ptr<LeaseMachine> machine;  // null: the process is down
     double rate = 1;
     Duration wall_offset{};
+    Duration cut_until{};
     int life = 0;            // events of an earlier life are nobody's
     std::uint64_t step = 0;  // the answer that is waited for
     bool led = false;
@@ -138,9 +142,21 @@ class World {
       if (electors_[i].life == life) Step(i);
     });
   }
+  Duration Sometime(double per_second) {
+    return Duration(static_cast<Duration::rep>(-std::log(1 - random_.Unit()) / per_second * 1e9));
+  }
+  void PlanCut(int i) {
+    if (options_.cuts_per_second == 0) return;
+    After(Sometime(options_.cuts_per_second), [this, i] {
+      if (options_.cuts_per_second == 0) return;
+      electors_[i].cut_until = now_ + Duration(static_cast<Duration::rep>(random_.Unit() * 60e9));
+      PlanCut(i);
+    });
+  }
+  bool Lost(int i) { return now_ < electors_[i].cut_until || random_.Unit() < options_.loss; }
+
   void PlanCrash(int i) {
-    const Duration when(static_cast<Duration::rep>(-std::log(1 - random_.Unit()) / options_.crash_per_second * 1e9));
-    After(when, [this, i, life = electors_[i].life] {
+    After(Sometime(options_.crash_per_second), [this, i, life = electors_[i].life] {
       if (electors_[i].life != life || !electors_[i].machine) return;
       Kill(i);
       After(Duration(static_cast<Duration::rep>(random_.Unit() * 30e9)), [this, i, dead = electors_[i].life] {
@@ -188,14 +204,13 @@ class World {
       Step(i);
     };
     AfterIfWaiting(seconds(5), i, [answer] { answer(Fail(Error::Transient("timed out"))); });
-    if (random_.Unit() < options_.loss) return;
+    if (Lost(i)) return;
     const Duration there = Latency(), back = Latency();
-    const bool answer_lost = random_.Unit() < options_.loss;
     const int life = electors_[i].life;
     const std::uint64_t number = electors_[i].step;
-    After(there, [this, i, step, back, answer_lost, answer, life, number] {
+    After(there, [this, i, step, back, answer, life, number] {
       Result<std::string> result = Serve(step);  // even when the client is gone
-      if (answer_lost) return;
+      if (Lost(i)) return;
       After(back, [this, i, result, answer, life, number] {
         if (electors_[i].life == life && electors_[i].step == number && electors_[i].machine) answer(result);
       });
@@ -234,10 +249,11 @@ TEST(LeaseSimulation, AtMostOneLeaderWhateverHappens) {
   for (std::uint64_t seed = 1; seed <= 150; ++seed) {
     SeededRandom pick(seed);
     World world(seed, {.electors = 2 + static_cast<int>(pick.Next() % 3),
-                       .loss = pick.Unit() * 0.7,
+                       .loss = pick.Unit() * 0.3,
+                       .cuts_per_second = pick.Unit() * 0.03,
                        .slow = pick.Unit() * 0.3,
                        .crash_per_second = pick.Unit() * 0.03,
-                       .clock_spread = pick.Unit() * 0.19});  // 1.19 / 0.81 < 15 s / 10 s
+                       .clock_spread = 0.19});  // 1.19 / 0.81 < 15 s / 10 s
     world.RunFor(seconds(600));
     ASSERT_EQ(world.double_leaders(), 0) << "seed " << seed;
     terms += world.terms();
@@ -254,7 +270,7 @@ TEST(LeaseSimulation, AtMostOneLeaderWhateverHappens) {
 TEST(LeaseSimulation, TheCheckSeesTwoLeaders) {
   int seen = 0;
   for (std::uint64_t seed = 1; seed <= 20; ++seed) {
-    WorldOptions options{.loss = 0.7, .slow = 0.2, .crash_per_second = 0.01};
+    WorldOptions options{.loss = 0.1, .cuts_per_second = 0.02};
     options.lease.renew_deadline = seconds(40);
     World world(seed, options);
     world.RunFor(seconds(600));
@@ -267,7 +283,7 @@ TEST(LeaseSimulation, TheCheckSeesTwoLeaders) {
 TEST(LeaseSimulation, TheClockMarginIsNeeded) {
   int seen = 0;
   for (std::uint64_t seed = 1; seed <= 60; ++seed) {
-    World world(seed, {.electors = 4, .loss = 0.7, .slow = 0.1, .clock_spread = 0.6});
+    World world(seed, {.electors = 4, .loss = 0.1, .cuts_per_second = 0.02, .clock_spread = 0.6});
     world.RunFor(seconds(600));
     seen += world.double_leaders() > 0;
   }

@@ -60,6 +60,7 @@ std::string ReasonsOf(const RegionView& view) {
   std::vector<std::pair<std::string, std::size_t>> by_count(counts.begin(), counts.end());
   std::ranges::stable_sort(by_count, std::greater<>(), [](const auto& entry) { return entry.second; });
   std::vector<std::string> texts;
+  texts.reserve(by_count.size());
   for (const auto& [reason, count] : by_count) texts.push_back(fmt::format("{} {}", count, reason));
   return Some(texts, texts.size());
 }

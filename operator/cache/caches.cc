@@ -45,6 +45,15 @@ std::vector<RegionPtr> Caches::RegionsByAge() const {
   return all;
 }
 
+std::set<std::string, std::less<>> Caches::RegionsLeaving() const {
+  std::set<std::string, std::less<>> leaving;
+  for (const auto& region : regions.List()) {
+    const std::string& name = region->meta.key.name;
+    if (region->meta.deleting && WorkloadsOfRegion(name).empty()) leaving.insert(name);
+  }
+  return leaving;
+}
+
 std::string Caches::RegionNameOf(const api::TenantWorkload& workload) const {
   if (!workload.region.empty()) return workload.region;
   const auto ns = namespaces.Get({"", workload.meta.key.ns});
@@ -60,8 +69,6 @@ std::vector<WorkloadPtr> Caches::WorkloadsOfRegion(const std::string& region) co
   }
   return found;
 }
-
-std::size_t Caches::NodesLabelled(const std::string& region) const { return NodesWithLabel(region).size(); }
 
 std::vector<NodePtr> Caches::NodesWithLabel(const std::string& region) const {
   return nodes.ByIndex(node_by_region_, region);

@@ -5,6 +5,7 @@
 #include <array>
 #include <functional>
 #include <memory>
+#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -42,10 +43,11 @@ class Caches {
 
   // All regions, the older first.
   std::vector<RegionPtr> RegionsByAge() const;
+  // Names of the regions that are being deleted and that no workload uses any more: they give their nodes up.
+  std::set<std::string, std::less<>> RegionsLeaving() const;
   // The region that a workload is for: its own field, or its namespace's label; "" for neither.
   std::string RegionNameOf(const api::TenantWorkload& workload) const;
   std::vector<WorkloadPtr> WorkloadsOfRegion(const std::string& region) const;
-  std::size_t NodesLabelled(const std::string& region) const;
   std::vector<NodePtr> NodesWithLabel(const std::string& region) const;
   std::vector<PodPtr> PodsOnNode(const std::string& node) const;
   std::vector<PodPtr> PodsOfWorkload(const kube::ObjectKey& key) const;

@@ -15,6 +15,7 @@
 #include "operator/main/process_metrics.h"
 #include "operator/main/version.h"
 #include "operator/perimeter/node_reconciler.h"
+#include "operator/perimeter/region_nodes.h"
 #include "operator/perimeter/region_reconciler.h"
 #include "operator/workload/workload_reconciler.h"
 #include "src/base/log.h"
@@ -57,11 +58,12 @@ class OperatorApp {
         events_(*real_api_, clock, random, metrics, "rempart.dev/operator", identity_),
         queue_(clock, random, metrics),
         runner_(queue_, clock, random, metrics),
-        regions_(caches_, WritingApi(), Events(), clock, metrics,
+        region_nodes_(caches_),
+        regions_(caches_, WritingApi(), Events(), clock, metrics, region_nodes_,
                  {[this](const std::string& region) { WakeWorkloads(region); },
                   [this](const std::string& region) { WakeNodes(region); }}),
         nodes_(caches_, WritingApi(), Events(), clock, metrics),
-        workloads_(caches_, WritingApi(), Events(), clock, metrics) {
+        workloads_(caches_, WritingApi(), Events(), clock, metrics, region_nodes_) {
     ids_.region =
         runner_.AddController({"region", [this](kube::ReconcileContext& c) { return regions_.Reconcile(c); }});
     ids_.node = runner_.AddController({"node", [this](kube::ReconcileContext& c) { return nodes_.Reconcile(c); }});
@@ -216,6 +218,7 @@ class OperatorApp {
   cache::Caches caches_;
   kube::Queue queue_;
   kube::Runner runner_;
+  perimeter::RegionNodes region_nodes_;
   perimeter::RegionReconciler regions_;
   perimeter::NodeReconciler nodes_;
   workload::WorkloadReconciler workloads_;

@@ -33,9 +33,7 @@ Result<kube::Outcome> NodeReconciler::Reconcile(kube::ReconcileContext& context)
   observed.node = caches_.nodes.Get(context.key());
   if (!observed.node) return kube::Outcome::AwaitChange();
   observed.regions = caches_.RegionsByAge();
-  for (const auto& region : observed.regions)
-    if (region->meta.deleting && caches_.WorkloadsOfRegion(region->meta.key.name).empty())
-      observed.leaving.insert(region->meta.key.name);
+  observed.leaving = caches_.RegionsLeaving();
   observed.pods = caches_.PodsOnNode(context.key().name);
   NodePlan plan = PlanNode(observed, clock_.Now());
 

@@ -17,6 +17,7 @@ RegionObservation Observe(const cache::Caches& caches, RegionPtr region) {
   const std::string& name = region->meta.key.name;
   observed.region = std::move(region);
   observed.regions = caches.RegionsByAge();
+  observed.leaving = caches.RegionsLeaving();
   observed.nodes = caches.nodes.List();
   for (const auto& workload : caches.WorkloadsOfRegion(name)) {
     ++observed.user_count;
@@ -28,15 +29,21 @@ RegionObservation Observe(const cache::Caches& caches, RegionPtr region) {
     const bool alive = pod->phase != api::Pod::Phase::kSucceeded && pod->phase != api::Pod::Phase::kFailed;
     if (alive && !pod->node.empty() && !caches.OnQualifiedNode(*pod)) ++observed.pods_outside;
   }
-  observed.labelled_nodes = caches.NodesLabelled(name);
+  observed.labelled_nodes = caches.NodesWithLabel(name).size();
   return observed;
 }
 
 }  // namespace
 
 RegionReconciler::RegionReconciler(cache::Caches& caches, kube::Api& api, kube::EventRecorder& events, Clock& clock,
-                                   Metrics& metrics, Wake wake)
-    : caches_(caches), api_(api), events_(events), clock_(clock), metrics_(metrics), wake_(std::move(wake)) {}
+                                   Metrics& metrics, RegionNodes& region_nodes, Wake wake)
+    : caches_(caches),
+      api_(api),
+      events_(events),
+      clock_(clock),
+      metrics_(metrics),
+      region_nodes_(region_nodes),
+      wake_(std::move(wake)) {}
 
 Result<kube::Outcome> RegionReconciler::Reconcile(kube::ReconcileContext& context) {
   const auto region = caches_.regions.Get(context.key());
@@ -50,7 +57,7 @@ Result<kube::Outcome> RegionReconciler::Reconcile(kube::ReconcileContext& contex
   RegionPlan plan = PlanRegion(observed, clock_.Now());
   CountMetrics(region->meta.key.name, observed.labelled_nodes,
                observed.nodes.size() - std::min(observed.nodes.size(), observed.labelled_nodes));
-  NoteNodes(region->meta.key.name, observed.labelled_nodes > 0);
+  NoteNodes(region->meta.key.name, region_nodes_.AnyOf(region->meta.key.name));
 
   if (region->meta.deleting && observed.user_count == 0 && observed.labelled_nodes > 0)
     wake_.nodes(region->meta.key.name);

@@ -6,6 +6,7 @@
 #include <unordered_map>
 
 #include "operator/cache/caches.h"
+#include "operator/perimeter/region_nodes.h"
 #include "src/base/clock.h"
 #include "src/base/metrics.h"
 #include "src/kube/api.h"
@@ -19,12 +20,13 @@ class RegionReconciler {
  public:
   // What a change of a region as a whole concerns, added to the queue.
   struct Wake {
-    std::function<void(const std::string& region)> workloads;  // its first node qualifies, or its last one is lost
-    std::function<void(const std::string& region)>
-        nodes;  // it is being deleted, and its last workload is gone: they are given up
+    // Its first node qualifies, or its last one is lost.
+    std::function<void(const std::string& region)> workloads;
+    // It is being deleted, and its last workload is gone: they are given up.
+    std::function<void(const std::string& region)> nodes;
   };
   RegionReconciler(cache::Caches& caches, kube::Api& api, kube::EventRecorder& events, Clock& clock, Metrics& metrics,
-                   Wake wake);
+                   RegionNodes& region_nodes, Wake wake);
   Result<kube::Outcome> Reconcile(kube::ReconcileContext& context);
 
  private:
@@ -37,6 +39,7 @@ class RegionReconciler {
   kube::EventRecorder& events_;
   Clock& clock_;
   Metrics& metrics_;
+  RegionNodes& region_nodes_;
   Wake wake_;
   std::mutex mutex_;
   std::unordered_map<std::string, bool> has_nodes_;

@@ -144,7 +144,7 @@ Verdict JudgePlaced(const WorkloadObservation& observed, const api::Child* child
   }
   if (!outside.empty()) return PodsOutside(observed, outside);
   const bool waits = !waiting.empty() || (seated == 0 && WantsPods(workload, child));
-  if (waits && observed.region && observed.qualified_nodes == 0) {
+  if (waits && observed.region && !observed.region_has_nodes) {
     return {Verdict::kFalse, "NoQualifiedNode",
             fmt::format("region {0} has no qualified node, so pods wait; kubectl describe sovereignregion {0} says why "
                         "nodes are outside",

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "operator/api/names.h"
+#include "operator/perimeter/qualification.h"
 #include "operator/workload/child.h"
 #include "operator/workload/json_access.h"
 #include "operator/workload/placement.h"
@@ -43,9 +44,9 @@ std::optional<Why> RegionTrouble(const WorkloadObservation& observed) {
         fmt::format("there is no SovereignRegion \"{}\": create it, or name another in {}", name,
                     observed.workload->region.empty() ? "the namespace's label rempart.dev/region" : "spec.region")};
   }
-  if (!observed.region->Usable())
-    return Why{"RegionInvalid", fmt::format("SovereignRegion {} cannot be used: {}", name, observed.region->invalid)};
-  return std::nullopt;
+  const std::string problem = perimeter::SpecProblem(*observed.region);
+  if (problem.empty()) return std::nullopt;
+  return Why{"RegionInvalid", fmt::format("SovereignRegion {} cannot be used: {}", name, problem)};
 }
 
 Why PlacementRefused(const std::vector<Refusal>& refusals) {

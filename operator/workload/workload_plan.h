@@ -35,10 +35,10 @@ struct ApplyOutcome {
 
 struct WorkloadObservation {
   WorkloadPtr workload;
-  std::string region_name;          // spec.region or the namespace's label; "" for neither
-  RegionPtr region;                 // null: there is none of that name
-  std::size_t qualified_nodes = 0;  // of that region
-  ChildPtr child;                   // of the declared kind and the workload's name, whoever owns it
+  std::string region_name;        // spec.region or the namespace's label; "" for neither
+  RegionPtr region;               // null: there is none of that name
+  bool region_has_nodes = false;  // any, labelled already or about to be
+  ChildPtr child;                 // of the declared kind and the workload's name, whoever owns it
   // Controlled by this workload, of another kind: its kind was changed, and they are to be deleted.
   std::vector<ChildPtr> other_children;
   std::vector<PodPlace> pods;  // its pods

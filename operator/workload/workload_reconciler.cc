@@ -55,8 +55,8 @@ bool WorthRetrying(const Error& error) {
 }  // namespace
 
 WorkloadReconciler::WorkloadReconciler(cache::Caches& caches, kube::Api& api, kube::EventRecorder& events, Clock& clock,
-                                       Metrics& metrics)
-    : caches_(caches), api_(api), events_(events), clock_(clock) {
+                                       Metrics& metrics, perimeter::RegionNodes& region_nodes)
+    : caches_(caches), api_(api), events_(events), clock_(clock), region_nodes_(region_nodes) {
   restored_ = metrics.GetCounter("rempart_children_restored_total", "Children that were changed by hand and put back.");
 }
 
@@ -112,7 +112,7 @@ WorkloadObservation WorkloadReconciler::Observe(const WorkloadPtr& workload) con
   observed.region_name = caches_.RegionNameOf(*workload);
   if (!observed.region_name.empty()) {
     observed.region = caches_.regions.Get({"", observed.region_name});
-    observed.qualified_nodes = caches_.NodesLabelled(observed.region_name);
+    observed.region_has_nodes = region_nodes_.AnyOf(observed.region_name);
   }
   for (int k = 0; k < api::kChildKinds; ++k) {
     const auto kind = static_cast<api::ChildKind>(k);

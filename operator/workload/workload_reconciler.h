@@ -7,6 +7,7 @@
 #include <unordered_map>
 
 #include "operator/cache/caches.h"
+#include "operator/perimeter/region_nodes.h"
 #include "operator/workload/workload_plan.h"
 #include "src/base/clock.h"
 #include "src/base/metrics.h"
@@ -19,8 +20,8 @@ namespace rempart::workload {
 // Thread-safe.
 class WorkloadReconciler {
  public:
-  WorkloadReconciler(cache::Caches& caches, kube::Api& api, kube::EventRecorder& events, Clock& clock,
-                     Metrics& metrics);
+  WorkloadReconciler(cache::Caches& caches, kube::Api& api, kube::EventRecorder& events, Clock& clock, Metrics& metrics,
+                     perimeter::RegionNodes& region_nodes);
   Result<kube::Outcome> Reconcile(kube::ReconcileContext& context);
 
  private:
@@ -46,6 +47,7 @@ class WorkloadReconciler {
   kube::Api& api_;
   kube::EventRecorder& events_;
   Clock& clock_;
+  perimeter::RegionNodes& region_nodes_;
   Counter restored_;
   std::mutex mutex_;
   std::unordered_map<kube::ObjectKey, std::pair<std::string, Memory>, kube::ObjectKeyHash>

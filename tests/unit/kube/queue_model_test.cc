@@ -149,8 +149,8 @@ TEST(QueueThreadsTest, AwaitIdleWaitsForTheLastDone) {
   stopped.request_stop();
   EXPECT_FALSE(queue.AwaitIdle(stopped.get_token()));
   std::atomic<int> done{0};
-  std::vector<std::jthread> workers;
   std::stop_source stop;
+  std::vector<std::jthread> workers;  // joined before all of the above goes
   for (int w = 0; w < 3; ++w) {
     workers.emplace_back([&] {
       while (auto key = queue.Take(stop.get_token())) {

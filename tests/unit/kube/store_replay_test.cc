@@ -80,8 +80,8 @@ TEST(StoreThreadsTest, ReadersSeeWholeStatesInOrder) {
   Store<Thing> store("things", DecodeThing);
   const int by_color = store.AddIndex([](const Thing& t, const auto& emit) { emit(t.color); });
   constexpr std::uint64_t kLast = 3000;
-  std::vector<std::jthread> readers;
   std::atomic<int> faults{0}, looks{0};
+  std::vector<std::jthread> readers;
   store.Init();
   store.InitDone(1);
   for (int i = 0; i < 3; ++i) {

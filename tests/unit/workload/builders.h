@@ -99,7 +99,7 @@ inline WorkloadObservation Observe(api::TenantWorkload workload, api::SovereignR
   observed.region_name = region.meta.key.name;
   observed.region = Ptr(std::move(region));
   observed.workload = Ptr(std::move(workload));
-  observed.qualified_nodes = 3;
+  observed.region_has_nodes = true;
   return observed;
 }
 

@@ -33,7 +33,7 @@ struct PlacedCase {
   const char* what;
   std::vector<PodPlace> pods;
   const char *verdict, *says = "";
-  std::size_t qualified_nodes = 3;
+  bool region_has_nodes = true;
   int min_zones = 1;
   Kind kind = Kind::kDeployment;
   std::function<void(api::Child&)> child = [](auto&) {};
@@ -47,7 +47,7 @@ TEST_P(JudgePlacedTest, Table) {
   workload.placement.min_zones = c.min_zones;
   auto observed = test::Observe(std::move(workload));
   observed.pods = c.pods;
-  observed.qualified_nodes = c.qualified_nodes;
+  observed.region_has_nodes = c.region_has_nodes;
   auto child = test::ChildOf(*observed.workload);
   c.child(child);
   const auto verdict = JudgePlaced(observed, &child);
@@ -65,19 +65,21 @@ INSTANTIATE_TEST_SUITE_P(
     ::testing::Values(
         PlacedCase{"all on qualified nodes", {kA, kB, kC}, "True OnQualifiedNodes", "region france"},
         PlacedCase{"no pods yet", {}, "Unknown NoPods"},
-        PlacedCase{"no pods, no node", {}, "False NoQualifiedNode", "kubectl describe sovereignregion france", 0},
-        PlacedCase{"a daemon set has no pods without nodes", {}, "False NoQualifiedNode", "", 0, 1, Kind::kDaemonSet},
-        PlacedCase{"a cron job has none between its jobs", {}, "Unknown NoPods", "", 0, 1, Kind::kCronJob},
-        PlacedCase{"a job that runs", {}, "False NoQualifiedNode", "", 0, 1, Kind::kJob},
-        PlacedCase{"a suspended job", {}, "Unknown NoPods", "", 0, 1, Kind::kJob, [](auto& c) { c.suspended = true; }},
-        PlacedCase{"a failed job", {}, "Unknown NoPods", "", 0, 1, Kind::kJob, [](auto& c) { c.failure = "x"; }},
-        PlacedCase{"waiting, no node", {kWaits}, "False NoQualifiedNode", "", 0},
+        PlacedCase{"no pods, no node", {}, "False NoQualifiedNode", "kubectl describe sovereignregion france", false},
+        PlacedCase{
+            "a daemon set has no pods without nodes", {}, "False NoQualifiedNode", "", false, 1, Kind::kDaemonSet},
+        PlacedCase{"a cron job has none between its jobs", {}, "Unknown NoPods", "", false, 1, Kind::kCronJob},
+        PlacedCase{"a job that runs", {}, "False NoQualifiedNode", "", false, 1, Kind::kJob},
+        PlacedCase{
+            "a suspended job", {}, "Unknown NoPods", "", false, 1, Kind::kJob, [](auto& c) { c.suspended = true; }},
+        PlacedCase{"a failed job", {}, "Unknown NoPods", "", false, 1, Kind::kJob, [](auto& c) { c.failure = "x"; }},
+        PlacedCase{"waiting, no node", {kWaits}, "False NoQualifiedNode", "", false},
         PlacedCase{"waiting, with the scheduler's words",
                    {kA, kWaits, kNew},
                    "False PodsWaiting",
                    "2 pods waiting for a qualified node of region france. web-e: 0/6"},
         PlacedCase{"not looked at by the scheduler", {kA, kNew}, "False PodsWaiting", "1 pod not scheduled yet"},
-        PlacedCase{"some sit although no node is left", {kA}, "True OnQualifiedNodes", "", 0},
+        PlacedCase{"some sit although no node is left", {kA}, "True OnQualifiedNodes", "", false},
         PlacedCase{"one outside",
                    {kA, kOut, kWaits},
                    "False PodsOutside",
@@ -86,7 +88,7 @@ INSTANTIATE_TEST_SUITE_P(
         PlacedCase{"outside, but finished", {kA, InPhase(kOut, Phase::kFailed)}, "True OnQualifiedNodes"},
         PlacedCase{"only pods that go", {Deleting(kA)}, "True OnQualifiedNodes"},
         PlacedCase{"waiting, but being deleted", {kA, Deleting(kWaits)}, "True OnQualifiedNodes"},
-        PlacedCase{"a complete job", {InPhase(kA, Phase::kSucceeded)}, "True Finished", "", 3, 1, Kind::kJob, kDone},
+        PlacedCase{"a complete job", {InPhase(kA, Phase::kSucceeded)}, "True Finished", "", true, 1, Kind::kJob, kDone},
         PlacedCase{"a complete job, no node left",
                    {InPhase(kA, Phase::kSucceeded)},
                    "True Finished",
@@ -95,23 +97,23 @@ INSTANTIATE_TEST_SUITE_P(
                    1,
                    Kind::kJob,
                    kDone},
-        PlacedCase{"a job between pods", {InPhase(kA, Phase::kFailed)}, "Unknown NoPods", "", 3, 1, Kind::kJob},
-        PlacedCase{"zones as asked", {kA, kB, kC}, "True OnQualifiedNodes", "", 3, 2},
+        PlacedCase{"a job between pods", {InPhase(kA, Phase::kFailed)}, "Unknown NoPods", "", true, 1, Kind::kJob},
+        PlacedCase{"zones as asked", {kA, kB, kC}, "True OnQualifiedNodes", "", true, 2},
         PlacedCase{"too few zones",
                    {kA, kC},
                    "False TooFewZones",
                    "spec.placement.minZones is 2, and the pods sit in 1 zone",
-                   3,
+                   true,
                    2},
-        PlacedCase{"fewer pods than zones", {kA}, "True OnQualifiedNodes", "", 3, 2},
-        PlacedCase{"a pod that goes counts for no zone", {kA, kC, Deleting(kB)}, "False TooFewZones", "", 3, 2},
-        PlacedCase{"waiting for another zone", {kA, kWaits}, "False TooFewZones", "web-e: 0/6", 3, 2},
-        PlacedCase{"waiting for the first node", {kWaits}, "False PodsWaiting", "", 3, 2},
-        PlacedCase{"waiting with zones enough", {kA, kB, kWaits}, "False PodsWaiting", "", 3, 2}));
+        PlacedCase{"fewer pods than zones", {kA}, "True OnQualifiedNodes", "", true, 2},
+        PlacedCase{"a pod that goes counts for no zone", {kA, kC, Deleting(kB)}, "False TooFewZones", "", true, 2},
+        PlacedCase{"waiting for another zone", {kA, kWaits}, "False TooFewZones", "web-e: 0/6", true, 2},
+        PlacedCase{"waiting for the first node", {kWaits}, "False PodsWaiting", "", true, 2},
+        PlacedCase{"waiting with zones enough", {kA, kB, kWaits}, "False PodsWaiting", "", true, 2}));
 
 TEST(JudgePlaced, NoChildNoRegion) {
   auto observed = test::Observe(test::Workload());
-  observed.qualified_nodes = 0;
+  observed.region_has_nodes = false;
   EXPECT_EQ(Text(JudgePlaced(observed, nullptr)), "Unknown NoPods") << "nothing was made that could wait";
   observed.region = nullptr;
   observed.pods = {kWaits};
@@ -123,7 +125,7 @@ TEST(JudgePlaced, NoChildNoRegion) {
 TEST(JudgePlaced, ScaledToZeroWaitsForNothing) {
   auto observed = test::Observe(test::Workload());
   test::Change(observed, [](auto& w) { w.replicas = 0; });
-  observed.qualified_nodes = 0;
+  observed.region_has_nodes = false;
   const auto child = test::ChildOf(*observed.workload);
   EXPECT_EQ(Text(JudgePlaced(observed, &child)), "Unknown NoPods");
 }

@@ -264,7 +264,7 @@ RC_GTEST_PROP(PlanStatusIsStable, OnItsOwnResult, ()) {
   auto observed = test::Observe(*AnyWorkload());
   test::Change(observed, [](auto& w) { w.status_json = (*AnyJson(3)).dump(); });
   if (*rc::gen::arbitrary<bool>()) observed.region = nullptr;
-  observed.qualified_nodes = static_cast<std::size_t>(*rc::gen::inRange(0, 2));
+  observed.region_has_nodes = *rc::gen::arbitrary<bool>();
   if (*rc::gen::arbitrary<bool>()) {
     auto child = test::ChildOf(*observed.workload);
     child.controller_uid = *OneOf({"uid-of-web", "", "other"});

@@ -173,7 +173,7 @@ TEST(PlanStatus, PlacementOutweighsReadiness) {
             "False PodsOutside, False PodsOutside, True PodsOutside, False NotStalled");
   test::ChangeChild(in_step.observed, [](auto& c) { c.ready = 0; });
   in_step.observed.pods = {test::WaitingPod("web-a", "no node")};
-  in_step.observed.qualified_nodes = 0;
+  in_step.observed.region_has_nodes = false;
   EXPECT_EQ(StateOf(Play(in_step.observed, in_step.applied).result.status, "Ready"), "False NoQualifiedNode");
 }
 

@@ -110,6 +110,13 @@ INSTANTIATE_TEST_SUITE_P(
                     o.region = Ptr(std::move(r));
                   },
                   "RegionInvalid", "SovereignRegion france cannot be used: spec.country"},
+        StallCase{"region's pattern does not compile",
+                  [](auto& o) {
+                    auto r = test::Region();
+                    r.locations.front().provider_id_pattern = "(";
+                    o.region = Ptr(std::move(r));
+                  },
+                  "RegionInvalid", "providerIDPattern"},
         StallCase{"template unreadable", [](auto& o) { SetTemplate(o, "{"); }, "InvalidSpec", "spec.template"},
         StallCase{"template no object", [](auto& o) { SetTemplate(o, "[]"); }, "PlacementRefused",
                   "spec.template is not an object"},

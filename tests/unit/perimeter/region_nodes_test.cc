@@ -1,0 +1,91 @@
+#include "operator/perimeter/region_nodes.h"
+
+#include <gtest/gtest.h>
+
+#include <chrono>
+
+#include "tests/unit/perimeter/builders.h"
+
+namespace rempart::perimeter {
+namespace {
+
+using test::Frankfurt;
+using test::Labelled;
+using test::Node;
+using test::Region;
+
+// A store orders objects by their version: 0 stands for the next.
+api::Node Next(api::Node node) {
+  node.meta.resource_version = 0;
+  return node;
+}
+
+api::TenantWorkload WorkloadOf(const std::string& region) {
+  api::TenantWorkload workload;
+  workload.meta.key = {"acme", "web"};
+  workload.region = region;
+  return workload;
+}
+
+struct RegionNodesTest : ::testing::Test {
+  cache::Caches caches;
+  RegionNodes nodes{caches};
+};
+
+TEST_F(RegionNodesTest, CountsANodeThatIsNotLabelledYet) {
+  EXPECT_FALSE(nodes.AnyOf("france"));
+  caches.regions.Put(Region());
+  EXPECT_FALSE(nodes.AnyOf("france"));
+  caches.nodes.Put(Next(Frankfurt()));
+  EXPECT_FALSE(nodes.AnyOf("france"));
+  caches.nodes.Put(Next(Node("par-1")));
+  EXPECT_TRUE(nodes.AnyOf("france"));
+  EXPECT_FALSE(nodes.AnyOf("germany"));
+}
+
+TEST_F(RegionNodesTest, FollowsNodesAndRegions) {
+  caches.regions.Put(Region());
+  caches.nodes.Put(Next(Node("par-1")));
+  EXPECT_TRUE(nodes.AnyOf("france"));
+  caches.nodes.Remove({"", "par-1"}, 0);
+  EXPECT_FALSE(nodes.AnyOf("france"));
+  caches.nodes.Put(Next(Node("par-2")));
+  EXPECT_TRUE(nodes.AnyOf("france"));
+  caches.regions.Remove({"", "france"}, 0);
+  EXPECT_FALSE(nodes.AnyOf("france"));
+}
+
+TEST_F(RegionNodesTest, ALabelledNodeCountsUntilItLosesTheLabel) {
+  caches.nodes.Put(Next(Labelled(Frankfurt())));
+  EXPECT_TRUE(nodes.AnyOf("france"));
+}
+
+TEST_F(RegionNodesTest, TheOlderRegionHasTheNode) {
+  auto younger = Region("newer");
+  younger.meta.created = test::kNow - std::chrono::hours(1);
+  caches.regions.Put(Region());
+  caches.regions.Put(younger);
+  caches.nodes.Put(Next(Node("par-1")));
+  EXPECT_TRUE(nodes.AnyOf("france"));
+  EXPECT_FALSE(nodes.AnyOf("newer"));
+}
+
+// An older region that is being deleted keeps its nodes while it is used, and leaves them to the next one after.
+TEST_F(RegionNodesTest, ARegionThatLeavesGivesItsNodesUp) {
+  auto older = Region(), newer = Region("newer");
+  older.meta.deleting = true;
+  newer.meta.created = test::kNow - std::chrono::hours(1);
+  caches.regions.Put(older);
+  caches.regions.Put(newer);
+  caches.nodes.Put(Next(Node("par-1")));
+  caches.workloads.Put(WorkloadOf("france"));
+  EXPECT_TRUE(caches.RegionsLeaving().empty());
+  EXPECT_FALSE(nodes.AnyOf("newer"));
+  caches.workloads.Remove({"acme", "web"}, 0);
+  caches.nodes.Put(Next(Node("par-1")));  // what the node's region was found in has changed
+  EXPECT_TRUE(caches.RegionsLeaving().contains("france"));
+  EXPECT_TRUE(nodes.AnyOf("newer"));
+}
+
+}  // namespace
+}  // namespace rempart::perimeter

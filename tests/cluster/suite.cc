@@ -10,17 +10,6 @@
 namespace rempart::test {
 namespace {
 
-[[noreturn]] void Die(const std::string& why) {
-  std::fprintf(stderr, "suite set-up failed: %s\n", why.c_str());
-  std::exit(3);
-}
-
-CommandResult Must(const std::vector<std::string>& argv) {
-  auto result = RunCommand(argv);
-  if (result.code != 0) Die(argv[0] + " " + argv[1] + ": " + result.output);
-  return result;
-}
-
 const std::string kSource = REMPART_SOURCE_DIR;
 
 constexpr kube::Resource kLeases{"coordination.k8s.io", "v1", "leases", "Lease", true};
@@ -71,10 +60,8 @@ void Suite::SetUp() {
           operators_[0]->Output().find("custom resource definitions are not installed") != std::string::npos;
       clock.SleepFor(std::chrono::milliseconds(50), {});  // a log file gives no event
     }
-    Must({"kubectl", "apply", "-f", kSource + "/crds"});
   }
-  Must({"kubectl", "wait", "--for=condition=Established", "crd/sovereignregions.rempart.dev",
-        "crd/tenantworkloads.rempart.dev", "--timeout=60s"});
+  InstallDefinitions(kSource);
   operators_[1] = Start();
 }
 

@@ -17,6 +17,12 @@
 namespace rempart::test {
 namespace {
 
+// The control plane is a bare one.
+class Definitions : public ::testing::Environment {
+  void SetUp() override { InstallDefinitions(REMPART_SOURCE_DIR); }
+};
+const auto* const kDefinitions = ::testing::AddGlobalTestEnvironment(new Definitions);
+
 kube::Config Upstream(const Cluster& cluster) {
   auto config = kube::LoadConfig({cluster.kubeconfig(), ""}, [](const char*) { return std::nullopt; });
   if (!config) throw std::runtime_error(config.error().ToString());

@@ -105,6 +105,12 @@ struct CommandResult {
   std::string output;
 };
 CommandResult RunCommand(const std::vector<std::string>& argv, const std::string& kubeconfig = "");
+// The same, of a set-up that nothing can go on without: throws std::runtime_error where it fails.
+CommandResult Must(const std::vector<std::string>& argv);
+
+// Installs the custom resource definitions of the checkout at `source` in the control plane, and waits until they are
+// served. Throws where that fails.
+void InstallDefinitions(const std::string& source);
 
 // A path under $REMPART_TEST_LOGS, or the temporary folder.
 std::string LogPath(const std::string& name);

@@ -12,6 +12,7 @@
 #include <filesystem>
 #include <fstream>
 #include <sstream>
+#include <stdexcept>
 
 #include "tests/support/cluster.h"
 
@@ -100,6 +101,20 @@ CommandResult RunCommand(const std::vector<std::string>& argv, const std::string
   }
   ::unlink(path.c_str());
   return result;
+}
+
+CommandResult Must(const std::vector<std::string>& argv) {
+  auto result = RunCommand(argv);
+  if (result.code == 0) return result;
+  std::string command;
+  for (const auto& argument : argv) command += argument + " ";
+  throw std::runtime_error(command + "failed: " + result.output);
+}
+
+void InstallDefinitions(const std::string& source) {
+  Must({"kubectl", "apply", "-f", source + "/crds"});
+  Must({"kubectl", "wait", "--for=condition=Established", "crd/sovereignregions.rempart.dev",
+        "crd/tenantworkloads.rempart.dev", "--timeout=60s"});
 }
 
 std::unique_ptr<Process> StartOperator(const std::string& kubeconfig, const std::vector<std::string>& extra_flags) {

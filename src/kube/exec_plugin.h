@@ -12,7 +12,7 @@
 namespace rempart::kube {
 
 struct ExecLimits {
-  std::chrono::milliseconds time{60'000};  // real time: it is a real process
+  std::chrono::milliseconds time{20'000};  // real time: it is a real process
   std::size_t output_bytes = 1024 * 1024;
 };
 

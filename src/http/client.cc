@@ -1,127 +1,123 @@
-// The client: what happens on the calling thread. It waits in an Exchange, which a Wire feeds on the I/O thread.
+// The client: takes or makes a connection, and has it carry one exchange.
 #include "src/http/client.h"
 
 #include <algorithm>
-#include <exception>
 #include <utility>
 
+#include "src/http/connection.h"
 #include "src/http/exchange.h"
 #include "src/http/header_text.h"
-#include "src/http/io_thread.h"
 #include "src/http/origin.h"
+#include "src/http/pool.h"
+#include "src/http/resolver.h"
 #include "src/http/tls.h"
-#include "src/http/wire.h"
 
 namespace rempart::http {
 namespace {
 
-using Clock = Exchange::Clock;
-
-class WireClient final : public Client {
+class PooledClient final : public Client {
  public:
-  WireClient(IoThread& io, const Origin& origin, std::shared_ptr<const TlsSettings> tls,
-             std::function<Result<Identity>()> identity)
-      : io_(io),
-        origin_(origin.ToString()),
+  PooledClient(const Origin& origin, std::unique_ptr<const TlsSettings> tls, std::function<Result<Identity>()> identity)
+      : origin_(origin.ToString()),
+        host_(origin.Authority()),
+        tls_(std::move(tls)),
         identity_(std::move(identity)),
-        wire_(MakeCpprestWire(origin, std::move(tls), identity_ != nullptr)) {}
-
-  ~WireClient() override {
-    io_.Run([this] { wire_.reset(); });
-  }
+        resolver_(LookupOf(origin)) {}
 
   Result<Response> Send(const Request& request, std::stop_token stop) override {
-    return Do(request, Exchange::Kind::kSend, nullptr, std::move(stop));
+    return Do(request, nullptr, std::move(stop));
   }
 
   Result<Response> Stream(const Request& request, const Sink& sink, std::stop_token stop) override {
-    return Do(request, Exchange::Kind::kStream, &sink, std::move(stop));
+    return Do(request, &sink, std::move(stop));
   }
 
  private:
-  Result<Response> Do(const Request& request, Exchange::Kind kind, const Sink* sink, std::stop_token stop);
-  Result<Response> Drive(const std::shared_ptr<Wire::Call>& call, const Sink* sink);
-  void Abort(const std::shared_ptr<Wire::Call>& call, std::optional<Error> error);
-  Status ReadIdentity(Exchange& exchange) const;
+  Result<Response> Do(const Request& request, const Sink* sink, std::stop_token stop);
+  Result<Response> Exchange(const Request& request, const Sink* sink, std::stop_token stop);
+  Result<std::unique_ptr<Connection>> Open(const Patience& patience);
+  Result<std::unique_ptr<Connection>> Reach(const Patience& patience);
+  Result<SslPtr> PrepareTls();
 
-  IoThread& io_;
   const std::string origin_;
+  const std::string host_;
+  const std::unique_ptr<const TlsSettings> tls_;  // null without TLS
   const std::function<Result<Identity>()> identity_;
-  std::shared_ptr<Wire> wire_;
+  Resolver resolver_;
+  Pool pool_;
 };
 
-Result<Response> WireClient::Do(const Request& request, Exchange::Kind kind, const Sink* sink, std::stop_token stop) {
+Result<Response> PooledClient::Do(const Request& request, const Sink* sink, std::stop_token stop) {
   Result<Response> result = Fail(Error::Cancelled("stopped before it was sent"));
   if (auto status = CheckRequest(request); !status) {
     result = Fail(std::move(status).error());
   } else if (!stop.stop_requested()) {
-    auto call = wire_->NewCall();
-    call->request = &request;
-    call->exchange = std::make_shared<Exchange>(kind, request.method == "HEAD", request.max_response_bytes);
-    const std::stop_callback on_stop(std::move(stop), [&call] { call->exchange->RequestStop(); });
-    result = Drive(call, sink);
+    result = Exchange(request, sink, std::move(stop));
   }
   if (result) return result;
   const std::string path = request.target.substr(0, request.target.find('?'));
   return Fail(std::move(result).error().While(request.method + " " + origin_ + path));
 }
 
-Result<Response> WireClient::Drive(const std::shared_ptr<Wire::Call>& call, const Sink* sink) {
-  Exchange& exchange = *call->exchange;
-  const auto timeout = std::min<std::chrono::milliseconds>(call->request->timeout, std::chrono::hours(24 * 365));
-  const auto started = Clock::now();
-  const auto start = [this, &call] { io_.Post([wire = wire_, call] { wire->Start(call); }); };
-  start();
-  for (;;) {
-    std::string_view piece;
-    switch (exchange.Wait(started, timeout, &piece)) {
-      case Exchange::Event::kFinished:
-        return exchange.Take();
-      case Exchange::Event::kStopped:
-        Abort(call, Error::Cancelled("stopped"));
-        break;
-      case Exchange::Event::kTimedOut:
-        Abort(call, Error::Transient("no answer within " + std::to_string(timeout.count()) + " ms"));
-        break;
-      case Exchange::Event::kNeedsIdentity:
-        if (auto status = ReadIdentity(exchange); !status) return Fail(std::move(status).error());
-        exchange.Restart();
-        start();
-        break;
-      case Exchange::Event::kPiece: {
-        bool more = false;
-        std::optional<Error> failure;
-        try {
-          more = (*sink)(piece);
-        } catch (const std::exception& e) {
-          failure = Error::Internal(std::string("the stream's sink threw: ") + e.what());
-        } catch (...) {
-          failure = Error::Internal("the stream's sink threw");
-        }
-        if (!more) {
-          Abort(call, std::move(failure));
-        } else if (auto resume = exchange.Consumed()) {
-          io_.Post(std::move(resume));
-        }
-        break;
-      }
-    }
+Result<Response> PooledClient::Exchange(const Request& request, const Sink* sink, std::stop_token stop) {
+  const auto start = Clock::now();
+  const auto timeout = std::min<std::chrono::milliseconds>(request.timeout, std::chrono::hours(24 * 365));
+  Patience patience{.stop = std::move(stop), .timeout = timeout, .end = start + timeout};
+  auto connection = pool_.Take(start);
+  const bool kept = connection != nullptr;
+  if (!kept) {
+    auto opened = Open(patience);
+    if (!opened) return Fail(std::move(opened).error());
+    connection = *std::move(opened);
   }
+  if (sink != nullptr) patience.end.reset();
+  Outcome outcome = http::Exchange(*connection, host_, request, sink, patience);
+  if (outcome.reusable) pool_.Put(std::move(connection), Clock::now());
+  if (outcome.response || outcome.heard || outcome.response.error().kind == ErrorKind::kCancelled)
+    return std::move(outcome.response);
+  // Perhaps that server is gone, and with it all the connections that were not heard of since.
+  pool_.CloseIdleSince(start);
+  resolver_.Failed(connection->address());
+  if (!kept) return std::move(outcome.response);
+  return Fail(std::move(outcome.response).error().While("a kept-alive connection"));
 }
 
-void WireClient::Abort(const std::shared_ptr<Wire::Call>& call, std::optional<Error> error) {
-  call->exchange->Abort(std::move(error));
-  io_.Post([wire = wire_, call] { wire->Cancel(call); });
+Result<std::unique_ptr<Connection>> PooledClient::Open(const Patience& patience) {
+  Result<SslPtr> ssl = PrepareTls();
+  if (!ssl) return Fail(std::move(ssl).error());
+  auto connection = Reach(patience);
+  if (!connection || !tls_) return connection;
+  if (auto status = (*connection)->Handshake(*std::move(ssl), patience); !status) {
+    resolver_.Failed((*connection)->address());
+    return Fail(std::move(status).error());
+  }
+  return connection;
 }
 
-Status WireClient::ReadIdentity(Exchange& exchange) const {
+Result<SslPtr> PooledClient::PrepareTls() {
+  if (!tls_) return SslPtr();
+  if (!identity_) return tls_->NewConnection({});
   auto identity = identity_();
   if (!identity) return Fail(std::move(identity).error().While("reading the client certificate"));
-  auto parsed = ClientIdentity::Parse(*identity);
-  if (!parsed) return Fail(std::move(parsed).error());
-  exchange.identity = *std::move(parsed);
-  exchange.identity_known = true;
-  return {};
+  return tls_->NewConnection(*identity);
+}
+
+// Tries the addresses one after the other. Each has its share of the time, since one may never answer.
+Result<std::unique_ptr<Connection>> PooledClient::Reach(const Patience& patience) {
+  const auto addresses = resolver_.Get(patience);
+  if (!addresses) return Fail(addresses.error());
+  Result<std::unique_ptr<Connection>> connection = Fail(Error::Internal("no address"));
+  auto left = static_cast<int>(addresses->size());
+  for (const Address& address : *addresses) {
+    Patience share = patience;
+    const auto now = Clock::now();
+    share.end = now + (patience.Deadline() - now) / left--;
+    connection = Connection::Open(address, share);
+    if (connection || connection.error().kind == ErrorKind::kCancelled) return connection;
+    resolver_.Failed(address);
+  }
+  resolver_.Forget();
+  return connection;
 }
 
 }  // namespace
@@ -129,15 +125,13 @@ Status WireClient::ReadIdentity(Exchange& exchange) const {
 Result<std::unique_ptr<Client>> MakeClient(const std::string& origin, TlsOptions tls) {
   auto parsed = ParseOrigin(origin);
   if (!parsed) return Fail(std::move(parsed).error());
-  auto io = IoThread::Get();
-  if (!io) return Fail(std::move(io).error());
-  std::shared_ptr<const TlsSettings> settings;
+  std::unique_ptr<const TlsSettings> settings;
   if (parsed->tls) {
     auto made = TlsSettings::Make(*parsed, tls.ca_pem);
     if (!made) return Fail(std::move(made).error().While("TLS settings of " + parsed->ToString()));
     settings = *std::move(made);
   }
-  return std::make_unique<WireClient>(**io, *parsed, std::move(settings), std::move(tls.identity));
+  return std::make_unique<PooledClient>(*parsed, std::move(settings), std::move(tls.identity));
 }
 
 }  // namespace rempart::http

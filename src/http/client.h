@@ -1,5 +1,5 @@
-// The HTTP/1.1 client, one small interface; the library that does the work (cpprestsdk, see docs/architecture.md) stays
-// inside this folder so that it can be replaced in a day.
+// The HTTP/1.1 client, one small interface. An exchange runs on the calling thread; Beast takes answers apart, OpenSSL
+// does TLS, and nothing of either is seen outside this folder.
 #pragma once
 
 #include <chrono>
@@ -25,10 +25,10 @@ struct Request {
   // Host, Content-Length and what else frames the message are set by the client, and refused here.
   Headers headers;
   std::string body;
-  // Send: for the whole exchange. Stream: the longest silence between bytes.
+  // Send: for the whole exchange. Stream: to connect, and the longest silence between bytes; what the sink takes is not
+  // silence.
   std::chrono::milliseconds timeout{30'000};
-  // Send: larger answers are refused while they arrive. Stream: the largest single chunk (the library hands a chunk on
-  // when it is whole); no limit on the sum. Over http:// a chunk is bounded by time only.
+  // Send: larger answers are refused while they arrive. Stream: without meaning, there is no limit on the sum.
   std::size_t max_response_bytes = 64 * 1024 * 1024;
 };
 
@@ -51,21 +51,23 @@ struct TlsOptions {
   std::function<Result<Identity>()> identity;
 };
 
-// A client of one origin, with kept-alive connections (those idle for 30 to 60 s are closed). Thread-safe. Calls block
-// the calling thread; a requested stop ends them soon with kCancelled. Errors: kTransient (resolve, connect, TLS,
-// reset, time-out, truncated answer, a kept-alive connection that the server had closed), kInvalid (request or answer
-// malformed, answer too large), kCancelled, and what TlsOptions::identity returns. Any HTTP status from 200 to 599 is a
-// Response, not an error. Nothing is retried here, no redirect is followed, nothing is decompressed, and no proxy is
-// used.
+// A client of one origin, with kept-alive connections: one for each call under way, and up to 32 that wait for the next
+// (those idle for 45 s are not used again). Thread-safe. Calls block the calling thread; a requested stop ends them
+// soon with kCancelled. Errors: kTransient (resolve, connect, TLS, reset, time-out, truncated answer, a kept-alive
+// connection that the server had closed), kInvalid (request or answer malformed, answer too large), kCancelled, and
+// what TlsOptions::identity returns. Any HTTP status from 200 to 599 is a Response, not an error; one below, which
+// nothing here asks for, is malformed. Nothing is retried here, no redirect is followed, nothing is decompressed, and
+// no proxy is used.
 class Client {
  public:
   virtual ~Client() = default;
   virtual Result<Response> Send(const Request& request, std::stop_token stop) = 0;
 
-  // For a 2xx answer, hands the body to `sink` in pieces as they arrive, on the calling thread; at most 256 KiB and one
-  // chunk are buffered, then the connection waits for the sink. The sink returns false to end the stream (that is
-  // success). An answer cut short (connection closed inside a chunk or before the announced length) is kTransient. What
-  // arrived before an error was handed to the sink, except after a stop.
+  // For a 2xx answer, hands the body to `sink` in pieces as they arrive, on the calling thread, of at most 16 KiB;
+  // where a piece ends means nothing, a chunk may come in several. Nothing is read ahead: the connection waits for the
+  // sink. The sink returns false to end the stream (that is success). An answer cut short (connection closed inside a
+  // chunk or before the announced length) is kTransient. What arrived before an error was handed to the sink, except
+  // after a stop.
   using Sink = std::function<bool(std::string_view piece)>;
   virtual Result<Response> Stream(const Request& request, const Sink& sink, std::stop_token stop) = 0;
 };

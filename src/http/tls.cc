@@ -1,25 +1,20 @@
 #include "src/http/tls.h"
 
-#include <dlfcn.h>
 #include <openssl/bio.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 
-#include <atomic>
-#include <cstring>
-#include <system_error>
 #include <utility>
 #include <vector>
 
 namespace rempart::http {
 namespace {
 
-thread_local bool skip_default_authorities = false;
-std::atomic<int> skipped_default_authorities{0};
-
 using BioPtr = std::unique_ptr<BIO, decltype(&BIO_free)>;
+using KeyPtr = std::unique_ptr<EVP_PKEY, decltype(&EVP_PKEY_free)>;
+using CertificatePtr = std::unique_ptr<X509, decltype(&X509_free)>;
 
 BioPtr ReadFrom(const std::string& text) {
   return BioPtr(BIO_new_mem_buf(text.data(), static_cast<int>(text.size())), BIO_free);
@@ -28,29 +23,26 @@ BioPtr ReadFrom(const std::string& text) {
 // Encrypted keys would otherwise be asked for at the terminal.
 int NoPassphrase(char*, int, int, void*) { return -1; }
 
-std::string LastError() {
-  const unsigned long code = ERR_get_error();
+// The first error of this thread's, all of which are forgotten; "" for none.
+std::string TakeError() {
+  const char* reason = ERR_reason_error_string(ERR_get_error());
   ERR_clear_error();
-  return code == 0 ? "not a PEM block" : TextOfIoError(code);
+  return reason == nullptr ? "" : reason;
 }
 
 // Reads certificates until the end of the text. Errors: kInvalid.
-Result<std::vector<X509*>> ReadCertificates(const std::string& pem, const char* what) {
-  std::vector<X509*> certificates;
+Result<std::vector<CertificatePtr>> ReadCertificates(const std::string& pem, const char* what) {
+  std::vector<CertificatePtr> certificates;
   const auto bio = ReadFrom(pem);
   ERR_clear_error();
   while (X509* certificate = PEM_read_bio_X509(bio.get(), nullptr, NoPassphrase, nullptr))
-    certificates.push_back(certificate);
+    certificates.emplace_back(certificate, X509_free);
   const unsigned long end = ERR_peek_last_error();
   const bool at_end = ERR_GET_LIB(end) == ERR_LIB_PEM && ERR_GET_REASON(end) == PEM_R_NO_START_LINE;
-  if (at_end && !certificates.empty()) {
-    ERR_clear_error();
-    return certificates;
-  }
-  const std::string why = at_end ? "no certificate in it" : LastError();
-  ERR_clear_error();
-  for (X509* certificate : certificates) X509_free(certificate);
-  return Fail(Error::Invalid(std::string(what) + " is not a list of PEM certificates: " + why));
+  const std::string why = TakeError();
+  if (at_end && !certificates.empty()) return certificates;
+  return Fail(Error::Invalid(std::string(what) +
+                             " is not a list of PEM certificates: " + (at_end ? "no certificate in it" : why)));
 }
 
 // The authorities of the system, parsed once a process.
@@ -64,149 +56,83 @@ X509_STORE* SystemAuthorities() {
   return store;
 }
 
-// Who is told of what happens on a connection; kept in the SSL object.
-struct Link {
-  std::weak_ptr<Exchange> exchange;
-};
-
-void FreeLink(void*, void* link, CRYPTO_EX_DATA*, int, long, void*) { delete static_cast<Link*>(link); }
-
-int LinkIndex() {
-  static const int index = SSL_get_ex_new_index(0, nullptr, nullptr, nullptr, FreeLink);
-  return index;
-}
-
-Link* LinkOf(const SSL* connection) { return static_cast<Link*>(SSL_get_ex_data(connection, LinkIndex())); }
-
-// Sees each read of encrypted bytes: only here can an answer be bounded that the library gathers before it hands it
-// out.
-long OnBio(BIO* bio, int operation, const char*, std::size_t, int, long, int result, std::size_t* processed) {
-  if (operation != (BIO_CB_READ | BIO_CB_RETURN) || result <= 0 || processed == nullptr) return result;
-  auto* link = reinterpret_cast<Link*>(BIO_get_callback_arg(bio));
-  const auto exchange = link->exchange.lock();
-  if (!exchange || exchange->OnWireBytes(*processed)) return result;
-  BIO_clear_retry_flags(bio);
-  return -1;
-}
-
-// Takes the place of the library's own check, which falls back to the certificate's common name.
-int Verify(X509_STORE_CTX* context, void*) {
-  X509_STORE_CTX_set_verify_cb(context, [](int ok, X509_STORE_CTX*) { return ok; });
-  const int verdict = X509_verify_cert(context);
-  if (verdict == 1) return 1;
-  const auto* connection = static_cast<SSL*>(X509_STORE_CTX_get_ex_data(context, SSL_get_ex_data_X509_STORE_CTX_idx()));
-  if (Link* link = connection == nullptr ? nullptr : LinkOf(connection); link != nullptr) {
-    if (const auto exchange = link->exchange.lock())
-      exchange->tls_note = X509_verify_cert_error_string(X509_STORE_CTX_get_error(context));
+Status Trust(SSL_CTX* context, const std::string& ca_pem) {
+  if (ca_pem.empty()) {
+    SSL_CTX_set1_cert_store(context, SystemAuthorities());
+    return {};
   }
-  return 0;
+  const auto certificates = ReadCertificates(ca_pem, "certificate authority");
+  if (!certificates) return Fail(certificates.error());
+  X509_STORE* store = SSL_CTX_get_cert_store(context);
+  for (const auto& certificate : *certificates) {
+    if (X509_STORE_add_cert(store, certificate.get()) != 1)
+      return Fail(Error::Internal("certificate authority: " + TakeError()));
+  }
+  // Each certificate given is an end of trust, also an intermediate one: kubeconfig files are used like that.
+  X509_STORE_set_flags(store, X509_V_FLAG_PARTIAL_CHAIN);
+  return {};
+}
+
+// The name or address to be found in the server's certificate; its common name is not looked at.
+bool Expect(SSL_CTX* context, const Origin& origin) {
+  SSL_CTX_set_verify(context, SSL_VERIFY_PEER, nullptr);
+  X509_VERIFY_PARAM* wanted = SSL_CTX_get0_param(context);
+  X509_VERIFY_PARAM_set_hostflags(wanted, X509_CHECK_FLAG_NEVER_CHECK_SUBJECT | X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
+  return (origin.is_address ? X509_VERIFY_PARAM_set1_ip_asc(wanted, origin.host.c_str())
+                            : X509_VERIFY_PARAM_set1_host(wanted, origin.host.data(), origin.host.size())) == 1;
+}
+
+Status Present(SSL* ssl, const Identity& identity) {
+  const auto certificates = ReadCertificates(identity.certificate_pem, "client certificate");
+  if (!certificates) return Fail(certificates.error());
+  const KeyPtr key(PEM_read_bio_PrivateKey(ReadFrom(identity.key_pem).get(), nullptr, NoPassphrase, nullptr),
+                   EVP_PKEY_free);
+  if (!key) return Fail(Error::Invalid("client key is not an unencrypted PEM key: " + TakeError()));
+  X509* own = certificates->front().get();
+  if (X509_check_private_key(own, key.get()) != 1) {
+    ERR_clear_error();
+    return Fail(Error::Invalid("client key does not belong to the client certificate"));
+  }
+  bool taken = SSL_use_certificate(ssl, own) == 1 && SSL_use_PrivateKey(ssl, key.get()) == 1;
+  for (std::size_t i = 1; i < certificates->size(); ++i)
+    taken = taken && SSL_add1_chain_cert(ssl, (*certificates)[i].get()) == 1;
+  return taken ? Status() : Fail(Error::Invalid("client certificate: " + TakeError()));
 }
 
 }  // namespace
 
-std::string TextOfIoError(unsigned long code) {
-  // OpenSSL's codes carry a library in their upper bits; errno values are small.
-  if (ERR_GET_LIB(code) != 0) {
-    if (const char* reason = ERR_reason_error_string(code); reason != nullptr) return reason;
-  }
-  return code != 0 && code < 4096 ? std::generic_category().message(static_cast<int>(code)) : "";
-}
+void SslFree::operator()(SSL* ssl) const { SSL_free(ssl); }
 
-Result<std::shared_ptr<const ClientIdentity>> ClientIdentity::Parse(const Identity& identity) {
-  if (identity.certificate_pem.empty() && identity.key_pem.empty()) return nullptr;
-  std::shared_ptr<ClientIdentity> parsed(new ClientIdentity());
-  auto certificates = ReadCertificates(identity.certificate_pem, "client certificate");
-  if (!certificates) return Fail(std::move(certificates).error());
-  parsed->certificate_ = certificates->front();
-  parsed->chain_.assign(certificates->begin() + 1, certificates->end());
-  parsed->key_ = PEM_read_bio_PrivateKey(ReadFrom(identity.key_pem).get(), nullptr, NoPassphrase, nullptr);
-  if (parsed->key_ == nullptr) return Fail(Error::Invalid("client key is not an unencrypted PEM key: " + LastError()));
-  if (X509_check_private_key(parsed->certificate_, parsed->key_) != 1) {
-    ERR_clear_error();
-    return Fail(Error::Invalid("client key does not belong to the client certificate"));
-  }
-  return parsed;
-}
-
-ClientIdentity::~ClientIdentity() {
-  X509_free(certificate_);
-  for (X509* certificate : chain_) X509_free(certificate);
-  EVP_PKEY_free(key_);
-}
-
-bool ClientIdentity::Install(SSL_CTX* context) const {
-  if (SSL_CTX_use_certificate(context, certificate_) != 1 || SSL_CTX_use_PrivateKey(context, key_) != 1) return false;
-  for (X509* certificate : chain_) {
-    if (SSL_CTX_add1_chain_cert(context, certificate) != 1) return false;
-  }
-  return true;
-}
-
-Result<std::shared_ptr<const TlsSettings>> TlsSettings::Make(const Origin& origin, const std::string& ca_pem) {
-  std::shared_ptr<TlsSettings> settings(new TlsSettings());
-  settings->origin_ = origin;
-  if (ca_pem.empty()) {
-    X509_STORE* system = SystemAuthorities();
-    if (system == nullptr) return Fail(Error::Internal("out of memory"));
-    X509_STORE_up_ref(system);
-    settings->authorities_ = system;
-    return settings;
-  }
-  auto certificates = ReadCertificates(ca_pem, "certificate authority");
-  if (!certificates) return Fail(std::move(certificates).error());
-  settings->authorities_ = X509_STORE_new();
-  bool added = settings->authorities_ != nullptr;
-  for (X509* certificate : *certificates) {
-    added = added && X509_STORE_add_cert(settings->authorities_, certificate) == 1;
-    X509_free(certificate);
-  }
-  if (!added) return Fail(Error::Internal("certificate authority: " + LastError()));
-  // Each certificate given is an end of trust, also an intermediate one: kubeconfig files are used like that.
-  X509_STORE_set_flags(settings->authorities_, X509_V_FLAG_PARTIAL_CHAIN);
+Result<std::unique_ptr<const TlsSettings>> TlsSettings::Make(const Origin& origin, const std::string& ca_pem) {
+  std::unique_ptr<TlsSettings> settings(new TlsSettings(origin));
+  SSL_CTX* context = settings->context_ = SSL_CTX_new(TLS_client_method());
+  if (context == nullptr || SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION) != 1 || !Expect(context, origin))
+    return Fail(Error::Internal("cannot set TLS up: " + TakeError()));
+  if (auto status = Trust(context, ca_pem); !status) return Fail(std::move(status).error());
+  // No sessions are resumed: one made with an identity that was replaced must not live on.
+  SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
+  // An idle connection holds no buffers; a record is received at one go, its length included.
+  SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE);
+  SSL_CTX_set_read_ahead(context, 1);
   return settings;
 }
 
-TlsSettings::~TlsSettings() { X509_STORE_free(authorities_); }
+TlsSettings::~TlsSettings() { SSL_CTX_free(context_); }
 
-bool TlsSettings::Configure(SSL_CTX* context, const ClientIdentity* identity) const {
-  X509_STORE_up_ref(authorities_);
-  SSL_CTX_set_cert_store(context, authorities_);  // the reference goes with it
-  SSL_CTX_set_verify(context, SSL_VERIFY_PEER, nullptr);
-  SSL_CTX_set_cert_verify_callback(context, Verify, nullptr);
-  X509_VERIFY_PARAM* wanted = SSL_CTX_get0_param(context);
-  X509_VERIFY_PARAM_set_hostflags(wanted, X509_CHECK_FLAG_NEVER_CHECK_SUBJECT | X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
-  const int named = origin_.is_address ? X509_VERIFY_PARAM_set1_ip_asc(wanted, origin_.host.c_str())
-                                       : X509_VERIFY_PARAM_set1_host(wanted, origin_.host.data(), origin_.host.size());
-  return named == 1 && SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION) == 1 &&
-         (identity == nullptr || identity->Install(context));
-}
-
-void TlsSettings::Attach(SSL* connection, const std::shared_ptr<Exchange>& exchange) const {
-  Link* link = LinkOf(connection);
-  if (link == nullptr) {  // a new connection
-    link = new Link();
-    SSL_set_ex_data(connection, LinkIndex(), link);
-    BIO* bio = SSL_get_rbio(connection);
-    BIO_set_callback_arg(bio, reinterpret_cast<char*>(link));
-    BIO_set_callback_ex(bio, OnBio);
-    if (!origin_.is_address) SSL_set_tlsext_host_name(connection, origin_.host.c_str());
+Result<SslPtr> TlsSettings::NewConnection(const Identity& identity) const {
+  SslPtr ssl(SSL_new(context_));
+  if (!ssl || (!origin_.is_address && SSL_set_tlsext_host_name(ssl.get(), origin_.host.c_str()) != 1))
+    return Fail(Error::Internal("cannot set TLS up: " + TakeError()));
+  if (!identity.certificate_pem.empty() || !identity.key_pem.empty()) {
+    if (auto status = Present(ssl.get(), identity); !status) return Fail(std::move(status).error());
   }
-  link->exchange = exchange;
+  return ssl;
 }
 
-SkipDefaultAuthorities::SkipDefaultAuthorities() { skip_default_authorities = true; }
-SkipDefaultAuthorities::~SkipDefaultAuthorities() { skip_default_authorities = false; }
-int SkipDefaultAuthorities::skipped() { return skipped_default_authorities.load(); }
+std::string WhyTlsFailed(const SSL* ssl) {
+  const std::string why = TakeError();
+  const long verdict = SSL_get_verify_result(ssl);
+  return verdict == X509_V_OK ? why : X509_verify_cert_error_string(verdict);
+}
 
 }  // namespace rempart::http
-
-// A definition in the program comes before that of a shared library, for the libraries' calls too.
-extern "C" int SSL_CTX_set_default_verify_paths(SSL_CTX* context) {
-  if (rempart::http::skip_default_authorities) {
-    ++rempart::http::skipped_default_authorities;
-    return 1;
-  }
-  using Function = int (*)(SSL_CTX*);
-  static const auto original = reinterpret_cast<Function>(dlsym(RTLD_NEXT, "SSL_CTX_set_default_verify_paths"));
-  return original == nullptr ? 0 : original(context);
-}

@@ -7,7 +7,6 @@
 #include <thread>
 #include <vector>
 
-#include "src/http/tls.h"
 #include "tests/unit/http/fixture.h"
 
 namespace rempart::http::testing {

@@ -6,7 +6,6 @@
 #include <mutex>
 #include <vector>
 
-#include "src/http/tls.h"
 #include "tests/unit/http/fixture.h"
 
 namespace rempart::http::testing {
@@ -91,13 +90,6 @@ TEST(ClientTls, TrustsTheSystemOnlyWhenNoAuthorityIsGiven) {
   const auto response = (*client)->Send({.target = "/"}, {});
   ASSERT_FALSE(response);
   EXPECT_THAT(response.error().message, HasSubstr("TLS handshake failed"));
-}
-
-TEST(ClientTls, ParsesNoBundleForEachConnection) {
-  RawServer server(WithTls(), Hello());
-  const int before = SkipDefaultAuthorities::skipped();
-  ASSERT_TRUE(Connect(server)->Send({.target = "/"}, {}));
-  EXPECT_EQ(SkipDefaultAuthorities::skipped(), before + 1) << "the library's call does not reach our definition";
 }
 
 TEST(ClientTls, AcceptsChainsAndIntermediateAuthorities) {

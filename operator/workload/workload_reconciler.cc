@@ -52,6 +52,23 @@ bool WorthRetrying(const Error& error) {
          error.kind == ErrorKind::kInternal || error.kind == ErrorKind::kCancelled;
 }
 
+// Stands for all that the plans depend on, by the versions of the objects: equal ones give equal plans. With the
+// workload's generation, since the version that a status write gave it may hold a change of its spec, too.
+std::size_t FingerprintOf(const WorkloadObservation& observed, std::uint64_t workload_version,
+                          std::uint64_t child_version) {
+  fmt::memory_buffer text;
+  const auto add = [out = std::back_inserter(text)](const auto&... parts) { (fmt::format_to(out, "{} ", parts), ...); };
+  add(workload_version, observed.workload->meta.generation, observed.workload->meta.deleting, observed.region_name,
+      observed.region_has_nodes, child_version);
+  if (const auto& region = observed.region) add(region->meta.uid, region->meta.generation, region->meta.deleting);
+  for (const auto& other : observed.other_children) add("child", other->meta.resource_version);
+  for (const auto& [pod, zone, on_qualified] : observed.pods)
+    add("pod", pod->meta.resource_version, zone, on_qualified);
+  return std::hash<std::string_view>()({text.data(), text.size()});
+}
+
+std::uint64_t VersionOf(const ChildPtr& child) { return child ? child->meta.resource_version : 0; }
+
 }  // namespace
 
 WorkloadReconciler::WorkloadReconciler(cache::Caches& caches, kube::Api& api, kube::EventRecorder& events, Clock& clock,
@@ -69,6 +86,9 @@ Result<kube::Outcome> WorkloadReconciler::Reconcile(kube::ReconcileContext& cont
   }
   const WorkloadObservation observed = Observe(workload);
   Memory& memory = MemoryOf(*workload);
+  if (memory.settled == FingerprintOf(observed, workload->meta.resource_version, VersionOf(observed.child)))
+    return kube::Outcome::AwaitChange();
+  memory.settled.reset();
   const Applied before = memory.applied ? *memory.applied : ReadApplied(workload->status_json);
   const ChildPlan plan = PlanChild(observed, before);
 
@@ -92,6 +112,7 @@ Result<kube::Outcome> WorkloadReconciler::Reconcile(kube::ReconcileContext& cont
     }
   }
 
+  std::uint64_t version = workload->meta.resource_version;
   StatusPlan status = PlanStatus(observed, plan, outcome, applied, clock_.Now());
   for (auto& event : status.events) events_.Record(std::move(event));
   if (!status.status.is_null()) {
@@ -100,9 +121,12 @@ Result<kube::Outcome> WorkloadReconciler::Reconcile(kube::ReconcileContext& cont
       return kube::Outcome::AwaitChange();  // deleted meanwhile
     if (!written) return Fail(std::move(written.error()));
     context.Wrote(caches_.workloads, *written);
+    version = *written;
   }
   if (outcome && outcome->error && WorthRetrying(*outcome->error)) return Fail(std::move(*outcome->error));
   if (status.look_again) return kube::Outcome::Requeue(*status.look_again);
+  if (!outcome || !outcome->error)
+    memory.settled = FingerprintOf(observed, version, VersionOf(outcome ? outcome->child : observed.child));
   return kube::Outcome::AwaitChange();
 }
 

@@ -38,6 +38,8 @@ class WorkloadReconciler {
     std::string refused_attempt;
     ApplyOutcome refused;
     MonoTime until{};
+    // What was observed when nothing was left to do. Our own writes come back as changes, and need no second look.
+    std::optional<std::size_t> settled;
   };
   Memory& MemoryOf(const api::TenantWorkload& workload);  // valid as long as the key is being reconciled; needs no lock
   ApplyOutcome TryChild(const WorkloadObservation& observed, const ChildPlan& plan, Memory& memory,

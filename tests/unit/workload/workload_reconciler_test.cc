@@ -1,0 +1,191 @@
+// The reconciler with an API server in memory that takes applies, and caches that see what the test lets them see.
+#include "operator/workload/workload_reconciler.h"
+
+#include <gtest/gtest.h>
+
+#include <map>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "src/kube/decode.h"
+#include "tests/unit/workload/builders.h"
+
+namespace rempart::workload {
+namespace {
+
+// Objects by path; an apply is a merge, which is what it comes to where nobody else writes.
+class ApplyingApi final : public kube::Api {
+ public:
+  Result<kube::Reply> Do(const Call& call, std::stop_token) override {
+    calls.push_back(call.method + " " + call.target.substr(0, call.target.find('?')));
+    std::string path = call.target.substr(0, call.target.find('?'));
+    if (path.ends_with("/status")) path.resize(path.size() - std::string_view("/status").size());
+    const bool created = !objects.contains(path);
+    Json& object = objects[path];
+    if (before_write) std::exchange(before_write, {})(object);
+    object.merge_patch(Json::parse(call.body));
+    if (created) object["metadata"]["uid"] = "uid-of-child-" + std::to_string(version);
+    object["metadata"]["resourceVersion"] = std::to_string(++version);
+    return kube::Reply{created ? 201 : 200, object.dump()};
+  }
+  Status Stream(const std::string&, std::chrono::milliseconds, const http::Client::Sink&, std::stop_token) override {
+    return Fail(Error::Internal("no watches here"));
+  }
+
+  std::vector<std::string> calls;
+  std::map<std::string, Json> objects;
+  std::function<void(Json&)> before_write;  // what somebody else does a moment before the next call
+  std::uint64_t version = 100;
+};
+
+class Context final : public kube::ReconcileContext {
+ public:
+  const kube::ObjectKey& key() const override { return key_; }
+  std::stop_token stop() const override { return {}; }
+  void Wrote(const kube::StoreProgress&, std::uint64_t) override {}
+
+ private:
+  const kube::ObjectKey key_{"acme", "web"};
+};
+
+struct NoEvents final : kube::EventRecorder {
+  void Record(kube::Event) override {}
+};
+
+const std::string kWorkloadPath = "/apis/rempart.dev/v1alpha1/namespaces/acme/tenantworkloads/web";
+const std::string kChildPath = "/apis/apps/v1/namespaces/acme/deployments/web";
+
+struct WorkloadReconcilerTest : ::testing::Test {
+  WorkloadReconcilerTest() {
+    caches.regions.Put(test::Region());
+    api.objects[kWorkloadPath] = {
+        {"apiVersion", "rempart.dev/v1alpha1"},
+        {"kind", "TenantWorkload"},
+        {"metadata",
+         {{"name", "web"}, {"namespace", "acme"}, {"uid", "u"}, {"resourceVersion", "100"}, {"generation", 1}}},
+        {"spec",
+         {{"region", "france"},
+          {"replicas", 2},
+          {"template", {{"spec", {{"containers", Json::array({{{"name", "a"}, {"image", "i"}}})}}}}}}}};
+    Show();
+  }
+
+  // The caches see what the server has.
+  void Show() {
+    kube::Document document;
+    for (const auto& [path, object] : api.objects) {
+      const std::string text = object.dump();
+      const kube::View view = *document.Parse(text);
+      if (path == kWorkloadPath) caches.workloads.Apply(view);
+      if (path == kChildPath) caches.Children(api::ChildKind::kDeployment).Apply(view);
+    }
+  }
+  // One look; what it called.
+  std::vector<std::string> Look() {
+    api.calls.clear();
+    Context context;
+    const auto outcome = reconciler.Reconcile(context);
+    EXPECT_TRUE(outcome) << outcome.error().ToString();
+    return api.calls;
+  }
+  Json& Child() { return api.objects.at(kChildPath); }
+  void ChangedByHand(Json& object, const std::string& pointer, Json value) {
+    object[Json::json_pointer(pointer)] = std::move(value);
+    object["metadata"]["generation"] = object["metadata"].value("generation", 1) + 1;
+    object["metadata"]["resourceVersion"] = std::to_string(++api.version);
+  }
+
+  const std::vector<std::string> kStatusOnly = {"PATCH " + kWorkloadPath + "/status"};
+  const std::vector<std::string> kChildAndStatus = {"PATCH " + kChildPath, "PATCH " + kWorkloadPath + "/status"};
+
+  SimClock clock;
+  Metrics metrics;
+  cache::Caches caches;
+  perimeter::RegionNodes region_nodes{caches};
+  ApplyingApi api;
+  NoEvents events;
+  WorkloadReconciler reconciler{caches, api, events, clock, metrics, region_nodes};
+};
+
+TEST_F(WorkloadReconcilerTest, TwoCallsForANewWorkloadAndNoneAfter) {
+  EXPECT_EQ(Look(), kChildAndStatus);
+  Show();
+  EXPECT_EQ(Look(), std::vector<std::string>{});
+  EXPECT_EQ(Look(), std::vector<std::string>{});
+}
+
+TEST_F(WorkloadReconcilerTest, AChangeOfTheSpecThatCameBeforeTheStatusWriteIsSeen) {
+  ASSERT_EQ(Look(), kChildAndStatus);
+  Show();
+  // The child's replicas change, so its status is to be written; just before that, somebody scales the workload. The
+  // version that the status write gives then holds both.
+  ChangedByHand(Child(), "/status", {{"readyReplicas", 1}, {"replicas", 1}});
+  Show();
+  api.before_write = [this](Json& workload) { ChangedByHand(workload, "/spec/replicas", 5); };
+  ASSERT_EQ(Look(), kStatusOnly);
+  Show();
+  EXPECT_EQ(Look(), kChildAndStatus);
+  EXPECT_EQ(Child()["spec"]["replicas"], 5);
+}
+
+TEST_F(WorkloadReconcilerTest, AChildChangedByHandIsPutBackEachTime) {
+  Look();
+  for (const int by_hand : {7, 8}) {
+    Show();
+    ChangedByHand(Child(), "/spec/replicas", by_hand);
+    Show();
+    EXPECT_FALSE(Look().empty());
+    EXPECT_EQ(Child()["spec"]["replicas"], 2);
+  }
+}
+
+TEST_F(WorkloadReconcilerTest, ADeletedChildIsMadeAnew) {
+  Look();
+  Show();
+  EXPECT_TRUE(Look().empty());
+  api.objects.erase(kChildPath);
+  caches.Children(api::ChildKind::kDeployment).Remove({"acme", "web"}, 0);
+  api.version += 10;
+  EXPECT_EQ(Look(), kChildAndStatus);
+  EXPECT_TRUE(api.objects.contains(kChildPath));
+}
+
+TEST_F(WorkloadReconcilerTest, AChangedRegionIsSeen) {
+  Look();
+  Show();
+  EXPECT_TRUE(Look().empty());
+  auto region = test::Region();
+  region.meta.generation = 2;
+  region.invalid = "spec.country: is \"\"";
+  caches.regions.Put(region);
+  EXPECT_EQ(Look(), kStatusOnly);
+}
+
+TEST_F(WorkloadReconcilerTest, APodThatComesIsCounted) {
+  Look();
+  Show();
+  EXPECT_TRUE(Look().empty());
+  api::Node node;
+  node.meta.key.name = "par-1";
+  node.topology_zone = "fr-par-1";
+  node.region_label = "france";
+  caches.nodes.Put(node);
+  api::Pod pod;
+  pod.meta.key = {"acme", "web-1"};
+  pod.workload = "web";
+  pod.region = "france";
+  pod.node = "par-1";
+  caches.pods.Put(pod);
+  EXPECT_EQ(Look(), kStatusOnly);
+  EXPECT_EQ(api.objects.at(kWorkloadPath)["status"]["nodes"]["fr-par-1"], 1);
+}
+
+TEST_F(WorkloadReconcilerTest, AWorkloadThatIsGoneIsForgotten) {
+  Look();
+  caches.workloads.Remove({"acme", "web"}, 0);
+  EXPECT_TRUE(Look().empty());
+}
+
+}  // namespace
+}  // namespace rempart::workload

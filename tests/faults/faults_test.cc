@@ -6,6 +6,7 @@
 #include <atomic>
 #include <condition_variable>
 #include <cstdio>
+#include <future>
 #include <map>
 #include <mutex>
 #include <thread>
@@ -195,6 +196,42 @@ TEST_P(Faults, EndInTheUndisturbedState) {
 
 INSTANTIATE_TEST_SUITE_P(All, Faults, ::testing::Range<std::size_t>(0, Cases().size()),
                          [](const auto& each) { return std::string(Cases()[each.param].name); });
+
+// A server that takes requests and no longer answers holds no shutdown up.
+TEST(Stopped, WhileTheServerDoesNotAnswer) {
+  Cluster cluster;
+  FaultProxy proxy(Upstream(cluster));
+  auto op = StartOperator(proxy.kubeconfig());
+  const std::string ns = UniqueName("hung"), region = UniqueName("hung");
+  ASSERT_TRUE(cluster.Create(MakeNamespace(ns)));
+  ASSERT_TRUE(cluster.Create(MakeRegion(region, region, {region + "-a"})));
+  ASSERT_TRUE(cluster.Create(MakeWorkload(ns, "web", region)));
+  ASSERT_TRUE(cluster.Await(api::kWorkloads, {ns, "web"}, [](const Json& w) {
+    return w.is_object() && w.contains("status") && w["status"].contains("child");
+  })) << op->Output();
+
+  std::promise<void> hangs;
+  std::once_flag once;
+  proxy.SetDecide([&](const Exchange& exchange) {
+    if (exchange.write) std::call_once(once, [&] { hangs.set_value(); });
+    return Fault{Fault::Kind::kHang};
+  });
+  ASSERT_TRUE(cluster.MergePatch(api::kWorkloads, {ns, "web"}, {{"spec", {{"replicas", 2}}}}));
+  ASSERT_EQ(hangs.get_future().wait_for(std::chrono::seconds(30)), std::future_status::ready) << op->Output();
+  op->Signal(SIGTERM);
+  EXPECT_EQ(op->Wait(std::chrono::seconds(30)), 0) << op->Output();
+
+  proxy.SetDecide({});
+  auto next = StartOperator(proxy.kubeconfig());  // what was not done is done by the next one
+  EXPECT_TRUE(cluster.Await(api::kDeployments, {ns, "web"},
+                            [](const Json& d) { return d.is_object() && d["spec"]["replicas"] == 2; }));
+  EXPECT_TRUE(cluster.Delete(api::kWorkloads, {ns, "web"}));
+  EXPECT_TRUE(cluster.Delete(api::kRegions, {"", region}));
+  EXPECT_TRUE(cluster.Await(api::kRegions, {"", region}, [](const Json& r) { return r.is_null(); }));
+  next->Signal(SIGTERM);
+  EXPECT_EQ(next->Wait(std::chrono::seconds(30)), 0);
+  EXPECT_TRUE(cluster.Delete(api::kNamespaces, {"", ns}));
+}
 
 // SIGKILL right after the server carried out the k-th write, before the operator hears of it, for every k; then a new
 // operator. In parts, since each run takes seconds: hack/test gives each part a control plane of its own.

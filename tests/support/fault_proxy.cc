@@ -230,6 +230,7 @@ struct FaultProxy::Impl {
       if (decide) fault = decide(exchange);
     }
     if (fault.kind == Fault::Kind::kLoseRequest) throw Closed{};
+    if (fault.kind == Fault::Kind::kHang) AwaitClosed(client);
     if (fault.kind == Fault::Kind::kStatus) return Answer(client, fault.n, StatusBody(fault.n));
     if (fault.kind == Fault::Kind::kStaleList && ReplayStale(client, exchange)) return;
 
@@ -277,6 +278,9 @@ struct FaultProxy::Impl {
     return piece;
   }
 
+  [[noreturn]] static void AwaitClosed(TlsStream& client) {
+    for (char byte = 0;;) client.read_some(asio::buffer(&byte, 1));  // throws in the end
+  }
   static void Answer(TlsStream& client, int status, const std::string& body, const std::string& retry_after = "") {
     bhttp::response<bhttp::string_body> response(static_cast<bhttp::status>(status), 11);
     response.set(bhttp::field::content_type, "application/json");

@@ -33,6 +33,7 @@ struct Fault {
     kDuplicate,    // each event of a watch comes twice
     kStaleList,    // a list, or a watch's initial state, as it was when first asked for
     kGarble,       // after `n` bytes of a watch, bytes that are no JSON
+    kHang,         // the server is not asked, and no answer comes as long as the client waits
   } kind = Kind::kNone;
   int n = 0;
 };

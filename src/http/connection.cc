@@ -107,18 +107,21 @@ Connection::~Connection() {
   close(fd_);
 }
 
-// The callback lives only while poll may sleep: a connection in good order was never shut down.
+// The callback lives only while poll may sleep: a connection in good order was never shut down. A server that has ended
+// its side takes nothing more either.
 Status Connection::Wait(short events, const Patience& patience) const {
   const std::stop_callback wake(patience.stop, [this] { shutdown(fd_, SHUT_RDWR); });
   const auto deadline = patience.Deadline();
+  const auto asked = static_cast<short>(events == POLLOUT ? POLLOUT | POLLRDHUP : events);
   for (;;) {
     if (patience.stop.stop_requested()) return Fail(Patience::Stopped());
     const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - Clock::now()).count();
     if (left <= 0) return Fail(patience.TimedOut());
-    pollfd poll_fd{.fd = fd_, .events = events, .revents = 0};
+    pollfd poll_fd{.fd = fd_, .events = asked, .revents = 0};
     const int ready = poll(&poll_fd, 1, static_cast<int>(std::min<std::int64_t>(left, INT_MAX)));
     if (ready < 0 && errno != EINTR) return Fail(Error::Internal("poll: " + TextOf(errno)));
     if (patience.stop.stop_requested()) return Fail(Patience::Stopped());
+    if (ready > 0 && poll_fd.revents == POLLRDHUP) return Fail(Error::Transient(kClosed));
     if (ready > 0) return {};
   }
 }

@@ -72,7 +72,10 @@ Result<Response> PooledClient::Exchange(const Request& request, const Sink* sink
   }
   if (sink != nullptr) patience.end.reset();
   Outcome outcome = http::Exchange(*connection, host_, request, sink, patience);
-  if (outcome.reusable) pool_.Put(std::move(connection), Clock::now());
+  if (outcome.reusable) {
+    pool_.Put(std::move(connection), Clock::now());
+    return std::move(outcome.response);
+  }
   if (outcome.response || outcome.heard || outcome.response.error().kind == ErrorKind::kCancelled)
     return std::move(outcome.response);
   // Perhaps that server is gone, and with it all the connections that were not heard of since.

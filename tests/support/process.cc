@@ -113,8 +113,9 @@ CommandResult Must(const std::vector<std::string>& argv) {
 
 void InstallDefinitions(const std::string& source) {
   Must({"kubectl", "apply", "-f", source + "/crds"});
-  Must({"kubectl", "wait", "--for=condition=Established", "crd/sovereignregions.rempart.dev",
-        "crd/tenantworkloads.rempart.dev", "--timeout=60s"});
+  // By path: --for=condition fails where there are no conditions yet.
+  Must({"kubectl", "wait", "--for=jsonpath={.status.conditions[?(@.type==\"Established\")].status}=True",
+        "crd/sovereignregions.rempart.dev", "crd/tenantworkloads.rempart.dev", "--timeout=60s"});
 }
 
 std::unique_ptr<Process> StartOperator(const std::string& kubeconfig, const std::vector<std::string>& extra_flags) {

@@ -114,9 +114,27 @@ Ended HowItEnded(const WorkloadObservation& observed, const ChildPlan& plan) {
   return Ended::kNo;
 }
 
+bool InStep(const WorkloadObservation& observed, const Applied& applied, const std::string& known_digest) {
+  const api::Child* child = observed.child.get();
+  if (known_digest.empty() || !child || child->meta.deleting || !observed.other_children.empty() || !observed.region)
+    return false;
+  if (child->controller_uid != observed.workload->meta.uid) return false;
+  ChildPlan plan;
+  plan.desired_digest = known_digest;
+  PlanOurs(*child, observed.workload->meta.uid, observed.region->meta.key.name, applied, plan);
+  return plan.action == Do::kNothing;
+}
+
 }  // namespace
 
-ChildPlan PlanChild(const WorkloadObservation& observed, const Applied& applied) {
+std::string WishVersion(const WorkloadObservation& observed) {
+  const api::TenantWorkload& workload = *observed.workload;
+  if (!observed.region || workload.kind == api::ChildKind::kJob) return {};
+  return fmt::format("{} {} {} {}", workload.meta.uid, workload.meta.generation, observed.region->meta.uid,
+                     observed.region->meta.generation);
+}
+
+ChildPlan PlanChild(const WorkloadObservation& observed, const Applied& applied, const std::string& known_digest) {
   const api::TenantWorkload& workload = *observed.workload;
   ChildPlan plan;
   if (workload.meta.deleting) return plan;  // the child goes with its owner
@@ -124,6 +142,10 @@ ChildPlan PlanChild(const WorkloadObservation& observed, const Applied& applied)
     plan.stalled = Why{std::move(reason), std::move(message)};
     return plan;
   };
+  if (InStep(observed, applied, known_digest)) {
+    plan.desired_digest = known_digest;
+    return plan;
+  }
   if (!workload.invalid.empty()) return stalled("InvalidSpec", workload.invalid);
   if (auto trouble = RegionTrouble(observed)) {
     plan.stalled = std::move(trouble);
@@ -140,7 +162,8 @@ ChildPlan PlanChild(const WorkloadObservation& observed, const Applied& applied)
   auto desired = RenderChild(workload, *pod_template, region);
   if (!desired) return stalled("InvalidSpec", desired.error().message);
   plan.desired = std::move(*desired);
-  plan.desired_digest = DigestOf(Compact(plan.desired));
+  plan.desired_text = Compact(plan.desired);
+  plan.desired_digest = DigestOf(plan.desired_text);
 
   plan.ended = HowItEnded(observed, plan);
   if (plan.ended != Ended::kNo) return plan;

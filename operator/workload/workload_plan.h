@@ -56,7 +56,8 @@ struct ChildPlan {
     kAdopt,    // apply with force: it carries the adopt annotation
   } action = Do::kNothing;
   Json desired;                  // the object to apply
-  std::string desired_digest;    // DigestOf(desired)
+  std::string desired_text;      // the same as compact text
+  std::string desired_digest;    // DigestOf(desired_text)
   bool drifted = false;          // kUpdate because the child was changed by hand, not because the workload changed
   std::vector<ChildPtr> remove;  // to be deleted (foreground, with uid precondition)
   struct Why {
@@ -77,7 +78,13 @@ struct Applied {
   std::string desired_digest;  // of what we asked for
   std::string child_digest;    // of what the server made of it
 };
-ChildPlan PlanChild(const WorkloadObservation& observed, const Applied& applied);
+// `known_digest`: the desired digest that an earlier call came to for the same WishVersion, "" for none; where the
+// child is in step with it, nothing is made again.
+ChildPlan PlanChild(const WorkloadObservation& observed, const Applied& applied, const std::string& known_digest = {});
+
+// Stands for all that the desired child depends on. "" where it must be made each time: for a Job, whose end is looked
+// for in it, and without a region.
+std::string WishVersion(const WorkloadObservation& observed);
 
 // How long the same attempt is not worth repeating after this outcome: for good (Duration::max()) where an immutable
 // field or somebody else's object is in the way, minutes where the server refused or forbade, nullopt where it may

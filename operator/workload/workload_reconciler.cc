@@ -14,11 +14,10 @@ namespace {
 // are made ours, and applied once more. `body` is the answer to our apply; gives the last answer.
 Result<kube::Reply> TakeBack(kube::Api& api, const kube::Resource& resource, const kube::ObjectKey& key,
                              const std::string& desired, kube::Reply reply, std::stop_token stop) {
-  auto object = ParseJson(reply.body);
-  if (!object) return Fail(std::move(object.error()));
-  const Json patch = kube::TakeOwnershipPatch(*object);
-  if (patch.is_null()) return reply;
-  auto taken = api.Patch(resource, key, kube::PatchType::kJson, patch.dump(), false, stop);
+  const auto patch = kube::TakeOwnershipPatch(reply.body);
+  if (!patch) return Fail(Error(patch.error()));
+  if (patch->is_null()) return reply;
+  auto taken = api.Patch(resource, key, kube::PatchType::kJson, patch->dump(), false, stop);
   if (!taken) {
     // A failed `test` of the resourceVersion is answered with 422, but means that somebody else wrote meanwhile.
     if (taken.error().kind == ErrorKind::kInvalid) taken.error().kind = ErrorKind::kConflict;
@@ -90,7 +89,11 @@ Result<kube::Outcome> WorkloadReconciler::Reconcile(kube::ReconcileContext& cont
     return kube::Outcome::AwaitChange();
   memory.settled.reset();
   const Applied before = memory.applied ? *memory.applied : ReadApplied(workload->status_json);
-  const ChildPlan plan = PlanChild(observed, before);
+  std::string wish_version = WishVersion(observed);
+  const ChildPlan plan =
+      PlanChild(observed, before, wish_version == memory.wish_version ? memory.wish_digest : std::string());
+  memory.wish_digest = plan.stalled || wish_version.empty() ? "" : plan.desired_digest;
+  memory.wish_version = std::move(wish_version);
 
   if (auto removed = RemoveOthers(plan, context); !removed) return Fail(std::move(removed.error()));
   std::optional<ApplyOutcome> outcome;
@@ -175,15 +178,14 @@ ApplyOutcome WorkloadReconciler::ApplyChild(const WorkloadObservation& observed,
                                             kube::ReconcileContext& context) {
   const api::TenantWorkload& workload = *observed.workload;
   const kube::Resource& resource = api::ResourceOf(workload.kind);
-  const std::string body = plan.desired.dump();
+  const std::string& body = plan.desired_text;
   const bool creating = plan.action == ChildPlan::Do::kCreate;
   ApplyOutcome outcome;
 
   auto reply = api_.Patch(resource, workload.meta.key, kube::PatchType::kApply, body, !creating, context.stop());
   if (reply && creating && reply->status != 201) {
     // Not created but added to: unless it is our own of a moment ago, somebody made it between our look and our write.
-    auto object = ParseJson(reply->body);
-    if (!object || kube::OthersOwnSpec(*object)) {
+    if (kube::OthersOwnSpec(reply->body)) {
       LetGo(api_, resource, workload.meta.key, context.stop());
       // Decided anew once the cache has seen that object.
       if (auto version = kube::ResourceVersionOf(reply->body)) context.Wrote(caches_.Children(workload.kind), *version);

@@ -33,6 +33,8 @@ class WorkloadReconciler {
     // What was last applied and what the server made of it. status.child.applied says the same, but tenants may be
     // allowed to write a status; while the operator runs, its own memory is believed first.
     std::optional<Applied> applied;
+    // What the child should be, as digest, for the WishVersion that it was found for.
+    std::string wish_version, wish_digest;
     // An attempt that the server refused, so that it is not repeated on and on: its outcome stands until `until`, or
     // until the attempt would be another one.
     std::string refused_attempt;

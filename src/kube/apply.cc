@@ -1,7 +1,8 @@
 #include "src/kube/apply.h"
 
-#include <charconv>
 #include <nlohmann/json.hpp>
+
+#include "src/kube/decode.h"
 
 namespace rempart::kube {
 namespace {
@@ -42,6 +43,12 @@ void Unite(Json& into, const Json& from) {
   for (const auto& [key, value] : from.items()) Unite(into[key], value);
 }
 
+// Answers to writes are read on the workers' threads, each with its own parser.
+Result<View> ReadAnswer(std::string_view text) {
+  thread_local Document document;
+  return document.Parse(text);
+}
+
 }  // namespace
 
 Result<std::uint64_t> ApplyStatus(Api& api, const Resource& resource, const ObjectKey& key, const Json& status,
@@ -57,27 +64,29 @@ Result<std::uint64_t> ApplyStatus(Api& api, const Resource& resource, const Obje
 }
 
 std::optional<std::uint64_t> ResourceVersionOf(std::string_view object_json) {
-  auto object = ParseJson(object_json);
-  if (!object) return std::nullopt;
-  const Json* metadata = Member(*object, "metadata");
-  const std::string text = metadata ? Text(*metadata, "resourceVersion") : "";
-  std::uint64_t version = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), version);
-  if (error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
-  return version;
+  const auto view = ReadAnswer(object_json);
+  const auto version = view ? DecodeResourceVersion(*view) : Fail(Error(view.error()));
+  return version ? std::optional(*version) : std::nullopt;
 }
 
-bool OthersOwnSpec(const Json& object) {
-  const Json* entries = ManagedFields(object);
-  if (!entries) return false;
-  for (const auto& entry : *entries)
-    if (GovernedFields(entry)) return true;
-  return false;
+bool OthersOwnSpec(std::string_view object_json) {
+  const auto object = ReadAnswer(object_json);
+  if (!object) return true;
+  bool found = false;
+  (*object)["metadata"]["managedFields"].ForEachElement([&found](View entry) {
+    const bool ours = entry["manager"].Str() == kFieldManager && entry["operation"].Str() == "Apply";
+    found = found || (!ours && entry["subresource"].Str().empty() && entry["fieldsV1"]["f:spec"].exists());
+  });
+  return found;
 }
 
-Json TakeOwnershipPatch(const Json& object) {
+Result<Json> TakeOwnershipPatch(std::string_view object_json) {
+  if (!OthersOwnSpec(object_json)) return nullptr;  // most often, and found without building anything
+  const auto parsed = ParseJson(object_json);
+  if (!parsed) return Fail(Error(parsed.error()));
+  const Json& object = *parsed;
   const Json* entries = ManagedFields(object);
-  if (!entries || !OthersOwnSpec(object)) return nullptr;
+  if (!entries) return nullptr;
   Json taken = Json::object(), kept = Json::array();
   const Json* ours = nullptr;
   for (const auto& entry : *entries) {

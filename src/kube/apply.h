@@ -23,12 +23,13 @@ Result<std::uint64_t> ApplyStatus(Api& api, const Resource& resource, const Obje
 std::optional<std::uint64_t> ResourceVersionOf(std::string_view object_json);
 
 // Whether a field manager other than ours owns something under spec, or owner references or labels of ours: an edit by
-// hand, an object of somebody else. Entries of subresources (status, scale) are others' business and do not count.
-bool OthersOwnSpec(const Json& object);
+// hand, an object of somebody else. Entries of subresources (status, scale) are others' business and do not count. True
+// also where the object cannot be read.
+bool OthersOwnSpec(std::string_view object_json);
 
 // A JSON patch that gives to our apply entry every spec field that others own, so that our next apply removes those
 // that are not in what we ask for: server-side apply alone leaves fields that somebody added. Tests resourceVersion
-// first. Null where nothing is to be done.
-Json TakeOwnershipPatch(const Json& object);
+// first. Null where nothing is to be done. Errors: kInvalid, where the object cannot be read.
+Result<Json> TakeOwnershipPatch(std::string_view object_json);
 
 }  // namespace rempart::kube

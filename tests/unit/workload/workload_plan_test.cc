@@ -45,6 +45,72 @@ TEST(PlanChild, InStepIsLeftAlone) {
   }
 }
 
+// Knowing the digest spares work, and decides nothing.
+TEST(PlanChild, TheSameWithAKnownDigest) {
+  const auto child = [](const std::function<void(api::Child&)>& change) {
+    return [change](WorkloadObservation& o) {
+      api::Child changed = *o.child;
+      change(changed);
+      o.child = Ptr(std::move(changed));
+    };
+  };
+  const std::vector<std::function<void(WorkloadObservation&)>> changes = {
+      [](auto&) {},
+      [](auto& o) { o.child = nullptr; },
+      child([](auto& c) { c.digest = "other"; }),
+      child([](auto& c) { c.meta.deleting = true; }),
+      child([](auto& c) { c.controller_uid = "other"; }),
+      child([](auto& c) { c.controller_uid = ""; }),
+      child([](auto& c) { c.node_selector_region = ""; }),
+      child([](auto& c) { c.sets_node_name = true; }),
+      [](auto& o) {
+        api::Child old = test::ChildOf(*o.workload);
+        old.kind = o.workload->kind == test::Kind::kDaemonSet ? test::Kind::kDeployment : test::Kind::kDaemonSet;
+        o.other_children.push_back(Ptr(std::move(old)));
+      },
+      [](auto& o) {
+        auto region = *o.region;
+        region.meta.deleting = true;
+        o.region = Ptr(std::move(region));
+      },
+      [](auto& o) { test::Change(o, [](auto& w) { w.meta.deleting = true; }); },
+  };
+  for (const auto kind : test::kAllKinds) {
+    const auto in_step = test::ObserveInStep(test::Workload(kind));
+    EXPECT_EQ(WishVersion(in_step.observed).empty(), kind == test::Kind::kJob);
+    for (std::size_t i = 0; i < changes.size(); ++i) {
+      auto observed = in_step.observed;
+      changes[i](observed);
+      const auto whole = PlanChild(observed, in_step.applied);
+      const auto quick = PlanChild(observed, in_step.applied, in_step.applied.desired_digest);
+      EXPECT_EQ(quick.action, whole.action) << i;
+      EXPECT_EQ(quick.drifted, whole.drifted) << i;
+      EXPECT_EQ(quick.remove, whole.remove) << i;
+      EXPECT_EQ(quick.attempt, whole.attempt) << i;
+      EXPECT_EQ(StalledOf(quick) + WaitingOf(quick), StalledOf(whole) + WaitingOf(whole)) << i;
+      const Json status = PlanStatus(observed, whole, {}, in_step.applied, test::kNow).status;
+      EXPECT_EQ(PlanStatus(observed, quick, {}, in_step.applied, test::kNow).status, status) << i;
+    }
+  }
+}
+
+TEST(PlanChild, AWishVersionChangesWithWhatTheChildDependsOn) {
+  const auto observed = test::Observe(test::Workload());
+  const auto changed = [&](const std::function<void(api::TenantWorkload&, api::SovereignRegion&)>& change) {
+    auto workload = *observed.workload;
+    auto region = *observed.region;
+    change(workload, region);
+    return WishVersion(test::Observe(std::move(workload), std::move(region)));
+  };
+  const std::string before = WishVersion(observed);
+  EXPECT_NE(before, "");
+  EXPECT_EQ(changed([](auto& w, auto&) { w.meta.resource_version = 99; }), before);
+  EXPECT_NE(changed([](auto& w, auto&) { w.meta.generation = 99; }), before);
+  EXPECT_NE(changed([](auto& w, auto&) { w.meta.uid = "x"; }), before);
+  EXPECT_NE(changed([](auto&, auto& r) { r.meta.generation = 99; }), before);
+  EXPECT_NE(changed([](auto&, auto& r) { r.meta.uid = "x"; }), before);
+}
+
 TEST(PlanChild, WorkloadBeingDeletedIsLeftAlone) {
   auto observed = test::Observe(test::Workload());
   test::Change(observed, [](auto& w) { w.meta.deleting = true; });

@@ -39,6 +39,9 @@ var rows = []row{
 	{"CPU a change, µs", "%.0f", func(r *Run) (float64, bool) {
 		return get(r.Steady, func(s *Steady) float64 { return s.CPUusPerChange })
 	}, false},
+	{"API server's CPU a change, µs", "%.0f", func(r *Run) (float64, bool) {
+		return get(r.Steady, func(s *Steady) float64 { return s.ServerCPUus })
+	}, false},
 	{"changes not followed in 10 s", "%.0f", func(r *Run) (float64, bool) {
 		return get(r.Steady, func(s *Steady) float64 { return float64(s.Unseen) })
 	}, false},

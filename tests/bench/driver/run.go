@@ -27,6 +27,7 @@ type Steady struct {
 	Unseen         int            `json:"unseen"` // whose Deployment had not followed after 10 s
 	P50, P99, Max  float64        // ms from the answer to the change to the Deployment's watch event
 	CPUusPerChange float64        `json:"cpuUsPerChange"`
+	ServerCPUus    float64        `json:"serverCpuUsPerChange"` // the changes' own requests included
 	Calls          map[string]int `json:"calls"`
 }
 

@@ -58,6 +58,14 @@ func (b *Bench) steady(ctx context.Context, cluster *Cluster, subject *Subject, 
 	if err != nil {
 		return nil, err
 	}
+	server, err := cluster.serverPid()
+	if err != nil {
+		return nil, err
+	}
+	serverBefore, err := cpuOf(server)
+	if err != nil {
+		return nil, err
+	}
 	if err := send(ctx, cluster.API, changes, order); err != nil {
 		return nil, err
 	}
@@ -78,12 +86,17 @@ func (b *Bench) steady(ctx context.Context, cluster *Cluster, subject *Subject, 
 	if err != nil {
 		return nil, err
 	}
+	serverAfter, err := cpuOf(server)
+	if err != nil {
+		return nil, err
+	}
 	after, err := cluster.API.Calls(ctx)
 	if err != nil {
 		return nil, err
 	}
 	result := latencies(changes)
 	result.CPUusPerChange = perWorkload(cpuAfter-cpuBefore, len(changes))
+	result.ServerCPUus = perWorkload(serverAfter-serverBefore, len(changes))
 	result.Calls = toStrings(since(before, after))
 	return result, nil
 }

@@ -15,6 +15,8 @@
 namespace rempart::http {
 namespace {
 
+constexpr std::chrono::milliseconds kLongestOpening{30'000};
+
 class PooledClient final : public Client {
  public:
   PooledClient(const Origin& origin, std::unique_ptr<const TlsSettings> tls, std::function<Result<Identity>()> identity)
@@ -66,7 +68,9 @@ Result<Response> PooledClient::Exchange(const Request& request, const Sink* sink
   auto connection = pool_.Take(start);
   const bool kept = connection != nullptr;
   if (!kept) {
-    auto opened = Open(patience);
+    // A stream may be silent for long, but a server that takes no connection is not waited for like that.
+    const auto opening = std::min(timeout, kLongestOpening);
+    auto opened = Open({.stop = patience.stop, .timeout = opening, .end = start + opening});
     if (!opened) return Fail(std::move(opened).error());
     connection = *std::move(opened);
   }

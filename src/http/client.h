@@ -25,8 +25,8 @@ struct Request {
   // Host, Content-Length and what else frames the message are set by the client, and refused here.
   Headers headers;
   std::string body;
-  // Send: for the whole exchange. Stream: to connect, and the longest silence between bytes; what the sink takes is not
-  // silence.
+  // Send: for the whole exchange. Stream: the longest silence between bytes; what the sink takes is not silence. To
+  // connect, either has 30 s at most.
   std::chrono::milliseconds timeout{30'000};
   // Send: larger answers are refused while they arrive. Stream: without meaning, there is no limit on the sum.
   std::size_t max_response_bytes = 64 * 1024 * 1024;

@@ -27,6 +27,7 @@ type Bench struct {
 	argv                      map[string][]string
 	empty                     map[string]int // KiB, see emptyRSS
 	steadyFor, rest           time.Duration
+	rate                      float64 // changes a second
 }
 
 // Result is what is written to the JSON file.
@@ -152,7 +153,8 @@ func command(ctx context.Context) error {
 	serverCores := flag.String("server-cores", "0", "the control plane's cores")
 	subjectCores := flag.String("subject-cores", "1", "the subject's cores")
 	rest := flag.Duration("rest", time.Minute, "how long to watch a subject at rest; 0 for not at all")
-	steadyFor := flag.Duration("steady", 20*time.Second, "how long to send 50 changes a second; 0 for not at all")
+	steadyFor := flag.Duration("steady", 20*time.Second, "how long to send changes; 0 for not at all")
+	rate := flag.Float64("rate", 50, "how many changes a second then")
 	out := flag.String("out", "", "where the JSON goes")
 	facts := flag.String("facts", "", "key=value;... for the JSON")
 	flag.Parse()
@@ -171,7 +173,7 @@ func command(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	b := &Bench{root: *root, self: self, serverCores: *serverCores, subjectCores: *subjectCores, steadyFor: *steadyFor, rest: *rest, empty: map[string]int{},
+	b := &Bench{root: *root, self: self, serverCores: *serverCores, subjectCores: *subjectCores, steadyFor: *steadyFor, rate: *rate, rest: *rest, empty: map[string]int{},
 		argv: map[string][]string{
 			"rempart": {*ours, "--leader-elect=false", "--metrics-addr", "0", "--health-addr", "0", "--workers", strconv.Itoa(connections)},
 			"twin":    {*twin, "-workers", strconv.Itoa(connections)},

@@ -21,7 +21,7 @@ type Cold struct {
 	Calls            map[string]int `json:"calls"`
 }
 
-// Steady is 50 changes a second for 20 seconds.
+// Steady is so many changes a second (50) for 20 seconds.
 type Steady struct {
 	Changes        int            `json:"changes"`
 	Unseen         int            `json:"unseen"` // whose Deployment had not followed after 10 s
@@ -51,8 +51,7 @@ type Run struct {
 
 const (
 	quiet       = 3 * time.Second // without a write: all is done
-	steadyRate  = 50
-	connections = 8 // of the raw loop; the subjects have 8 workers
+	connections = 8               // of the raw loop; the subjects have 8 workers
 )
 
 // writes follows a cluster's workloads and region through watches, and knows when the last one was written.

@@ -20,7 +20,7 @@ type change struct {
 
 // steady changes spec.replicas of random workloads (each once, while there are enough of them) at a steady rate.
 func (b *Bench) steady(ctx context.Context, cluster *Cluster, subject *Subject, n int) (*Steady, error) {
-	changes := make([]change, int(steadyRate*b.steadyFor.Seconds()))
+	changes := make([]change, int(b.rate*b.steadyFor.Seconds()))
 	order := rand.Perm(n)
 	for i := range changes {
 		// Another number in each lap, so that an event tells which change it follows.
@@ -66,7 +66,7 @@ func (b *Bench) steady(ctx context.Context, cluster *Cluster, subject *Subject, 
 	if err != nil {
 		return nil, err
 	}
-	if err := send(ctx, cluster.API, changes, order); err != nil {
+	if err := send(ctx, cluster.API, changes, order, b.rate); err != nil {
 		return nil, err
 	}
 	// The last ones get 10 s to be followed.
@@ -101,8 +101,8 @@ func (b *Bench) steady(ctx context.Context, cluster *Cluster, subject *Subject, 
 	return result, nil
 }
 
-func send(ctx context.Context, api *API, changes []change, order []int) error {
-	ticker := time.NewTicker(time.Second / steadyRate)
+func send(ctx context.Context, api *API, changes []change, order []int, rate float64) error {
+	ticker := time.NewTicker(time.Duration(float64(time.Second) / rate))
 	defer ticker.Stop()
 	var sent sync.WaitGroup
 	for i := range changes {

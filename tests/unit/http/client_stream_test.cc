@@ -167,12 +167,12 @@ TEST_P(ClientStream, AStopEndsASilentStream) {
   });
   std::stop_source stop;
   Event first;
+  Clock::time_point stopped{};
   std::jthread stopper([&] {
     first.Wait();
+    stopped = Clock::now();
     stop.request_stop();
   });
-  Clock::time_point stopped{};
-  const std::stop_callback note(stop.get_token(), [&] { stopped = Clock::now(); });
   const auto response = Connect(server)->Stream(
       {.target = "/"}, [&](std::string_view) { return first.Set(), true; }, stop.get_token());
   const auto after = Clock::now() - stopped;

@@ -16,6 +16,7 @@ namespace rempart::http {
 namespace {
 
 constexpr auto kLifetime = std::chrono::minutes(5);
+constexpr auto kRetry = std::chrono::seconds(5);  // after a failure, where there are addresses from before
 
 bool IsLoopback(const sockaddr* address) {
   if (address->sa_family == AF_INET)
@@ -62,6 +63,7 @@ struct Resolver::State {
       until = Clock::now() + kLifetime;
     } else {
       error = std::move(found).error();
+      until = Clock::now() + kRetry;
     }
     changed.notify_all();
   }
@@ -92,7 +94,8 @@ Result<std::vector<Address>> Resolver::Get(const Patience& patience) {
   const auto done = [&state] { return !state.running; };
   if (!state.changed.wait_until(lock, patience.stop, patience.Deadline(), done))
     return Fail(patience.stop.stop_requested() ? Patience::Stopped() : patience.TimedOut());
-  if (state.error) return Fail(*state.error);
+  // Known addresses outlive a name server that is not to be had.
+  if (state.error && state.addresses.empty()) return Fail(*state.error);
   return state.addresses;
 }
 

@@ -19,7 +19,8 @@ namespace {
 
 constexpr std::size_t kMaxDepth = 100;
 constexpr std::size_t kMinCapacity = 16 * 1024;
-constexpr std::size_t kMaxNameBytes = 1024;  // the API server's own limits are 253 and less
+constexpr std::size_t kCommonCapacity = 1024 * 1024;  // larger texts are too rare to leave room for the next
+constexpr std::size_t kMaxNameBytes = 1024;           // the API server's own limits are 253 and less
 
 // An element is a pointer to its document and an index on that document's tape. Its constructor from the two is
 // private, so a View keeps them as words; the assertions stop the build should simdjson's element ever become more.
@@ -122,7 +123,8 @@ Result<View> Document::Parse(std::string_view text) {
   // Capacity grows by doubling (a stream's texts vary in size), and is asked for here because only here the depth can
   // be said: what parse() allocates by itself keeps the depth of the last allocation.
   if (impl_->parser.capacity() < text.size() || impl_->parser.capacity() == 0) {
-    std::size_t capacity = std::max(std::bit_ceil(text.size()), kMinCapacity);
+    const bool common = text.size() <= kCommonCapacity;
+    const std::size_t capacity = common ? std::max(std::bit_ceil(text.size()), kMinCapacity) : text.size();
     if (impl_->parser.allocate(capacity, kMaxDepth) != simdjson::SUCCESS) {
       return Fail(Error::Transient("no memory to parse JSON of " + std::to_string(text.size()) + " bytes"));
     }

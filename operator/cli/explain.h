@@ -1,0 +1,16 @@
+// What `kubectl rempart explain` prints. Pure.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "operator/api/observed.h"
+#include "operator/api/sovereign_region.h"
+
+namespace rempart::cli {
+
+// Each source of the node's location and what it says, then each region's verdict, the older first, as the operator
+// comes to it: whether the node is in it, why not, and which region claims it. With a final newline.
+std::string ExplainNode(const api::Node& node, std::vector<api::SovereignRegion> regions);
+
+}  // namespace rempart::cli

@@ -1,5 +1,7 @@
 #include "operator/api/observed.h"
 
+#include <malloc.h>
+
 #include "tests/unit/api/decoding.h"
 
 namespace rempart::api {
@@ -88,6 +90,31 @@ TEST(DecodePod, ReadsAll) {
   EXPECT_EQ(pod.phase, Pod::Phase::kRunning);
   EXPECT_TRUE(pod.ready);
   EXPECT_EQ(pod.waiting, "");
+}
+
+// "A cached pod costs hundreds of bytes, not its JSON": counted by the allocator, indexes of the store left out.
+TEST(DecodePod, CostsHundredsOfBytes) {
+#ifdef REMPART_SANITIZED
+  GTEST_SKIP() << "the sanitizer's allocator keeps no such count";
+#endif
+  kube::Document document;
+  Json json = PodJson();
+  json["metadata"]["managedFields"] = std::string(4'000, 'x');  // what makes pods large
+  constexpr std::size_t kPods = 1'000;
+  std::vector<std::shared_ptr<const Pod>> pods;
+  pods.reserve(kPods);
+  const auto decode = [&](std::size_t i) {
+    json["metadata"]["name"] = "web-7d4b9c6f5d-" + std::to_string(10'000 + i);
+    const std::string text = json.dump();
+    pods.push_back(std::make_shared<const Pod>(DecodePod(*document.Parse(text)).value()));
+  };
+  decode(0);  // the parser's own buffers
+  const std::size_t before = mallinfo2().uordblks;
+  for (std::size_t i = 1; i < kPods; ++i) decode(i);
+  const double each = static_cast<double>(mallinfo2().uordblks - before) / (kPods - 1);
+  RecordProperty("bytes", std::to_string(each));
+  EXPECT_LT(each, 700);
+  EXPECT_GT(each, sizeof(Pod)) << "the count does not count";
 }
 
 TEST(DecodePod, OnlyPodsOfRegionsAreKept) {

@@ -61,6 +61,7 @@ std::optional<WallTime> ParseHttpDate(const std::string& text) {
   int day = 0, year = 0, hour = 0, minute = 0, second = 0;
   if (text.size() > 64) return std::nullopt;
   const char* t = text.c_str();
+  // NOLINTBEGIN(cert-err34-c): the widths keep each number in range
   if (std::sscanf(t, "%*3[A-Za-z], %2d %3s %4d %2d:%2d:%2d GMT", &day, month.data(), &year, &hour, &minute, &second) !=
           6 &&
       std::sscanf(t, "%*9[A-Za-z], %2d-%3[A-Za-z]-%2d %2d:%2d:%2d GMT", &day, month.data(), &year, &hour, &minute,
@@ -68,6 +69,7 @@ std::optional<WallTime> ParseHttpDate(const std::string& text) {
       std::sscanf(t, "%*3[A-Za-z] %3s %2d %2d:%2d:%2d %4d", month.data(), &day, &hour, &minute, &second, &year) != 6) {
     return std::nullopt;
   }
+  // NOLINTEND(cert-err34-c)
   if (year < 100) year += year < 70 ? 2000 : 1900;
   const auto found = std::find(kMonths.begin(), kMonths.end(), std::string_view(month.data()));
   const std::chrono::year_month_day date{std::chrono::year{year},

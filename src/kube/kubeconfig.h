@@ -70,8 +70,9 @@ class Credentials {
   // that (several threads' answers of 401 arrive together), and one that failed is not run again for 5 s.
   virtual void Rejected() = 0;
 };
-// `run`: runs an exec plugin and gives its standard output (bounded 1 MiB, and 20 s so that a shutdown is not held up longer); passed in for tests, RunExecPlugin is
-// the real one: no shell, our environment and the plugin's `env` and KUBERNETES_EXEC_INFO, no standard input.
+// `run`: runs an exec plugin and gives its standard output (bounded 1 MiB, and 20 s so that a shutdown is not held up
+// longer); passed in for tests, RunExecPlugin is the real one: no shell, our environment and the plugin's `env` and
+// KUBERNETES_EXEC_INFO, no standard input.
 using RunPlugin = std::function<Result<std::string>(const ExecPlugin&, const std::string& exec_info_json)>;
 Result<std::string> RunExecPlugin(const ExecPlugin& plugin, const std::string& exec_info_json);
 Result<std::unique_ptr<Credentials>> MakeCredentials(const Config& config, Clock& clock, RunPlugin run = RunExecPlugin);

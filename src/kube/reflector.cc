@@ -74,7 +74,7 @@ struct Reflector::Impl {
     WatchDecoder decoder;
     bool initial = step.kind == WatchStep::Kind::kWatchList;  // until its initial state is complete
     Status read;                                              // how reading went, as against how the connection went
-    if (initial) Guarded([&] { sink.Init(); });
+    if (initial) (void)Guarded([&] { sink.Init(); });
 
     auto on_event = [&](const WatchEvent& event) { return OnEvent(event, initial); };
     auto on_piece = [&](std::string_view piece) {
@@ -144,7 +144,7 @@ struct Reflector::Impl {
 
   void List(const WatchStep& step, const std::stop_token& stop) {
     const bool first = step.continue_token.empty();
-    if (first) Guarded([&] { sink.Init(); });
+    if (first) (void)Guarded([&] { sink.Init(); });
     auto reply = api.Do({.method = "GET", .target = ListTarget(step), .doing = "list " + label}, stop);
     if (stop.stop_requested()) return;
     if (!reply) {
@@ -185,7 +185,7 @@ struct Reflector::Impl {
     CountRestart(ReasonOf(error));
     const auto delay = std::chrono::duration<double>(machine.Next().delay).count();
     if (error.kind == ErrorKind::kNotFound) {
-      if (!std::exchange(missing, true) && options.on_missing) Guarded([&] { options.on_missing(resource); });
+      if (!std::exchange(missing, true) && options.on_missing) (void)Guarded([&] { options.on_missing(resource); });
     } else if (delay == 0) {  // gone, or WatchList is not served: nothing is wrong
       log::Info("watch starts anew", {{"error", error}});
     } else {

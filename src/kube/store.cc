@@ -51,7 +51,7 @@ void StoreBase::TellProgress() const {
     std::scoped_lock lock(mutex_);
     subscribers = subscribers_;
   }
-  for (const auto& told : *subscribers) Guarded("subscriber", [&] { told(seen()); });
+  for (const auto& told : *subscribers) (void)Guarded("subscriber", [&] { told(seen()); });
 }
 
 Status StoreBase::Thrown(const char* what, const std::exception& e) const {

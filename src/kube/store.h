@@ -276,7 +276,7 @@ void Store<T>::Change(const ObjectKey& key, Ptr after, std::uint64_t resource_ve
 
 template <class T>
 void Store<T>::Tell(const Ptr& before, const Ptr& after) const {
-  for (const Listener& listener : listeners_) Guarded("listener", [&] { listener(before, after); });
+  for (const Listener& listener : listeners_) (void)Guarded("listener", [&] { listener(before, after); });
 }
 
 }  // namespace rempart::kube

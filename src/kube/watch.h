@@ -28,8 +28,8 @@ struct WatchEvent {
 // Splits a watch stream into lines and parses each. Bounded: a line above max_line_bytes is an error. Any bytes are
 // safe. Not thread-safe.
 //
-// The limit is above what an API server can send, so that no object of a tenant can hold a watch up: etcd takes requests
-// of 1.5 MiB, and a byte of a string becomes six at most in JSON (\u0001, and Go writes < as \u003c).
+// The limit is above what an API server can send, so that no object of a tenant can hold a watch up: etcd takes
+// requests of 1.5 MiB, and a byte of a string becomes six at most in JSON (\u0001, and Go writes < as \u003c).
 class WatchDecoder {
  public:
   explicit WatchDecoder(std::size_t max_line_bytes = 16 * 1024 * 1024);

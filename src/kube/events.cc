@@ -176,9 +176,9 @@ void EventSender::Impl::Run(std::stop_token stop) {
   }
 }
 
-EventSender::EventSender(Api& api, Clock& clock, Random& random, Metrics& metrics, std::string controller,
-                         std::string instance)
-    : impl_(std::make_shared<Impl>(api, clock, random, metrics, std::move(controller), std::move(instance))) {}
+EventSender::EventSender(Api& api, Clock& clock, Random& random, Metrics& metrics, const std::string& controller,
+                         const std::string& instance)
+    : impl_(std::make_shared<Impl>(api, clock, random, metrics, controller, instance)) {}
 
 EventSender::~EventSender() = default;
 

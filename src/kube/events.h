@@ -39,7 +39,8 @@ class EventRecorder {
 // `instance`: which process, e.g. the pod's name.
 class EventSender final : public EventRecorder {
  public:
-  EventSender(Api& api, Clock& clock, Random& random, Metrics& metrics, std::string controller, std::string instance);
+  EventSender(Api& api, Clock& clock, Random& random, Metrics& metrics, const std::string& controller,
+              const std::string& instance);
   ~EventSender() override;
   void Record(Event event) override;
   // Blocks; sends what is left (at most 2 s) once stop was requested. One thread.

@@ -62,6 +62,7 @@ Result<Pod> DecodePod(kube::View object) {
   pod.region = KnownText(spec["nodeSelector"][kNodeRegionLabel]);
   pod.workload = KnownText(object["metadata"]["labels"][kWorkloadLabel]);
   if (pod.region.empty() && pod.workload.empty()) return Fail(Error::NotFound("the pod is of no region"));
+  if (!pod.workload.empty()) pod.region_label = KnownText(object["metadata"]["labels"][kRegionLabel]);
 
   auto meta = kube::DecodeMeta(object);
   if (!meta) return Fail(std::move(meta).error().While("decode Pod"));

@@ -37,14 +37,22 @@ Result<Node> DecodeNode(kube::View object);
 // relabelling it), or they carry our workload label. Others are kNotFound: the store leaves them out.
 struct Pod {
   kube::Meta meta;
-  std::string node;      // spec.nodeName; "" while it waits
-  std::string region;    // spec.nodeSelector[kNodeRegionLabel]
-  std::string workload;  // label kWorkloadLabel
+  std::string node;          // spec.nodeName; "" while it waits
+  std::string region;        // spec.nodeSelector[kNodeRegionLabel]
+  std::string workload;      // label kWorkloadLabel
+  std::string region_label;  // label kRegionLabel, which the child's template gives its pods; "" without `workload`
   enum class Phase : std::uint8_t { kPending, kRunning, kSucceeded, kFailed, kUnknown } phase = Phase::kPending;
   bool ready = false;
   std::string waiting;  // PodScheduled=False: its message, cut at 256; else ""
 };
 Result<Pod> DecodePod(kube::View object);
+
+// The region that the pod is held to, "" for none: what its nodeSelector names; else what its label says, provided that
+// the TenantWorkload that it names exists (`workload_exists`). A pod of ours may have lost its selector, where the
+// child was edited while nobody watched; a stranger's pod that carries the labels is left alone.
+inline const std::string& HeldTo(const Pod& pod, bool workload_exists) {
+  return pod.region.empty() && workload_exists ? pod.region_label : pod.region;
+}
 
 struct Namespace {
   kube::Meta meta;

@@ -35,6 +35,9 @@ Caches::Caches()
   pod_by_region_ = pods.AddIndex([](const api::Pod& p, const auto& emit) {
     if (!p.region.empty()) emit(p.region);
   });
+  pod_by_region_label_ = pods.AddIndex([](const api::Pod& p, const auto& emit) {
+    if (p.region.empty() && !p.region_label.empty()) emit(p.region_label);
+  });
 }
 
 std::vector<RegionPtr> Caches::RegionsByAge() const {
@@ -78,13 +81,23 @@ std::vector<PodPtr> Caches::PodsOfWorkload(const kube::ObjectKey& key) const {
   return pods.ByIndex(pod_by_workload_, key.ToString());
 }
 std::vector<PodPtr> Caches::PodsOfRegion(const std::string& region) const {
-  return pods.ByIndex(pod_by_region_, region);
+  auto found = pods.ByIndex(pod_by_region_, region);
+  for (auto& pod : pods.ByIndex(pod_by_region_label_, region))
+    if (!HeldTo(*pod).empty()) found.push_back(std::move(pod));
+  return found;
+}
+
+std::string Caches::HeldTo(const api::Pod& pod) const {
+  const bool asks = pod.region.empty() && !pod.region_label.empty();
+  return api::HeldTo(pod, asks && workloads.Get({pod.meta.key.ns, pod.workload}) != nullptr);
 }
 
 bool Caches::OnQualifiedNode(const api::Pod& pod) const {
-  if (pod.node.empty() || pod.region.empty()) return false;
+  if (pod.node.empty()) return false;
+  const std::string region = HeldTo(pod);
+  if (region.empty()) return false;
   const auto node = nodes.Get({"", pod.node});
-  return node && node->region_label == pod.region;
+  return node && node->region_label == region;
 }
 
 std::vector<Caches::Watched> Caches::All() {

@@ -51,8 +51,11 @@ class Caches {
   std::vector<NodePtr> NodesWithLabel(const std::string& region) const;
   std::vector<PodPtr> PodsOnNode(const std::string& node) const;
   std::vector<PodPtr> PodsOfWorkload(const kube::ObjectKey& key) const;
+  // Those that the region holds, see HeldTo.
   std::vector<PodPtr> PodsOfRegion(const std::string& region) const;
-  // Whether the pod sits on a node that carries the qualification for the pod's region.
+  // The region that the pod is held to, "" for none, see api::HeldTo.
+  std::string HeldTo(const api::Pod& pod) const;
+  // Whether the pod sits on a node that carries the qualification for the region that the pod is held to.
   bool OnQualifiedNode(const api::Pod& pod) const;
 
   // Every store with the resource it watches, for reflectors, readiness and metrics.
@@ -64,7 +67,8 @@ class Caches {
   std::vector<Watched> All();
 
  private:
-  int workload_by_region_, workload_without_region_, node_by_region_, pod_by_node_, pod_by_workload_, pod_by_region_;
+  int workload_by_region_, workload_without_region_, node_by_region_, pod_by_node_, pod_by_workload_, pod_by_region_,
+      pod_by_region_label_;
 };
 
 // Which controller has which number in the queue.

@@ -45,6 +45,13 @@ class Wiring {
       if (before) regions.insert(caches_.RegionNameOf(*before));
       if (after) regions.insert(caches_.RegionNameOf(*after));
     }
+    if (counted_before != counted_after) {  // pods that only their labels hold are held while it exists
+      for (const auto& pod : caches_.PodsOfWorkload((after ? after : before)->meta.key)) {
+        if (!pod->region.empty() || pod->region_label.empty()) continue;
+        regions.insert(pod->region_label);
+        if (!pod->node.empty()) Node(pod->node);
+      }
+    }
     for (const auto& region : regions)
       if (!region.empty()) RegionSoon(region);
   }
@@ -74,10 +81,9 @@ class Wiring {
     if (!pod->workload.empty()) Workload({pod->meta.key.ns, pod->workload});
     if (before && before->workload != pod->workload && !before->workload.empty())
       Workload({before->meta.key.ns, before->workload});
-    if (pod->node.empty() || pod->region.empty()) return;
-    if (caches_.OnQualifiedNode(*pod)) return;  // nothing for its node or region to do
-    Node(pod->node);
-    RegionSoon(pod->region);
+    PodPlaced(*pod);
+    if (before && before != pod && (before->region_label != pod->region_label || before->workload != pod->workload))
+      PodPlaced(*before);  // who held it until now
   }
 
   // A child has its workload's name, whatever its kind.
@@ -87,6 +93,13 @@ class Wiring {
   }
 
  private:
+  void PodPlaced(const api::Pod& pod) {
+    const std::string region = caches_.HeldTo(pod);
+    if (pod.node.empty() || region.empty()) return;
+    if (caches_.OnQualifiedNode(pod)) return;  // nothing for its node or region to do
+    Node(pod.node);
+    RegionSoon(region);
+  }
   void Region(const std::string& name) { queue_.Add({ids_.region, {"", name}}); }
   void RegionSoon(const std::string& name) { queue_.AddAfter({ids_.region, {"", name}}, kRegionRefresh); }
   void Node(const std::string& name) { queue_.Add({ids_.node, {"", name}}); }

@@ -45,6 +45,9 @@ struct Round {
     return nullptr;
   }
   bool ClaimedBy(std::string_view name) const { return claim != nullptr && claim->meta.key.name == name; }
+  const std::string& HeldTo(const api::Pod& pod) const {
+    return api::HeldTo(pod, observed.workloads.contains({pod.meta.key.ns, pod.workload}));
+  }
   bool HasLivePodsOf(std::string_view region) const;
 };
 
@@ -56,7 +59,7 @@ bool IsLive(const api::Pod& pod, const Node& node) {
 
 bool Round::HasLivePodsOf(std::string_view region) const {
   return std::ranges::any_of(observed.pods,
-                             [&](const PodPtr& pod) { return pod->region == region && IsLive(*pod, node); });
+                             [&](const PodPtr& pod) { return HeldTo(*pod) == region && IsLive(*pod, node); });
 }
 
 std::optional<WallTime> ReadableLostSince(const Node& node, WallTime now) {
@@ -294,13 +297,14 @@ class Telling {
 void PlanEvictions(const Round& round, NodePlan& plan) {
   const auto look_again_in = [&plan](Duration d) { plan.look_again = std::min(plan.look_again.value_or(d), d); };
   for (const PodPtr& pod : round.observed.pods) {
-    if (!IsLive(*pod, round.node) || pod->region.empty() || round.ClaimedBy(pod->region)) continue;
-    const SovereignRegion* region = round.Present(pod->region);
+    const std::string& held_to = round.HeldTo(*pod);
+    if (!IsLive(*pod, round.node) || held_to.empty() || round.ClaimedBy(held_to)) continue;
+    const SovereignRegion* region = round.Present(held_to);
     if (region == nullptr || region->on_loss != SovereignRegion::OnLoss::kEvict || !SpecProblem(*region).empty())
       continue;
 
     WallTime since = pod->meta.created;
-    if (round.want.lost_region_label == pod->region) {
+    if (round.want.lost_region_label == held_to) {
       if (const auto lost = ReadableLostSince(round.want, round.now)) since = std::max(since, *lost);
     }
     since = std::min(since, round.now);
@@ -311,7 +315,7 @@ void PlanEvictions(const Round& round, NodePlan& plan) {
       continue;
     }
     const bool forced = round.now >= force;
-    plan.evictions.push_back({pod, pod->region, forced, WhyNot(round, *region)});
+    plan.evictions.push_back({pod, held_to, forced, WhyNot(round, *region)});
     look_again_in(forced ? kBudgetRetry : std::min(kBudgetRetry, force - round.now));
   }
 }

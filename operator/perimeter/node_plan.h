@@ -25,6 +25,7 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -43,6 +44,8 @@ struct NodeObservation {
   std::vector<RegionPtr> regions;  // all, oldest first, those being deleted too
   RegionNames leaving;             // those being deleted that no workload uses: they give their nodes up, see IsLeaving
   std::vector<PodPtr> pods;        // those of any region on this node
+  std::set<kube::ObjectKey> workloads = {};  // TenantWorkloads that exist, of those that the pods without a region in
+                                             // their nodeSelector name
 };
 
 struct Eviction {
@@ -65,11 +68,11 @@ struct NodePlan {
                                        // that a budget may refuse
 };
 
-// Due for eviction is each pod on the node that has not ended and is not being deleted, whose region R is another than
-// the one that claims the node, once since + gracePeriod has passed; from since + deadline on by force. `since` is the
-// later of the pod's creation and lost-since (when lost-region is R), never in the future. A lost-since that cannot be
-// read, or lies more than 5 minutes ahead, is taken off and counts as not there: the stricter reading. Nothing is
-// evicted while R is unknown, leaving, unusable, or has onLoss.action Cordon.
+// Due for eviction is each pod on the node that has not ended and is not being deleted, whose region R (api::HeldTo) is
+// another than the one that claims the node, once since + gracePeriod has passed; from since + deadline on by force.
+// `since` is the later of the pod's creation and lost-since (when lost-region is R), never in the future. A lost-since
+// that cannot be read, or lies more than 5 minutes ahead, is taken off and counts as not there: the stricter reading.
+// Nothing is evicted while R is unknown, leaving, unusable, or has onLoss.action Cordon.
 NodePlan PlanNode(const NodeObservation& observed, WallTime now);
 
 // The lost-since label: UTC, whole seconds, "20261122T102300Z". Reading gives nothing for any other form.

@@ -35,6 +35,11 @@ Result<kube::Outcome> NodeReconciler::Reconcile(kube::ReconcileContext& context)
   observed.regions = caches_.RegionsByAge();
   observed.leaving = caches_.RegionsLeaving();
   observed.pods = caches_.PodsOnNode(context.key().name);
+  for (const auto& pod : observed.pods) {
+    if (!pod->region.empty() || pod->region_label.empty()) continue;
+    const kube::ObjectKey workload{pod->meta.key.ns, pod->workload};
+    if (caches_.workloads.Get(workload)) observed.workloads.insert(workload);
+  }
   NodePlan plan = PlanNode(observed, clock_.Now());
 
   if (!plan.patch.is_null()) {

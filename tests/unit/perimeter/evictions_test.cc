@@ -77,8 +77,36 @@ TEST(Evictions, OnlyPodsThatLiveOnThisNode) {
            pod("failed", [](auto& p) { p.phase = api::Pod::Phase::kFailed; }),
            pod("deleting", [](auto& p) { p.meta.deleting = true; }), pod("elsewhere", [](auto& p) { p.node = "fr-1"; }),
            pod("unbound", [](auto& p) { p.node = ""; }), pod("of-no-region", [](auto& p) { p.region = ""; }),
+           pod("of-no-known-workload", [](auto& p) { p.region = "", p.region_label = "france"; }),
            pod("of-no-workload", [](auto& p) { p.workload = ""; })));
   EXPECT_THAT(Evicted(plan), ElementsAre("running", "pending", "unknown", "of-no-workload"));
+}
+
+// The child was edited while nobody watched, and an update strategy keeps what came of it: no selector, but our labels.
+TEST(Evictions, WithoutASelectorTheLabelsHoldThePodsOfAWorkload) {
+  const auto bare = [](std::string name, Duration age = 1h) {
+    api::Pod pod = Pod(std::move(name), "de-1", "", age);
+    pod.region_label = "france";
+    return pod;
+  };
+  const auto plan = [&](api::Node node, std::vector<PodPtr> pods, std::set<kube::ObjectKey> workloads) {
+    return PlanNode({Ptr(std::move(node)), Ptrs(Region(), Germany()), {}, std::move(pods), std::move(workloads)}, kNow);
+  };
+  const kube::ObjectKey web{"acme", "web"};
+  EXPECT_THAT(Evicted(plan(Lost(Frankfurt(), "france", kNow - 1min), Ptrs(bare("p")), {web})), ElementsAre("p"));
+  EXPECT_THAT(Evicted(plan(Frankfurt(), Ptrs(bare("young", 29s), bare("old", 31s), bare("older")), {web})),
+              ElementsAre("old", "older!"))
+      << "a node that never was the region's: the pod's creation counts";
+  EXPECT_EQ(plan(Frankfurt(), Ptrs(bare("young", 29s)), {web}).look_again, 1s);
+  EXPECT_THAT(Evicted(plan(Labelled(Node("de-1")), Ptrs(bare("p")), {web})), IsEmpty()) << "it sits where it should";
+  EXPECT_THAT(Evicted(plan(Frankfurt(), Ptrs(bare("p")), {})), IsEmpty()) << "a stranger's: there is no such workload";
+  EXPECT_THAT(Evicted(plan(Frankfurt(), Ptrs(bare("p")), {{"other", "web"}})), IsEmpty()) << "nor in its namespace";
+  api::Pod selects = bare("p");
+  selects.region = "germany";
+  EXPECT_THAT(Evicted(plan(Frankfurt(), Ptrs(selects), {web})), IsEmpty()) << "the selector counts before the label";
+  api::Pod unlabelled = bare("p");
+  unlabelled.region_label.clear();
+  EXPECT_THAT(Evicted(plan(Frankfurt(), Ptrs(unlabelled), {web})), IsEmpty());
 }
 
 TEST(Evictions, NobodyFromANodeThatTheRegionClaims) {

@@ -1,0 +1,98 @@
+// Which regions and nodes a change of a pod or of its workload wakes.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <set>
+
+#include "operator/cache/caches.h"
+#include "tests/unit/perimeter/builders.h"
+
+namespace rempart::cache {
+namespace {
+
+using namespace std::chrono_literals;
+using perimeter::test::Frankfurt;
+using perimeter::test::Labelled;
+using perimeter::test::Node;
+using perimeter::test::Pod;
+using perimeter::test::Region;
+using ::testing::Contains;
+using ::testing::IsSupersetOf;
+using ::testing::Not;
+
+// A store orders objects by their version: 0 stands for the next.
+template <class T>
+T Next(T object) {
+  object.meta.resource_version = 0;
+  return object;
+}
+
+api::TenantWorkload Web() {
+  api::TenantWorkload workload;
+  workload.meta.key = {"acme", "web"};
+  workload.region = "france";
+  return workload;
+}
+
+// Held by its labels only.
+api::Pod Bare(std::string node) {
+  api::Pod pod = Pod("p", std::move(node), "");
+  pod.region_label = "france";
+  return pod;
+}
+
+struct WiringTest : ::testing::Test {
+  WiringTest() {
+    WireCaches(caches, queue, {0, 1, 2});
+    caches.regions.Put(Next(Region()));
+    caches.nodes.Put(Next(Labelled(Node("fr-1"))));
+    caches.nodes.Put(Next(Frankfurt("de-1")));
+  }
+  // What is due within a second: "region france", "node de-1", "workload acme/web".
+  std::set<std::string> Woken() {
+    std::set<std::string> names;
+    clock.Advance(1s);
+    while (queue.depth() > 0) {
+      const auto key = queue.Take({});
+      const char* kinds[] = {"region ", "node ", "workload "};
+      names.insert(kinds[key->controller] + key->object.ToString());
+      queue.Done(*key);
+    }
+    return names;
+  }
+
+  SimClock clock;
+  SeededRandom random{1};
+  Metrics metrics;
+  kube::Queue queue{clock, random, metrics};
+  Caches caches;
+};
+
+TEST_F(WiringTest, APodThatOnlyItsLabelsHoldWakesItsNode) {
+  caches.workloads.Put(Next(Web()));
+  Woken();
+  caches.pods.Put(Next(Bare("de-1")));
+  EXPECT_THAT(Woken(), IsSupersetOf({"node de-1", "region france", "workload acme/web"}));
+  EXPECT_FALSE(caches.OnQualifiedNode(*caches.pods.Get({"acme", "p"})));
+  EXPECT_EQ(caches.PodsOfRegion("france").size(), 1u);
+  caches.pods.Put(Next(Bare("fr-1")));
+  EXPECT_THAT(Woken(), Not(Contains("node fr-1"))) << "it sits where it should";
+  EXPECT_TRUE(caches.OnQualifiedNode(*caches.pods.Get({"acme", "p"})));
+}
+
+TEST_F(WiringTest, AStrangersPodWithOurLabelsWakesNoNodeUntilThereIsItsWorkload) {
+  Woken();
+  caches.pods.Put(Next(Bare("de-1")));
+  EXPECT_THAT(Woken(), Not(Contains("node de-1")));
+  EXPECT_EQ(caches.PodsOfRegion("france").size(), 0u);
+  EXPECT_EQ(caches.HeldTo(*caches.pods.Get({"acme", "p"})), "");
+  caches.workloads.Put(Next(Web()));
+  EXPECT_THAT(Woken(), IsSupersetOf({"node de-1", "region france"}));
+  EXPECT_EQ(caches.HeldTo(*caches.pods.Get({"acme", "p"})), "france");
+  caches.workloads.Remove({"acme", "web"}, 0);
+  EXPECT_THAT(Woken(), IsSupersetOf({"node de-1", "region france"}));
+}
+
+}  // namespace
+}  // namespace rempart::cache

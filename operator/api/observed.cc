@@ -68,6 +68,9 @@ Result<Pod> DecodePod(kube::View object) {
   if (!meta) return Fail(std::move(meta).error().While("decode Pod"));
   pod.meta = std::move(*meta);
   pod.node = KnownText(spec["nodeName"]);
+  const kube::View grace =
+      pod.meta.deleting ? object["metadata"]["deletionGracePeriodSeconds"] : spec["terminationGracePeriodSeconds"];
+  pod.grace_seconds = grace.Int(pod.grace_seconds);
   const kube::View status = object["status"];
   pod.phase = PhaseOf(status["phase"].Str());
   status["conditions"].ForEachElement([&](kube::View condition) {

@@ -43,6 +43,9 @@ struct Pod {
   std::string region_label;  // label kRegionLabel, which the child's template gives its pods; "" without `workload`
   enum class Phase : std::uint8_t { kPending, kRunning, kSucceeded, kFailed, kUnknown } phase = Phase::kPending;
   bool ready = false;
+  // How long it may take to end, seconds: metadata.deletionGracePeriodSeconds while it is being deleted, until then
+  // spec.terminationGracePeriodSeconds (Kubernetes' default: 30).
+  std::int64_t grace_seconds = 30;
   std::string waiting;  // PodScheduled=False: its message, cut at 256; else ""
 };
 Result<Pod> DecodePod(kube::View object);

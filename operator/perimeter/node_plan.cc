@@ -51,9 +51,12 @@ struct Round {
   bool HasLivePodsOf(std::string_view region) const;
 };
 
-// Has not ended, is not being deleted already, and does sit on the node.
+// Being deleted already, and within the time that a forced deletion would give it.
+bool EndsSoon(const api::Pod& pod) { return pod.meta.deleting && pod.grace_seconds <= kForcedGraceSeconds; }
+
+// Has not ended, will not soon, and does sit on the node.
 bool IsLive(const api::Pod& pod, const Node& node) {
-  return pod.phase != api::Pod::Phase::kSucceeded && pod.phase != api::Pod::Phase::kFailed && !pod.meta.deleting &&
+  return pod.phase != api::Pod::Phase::kSucceeded && pod.phase != api::Pod::Phase::kFailed && !EndsSoon(pod) &&
          pod.node == node.meta.key.name;
 }
 
@@ -310,12 +313,18 @@ void PlanEvictions(const Round& round, NodePlan& plan) {
     since = std::min(since, round.now);
     const WallTime due = Plus(since, region->grace_period);
     const WallTime force = Plus(since, region->deadline);
+    const bool forced = round.now >= std::max(due, force);
+    if (pod->meta.deleting && !forced) {  // evicted, or deleted by somebody, but in no hurry to end
+      look_again_in(std::max(due, force) - round.now);
+      continue;
+    }
     if (round.now < due) {
       look_again_in(due - round.now);
       continue;
     }
-    const bool forced = round.now >= force;
-    plan.evictions.push_back({pod, held_to, forced, WhyNot(round, *region)});
+    // At least a second: 0 would take the object away without the kubelet's word that the pod has ended.
+    const std::int64_t grace = std::clamp<std::int64_t>(pod->grace_seconds, 1, kForcedGraceSeconds);
+    plan.evictions.push_back({pod, held_to, forced, grace, WhyNot(round, *region)});
     look_again_in(forced ? kBudgetRetry : std::min(kBudgetRetry, force - round.now));
   }
 }

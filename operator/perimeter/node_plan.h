@@ -22,6 +22,7 @@
 // account.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -48,11 +49,15 @@ struct NodeObservation {
                                              // their nodeSelector name
 };
 
+// What a pod has to end once the deadline has passed, whatever its template asks for.
+inline constexpr std::int64_t kForcedGraceSeconds = 30;
+
 struct Eviction {
   PodPtr pod;
   std::string region;  // the region that the pod is held to
-  bool force = false;  // the deadline has passed: delete, whatever disruption budgets say
-  std::string why;     // for the events: the verdict's message
+  bool force = false;  // the deadline has passed: delete, whatever disruption budgets say, with `grace_seconds`
+  std::int64_t grace_seconds = kForcedGraceSeconds;  // how long the pod then has to end: at most that, its own if less
+  std::string why;                                   // for the events: the verdict's message
 };
 
 struct NodePlan {
@@ -69,7 +74,8 @@ struct NodePlan {
 };
 
 // Due for eviction is each pod on the node that has not ended and is not being deleted, whose region R (api::HeldTo) is
-// another than the one that claims the node, once since + gracePeriod has passed; from since + deadline on by force.
+// another than the one that claims the node, once since + gracePeriod has passed; from since + deadline on by force. By
+// then also those that are being deleted, unless they have no longer to end than a forced deletion would give them.
 // `since` is the later of the pod's creation and lost-since (when lost-region is R), never in the future. A lost-since
 // that cannot be read, or lies more than 5 minutes ahead, is taken off and counts as not there: the stricter reading.
 // Nothing is evicted while R is unknown, leaving, unusable, or has onLoss.action Cordon.

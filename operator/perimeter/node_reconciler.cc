@@ -72,7 +72,11 @@ Status NodeReconciler::Evict(const Eviction& eviction, kube::ReconcileContext& c
     call.method = "DELETE";
     call.target = api::kPods.Path(pod.meta.key.ns, pod.meta.key.name);
     call.doing = "delete pod " + pod.meta.key.ToString();
-    call.body = Json{{"apiVersion", "v1"}, {"kind", "DeleteOptions"}, {"preconditions", preconditions}}.dump();
+    call.body = Json{{"apiVersion", "v1"},
+                     {"kind", "DeleteOptions"},
+                     {"gracePeriodSeconds", eviction.grace_seconds},
+                     {"preconditions", preconditions}}
+                    .dump();
   } else {
     call.method = "POST";
     call.target = api::kPods.Path(pod.meta.key.ns, pod.meta.key.name, "eviction");

@@ -127,6 +127,30 @@ TEST(DecodePod, OnlyPodsOfRegionsAreKept) {
   EXPECT_EQ(neither.error().kind, ErrorKind::kNotFound);
 }
 
+TEST(DecodePod, TheRegionLabelCountsBesideTheWorkloadsOnly) {
+  Json object = Without(PodJson(), "/spec/nodeSelector");
+  object["metadata"]["labels"]["rempart.dev/region"] = "france";
+  const Pod pod = Decoded(object, DecodePod).value();
+  EXPECT_EQ(pod.region, "");
+  EXPECT_EQ(pod.region_label, "france");
+  EXPECT_EQ(HeldTo(pod, true), "france");
+  EXPECT_EQ(HeldTo(pod, false), "");
+  Json selects = PodJson();
+  selects["metadata"]["labels"] = {{"rempart.dev/region", "germany"}};
+  EXPECT_EQ(Decoded(selects, DecodePod).value().region_label, "");
+  EXPECT_EQ(HeldTo(Decoded(selects, DecodePod).value(), true), "france");
+}
+
+TEST(DecodePod, HowLongItMayTakeToEnd) {
+  EXPECT_EQ(Decoded(PodJson(), DecodePod).value().grace_seconds, 30);
+  Json object = PodJson();
+  object["spec"]["terminationGracePeriodSeconds"] = 31536000;
+  EXPECT_EQ(Decoded(object, DecodePod).value().grace_seconds, 31536000);
+  object["metadata"]["deletionTimestamp"] = "2026-11-22T10:23:00Z";
+  object["metadata"]["deletionGracePeriodSeconds"] = 30;
+  EXPECT_EQ(Decoded(object, DecodePod).value().grace_seconds, 30);
+}
+
 TEST(DecodePod, Phases) {
   const struct {
     Json phase;

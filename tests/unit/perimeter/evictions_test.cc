@@ -109,6 +109,46 @@ TEST(Evictions, WithoutASelectorTheLabelsHoldThePodsOfAWorkload) {
   EXPECT_THAT(Evicted(plan(Frankfurt(), Ptrs(unlabelled), {web})), IsEmpty());
 }
 
+// A template may ask for a year to end, and the process ignore SIGTERM.
+TEST(Evictions, ALongTerminationDoesNotOutliveTheDeadline) {
+  const auto pod = [](std::int64_t grace, bool deleting) {
+    api::Pod p = Pod("p", "de-1");
+    p.grace_seconds = grace;
+    p.meta.deleting = deleting;
+    return Ptrs(p);
+  };
+  const auto at = [](Duration since_loss, std::vector<PodPtr> pods) {
+    return Plan(Lost(Frankfurt()), std::move(pods), Ptrs(Region()), {}, kNow + since_loss);
+  };
+  for (const Duration before : {Duration(0s), Duration(1min), Duration(10min - 1s)}) {
+    const NodePlan plan = at(before, pod(31'536'000, true));
+    EXPECT_THAT(Evicted(plan), IsEmpty()) << "left alone until the deadline";
+    EXPECT_EQ(plan.look_again, 10min - before);
+  }
+  EXPECT_THAT(Evicted(at(10min, pod(31'536'000, true))), ElementsAre("p!"));
+  EXPECT_THAT(Evicted(at(10min, pod(31, true))), ElementsAre("p!"));
+  const NodePlan asked = at(10min, pod(30, true));
+  EXPECT_THAT(Evicted(asked), IsEmpty()) << "forced already: not again each 5 s";
+  EXPECT_EQ(asked.look_again, std::nullopt);
+  for (const auto& [own, given] :
+       {std::pair<std::int64_t, std::int64_t>{31'536'000, 30}, {31, 30}, {30, 30}, {5, 5}, {0, 1}, {-1, 1}}) {
+    const NodePlan plan = at(10min, pod(own, false));
+    ASSERT_THAT(Evicted(plan), ElementsAre("p!"));
+    EXPECT_EQ(plan.evictions[0].grace_seconds, given) << own;
+  }
+}
+
+// Another region has the node by now: the record stands while such a pod is there, so that its deadline does.
+TEST(Evictions, ALongTerminationKeepsTheRecord) {
+  api::Pod p = Pod("p", "de-1");
+  p.meta.deleting = true;
+  p.grace_seconds = 3600;
+  const NodePlan plan = Plan(Labelled(Frankfurt()), Ptrs(p), Ptrs(Region(), Germany()));
+  EXPECT_THAT(Evicted(plan), IsEmpty());
+  EXPECT_EQ(plan.look_again, 10min);
+  EXPECT_EQ(Patched(Labelled(Frankfurt()), plan.patch).lost_region_label, "france");
+}
+
 TEST(Evictions, NobodyFromANodeThatTheRegionClaims) {
   const NodePlan plan = Plan(Labelled(Node("n")), Ptrs(Pod("p", "n")));
   EXPECT_THAT(Evicted(plan), IsEmpty());

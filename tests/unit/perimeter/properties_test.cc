@@ -77,12 +77,15 @@ NodeObservation AnyWorld() {
     if (*rc::gen::weightedElement<bool>({{1, true}, {3, false}})) world.leaving.insert(name);
   }
   SortByAge(world.regions);
+  if (*rc::gen::arbitrary<bool>()) world.workloads.insert({"acme", "web"});
   for (int n = *rc::gen::inRange(0, 4); n > 0; --n) {
     api::Pod pod = test::Pod("p" + std::to_string(n), *Any("n", "n", "n", "m"), *Any("", "a", "b", "c", "gone"),
                              *rc::gen::element<Duration>(-1min, 0s, 20s, 5min, 2h));
     pod.phase = *rc::gen::element(api::Pod::Phase::kPending, api::Pod::Phase::kRunning, api::Pod::Phase::kSucceeded,
                                   api::Pod::Phase::kFailed);
     pod.meta.deleting = *rc::gen::weightedElement<bool>({{4, false}, {1, true}});
+    pod.grace_seconds = *rc::gen::element<std::int64_t>(0, 30, 31'536'000);
+    pod.region_label = *Any("", "a", "b");
     world.pods.push_back(Ptr(pod));
   }
   return world;
@@ -93,6 +96,11 @@ RegionPtr Find(const NodeObservation& world, const Text& name) {
     if (region->meta.key.name == name && !IsLeaving(*region, world.leaving)) return region;
   }
   return nullptr;
+}
+
+Text HeldTo(const NodeObservation& world, const api::Pod& pod) {
+  if (!pod.region.empty()) return pod.region;
+  return world.workloads.contains({pod.meta.key.ns, pod.workload}) ? pod.region_label : "";
 }
 
 NodeObservation After(NodeObservation world, const NodePlan& plan) {
@@ -219,9 +227,11 @@ RC_GTEST_PROP(NodePlans, EvictOnlyWhomARegionDoesNotHold, ()) {
   const RegionPtr owner = Claim(*world.node, Claimants(world.regions, world.leaving));
   for (const Eviction& eviction : plan.evictions) {
     const api::Pod& pod = *eviction.pod;
-    const RegionPtr region = Find(world, pod.region);
+    const RegionPtr region = Find(world, HeldTo(world, pod));
+    RC_ASSERT(region != nullptr && eviction.region == region->meta.key.name);
     RC_ASSERT(pod.node == "n");
-    RC_ASSERT(!pod.meta.deleting);
+    RC_ASSERT((!pod.meta.deleting || (eviction.force && pod.grace_seconds > 30)));
+    RC_ASSERT((eviction.grace_seconds > 0 && eviction.grace_seconds <= 30));
     RC_ASSERT((region != nullptr && region != owner));
     RC_ASSERT(SpecProblem(*region).empty());
     RC_ASSERT(region->on_loss == api::SovereignRegion::OnLoss::kEvict);
@@ -241,15 +251,18 @@ RC_GTEST_PROP(NodePlans, WhoMustGoGoes, ()) {
   const NodePlan late =
       PlanNode(After(world, plan), kNow + 16min);  // deadline, a minute of grace, 5 minutes of clock skew
   for (const PodPtr& pod : world.pods) {
-    const RegionPtr region = Find(world, pod->region);
+    const RegionPtr region = Find(world, HeldTo(world, *pod));
     const bool ended = pod->phase == api::Pod::Phase::kSucceeded || pod->phase == api::Pod::Phase::kFailed;
-    if (pod->node != "n" || ended || pod->meta.deleting || region == nullptr || region == owner ||
+    const bool ends_soon = pod->meta.deleting && pod->grace_seconds <= 30;
+    if (pod->node != "n" || ended || ends_soon || region == nullptr || region == owner ||
         !SpecProblem(*region).empty() || region->on_loss != api::SovereignRegion::OnLoss::kEvict) {
       continue;
     }
     const auto is_it = [&](const Eviction& e) { return e.pod == pod; };
     RC_ASSERT(plan.look_again.has_value());
-    RC_ASSERT((std::ranges::any_of(plan.evictions, is_it) || *plan.look_again <= region->grace_period));
+    const Duration within =
+        pod->meta.deleting ? std::max(region->grace_period, region->deadline) : region->grace_period;
+    RC_ASSERT((std::ranges::any_of(plan.evictions, is_it) || *plan.look_again <= within));
     const auto forced = std::ranges::find_if(late.evictions, is_it);
     RC_ASSERT(forced != late.evictions.end());
     RC_ASSERT(forced->force);

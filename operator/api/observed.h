@@ -42,6 +42,7 @@ struct Pod {
   std::string workload;      // label kWorkloadLabel
   std::string region_label;  // label kRegionLabel, which the child's template gives its pods; "" without `workload`
   enum class Phase : std::uint8_t { kPending, kRunning, kSucceeded, kFailed, kUnknown } phase = Phase::kPending;
+  bool ended() const { return phase == Phase::kSucceeded || phase == Phase::kFailed; }
   bool ready = false;
   // How long it may take to end, seconds: metadata.deletionGracePeriodSeconds while it is being deleted, until then
   // spec.terminationGracePeriodSeconds (Kubernetes' default: 30).

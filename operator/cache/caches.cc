@@ -33,10 +33,10 @@ Caches::Caches()
     if (!p.workload.empty()) emit(p.meta.key.ns + "/" + p.workload);
   });
   pod_by_region_ = pods.AddIndex([](const api::Pod& p, const auto& emit) {
-    if (!p.region.empty()) emit(p.region);
+    if (!p.region.empty() && !p.ended()) emit(p.region);
   });
   pod_by_region_label_ = pods.AddIndex([](const api::Pod& p, const auto& emit) {
-    if (p.region.empty() && !p.region_label.empty()) emit(p.region_label);
+    if (p.region.empty() && !p.region_label.empty() && !p.ended()) emit(p.region_label);
   });
 }
 
@@ -48,11 +48,15 @@ std::vector<RegionPtr> Caches::RegionsByAge() const {
   return all;
 }
 
+bool Caches::InUse(const std::string& region) const {
+  return !WorkloadsOfRegion(region).empty() || !PodsOfRegion(region).empty();
+}
+
 std::set<std::string, std::less<>> Caches::RegionsLeaving() const {
   std::set<std::string, std::less<>> leaving;
   for (const auto& region : regions.List()) {
     const std::string& name = region->meta.key.name;
-    if (region->meta.deleting && WorkloadsOfRegion(name).empty()) leaving.insert(name);
+    if (region->meta.deleting && !InUse(name)) leaving.insert(name);
   }
   return leaving;
 }

@@ -43,7 +43,11 @@ class Caches {
 
   // All regions, the older first.
   std::vector<RegionPtr> RegionsByAge() const;
-  // Names of the regions that are being deleted and that no workload uses any more: they give their nodes up.
+  // Whether a TenantWorkload names the region, or a pod that has not ended is held to it: the pods of a workload that
+  // was moved to a region that does not exist, or deleted without its child, must not fall to a later region of the
+  // name.
+  bool InUse(const std::string& region) const;
+  // Names of the regions that are being deleted and no longer in use: they give their nodes up.
   std::set<std::string, std::less<>> RegionsLeaving() const;
   // The region that a workload is for: its own field, or its namespace's label; "" for neither.
   std::string RegionNameOf(const api::TenantWorkload& workload) const;
@@ -51,7 +55,7 @@ class Caches {
   std::vector<NodePtr> NodesWithLabel(const std::string& region) const;
   std::vector<PodPtr> PodsOnNode(const std::string& node) const;
   std::vector<PodPtr> PodsOfWorkload(const kube::ObjectKey& key) const;
-  // Those that the region holds, see HeldTo.
+  // Those that the region holds, see HeldTo, and that have not ended.
   std::vector<PodPtr> PodsOfRegion(const std::string& region) const;
   // The region that the pod is held to, "" for none, see api::HeldTo.
   std::string HeldTo(const api::Pod& pod) const;

@@ -95,7 +95,10 @@ class Wiring {
  private:
   void PodPlaced(const api::Pod& pod) {
     const std::string region = caches_.HeldTo(pod);
-    if (pod.node.empty() || region.empty()) return;
+    if (region.empty()) return;
+    const auto holder = caches_.regions.Get({"", region});
+    if (holder && holder->meta.deleting) RegionSoon(region);  // it waits for its last pod
+    if (pod.node.empty()) return;
     if (caches_.OnQualifiedNode(pod)) return;  // nothing for its node or region to do
     Node(pod.node);
     RegionSoon(region);

@@ -43,7 +43,7 @@ using PodPtr = std::shared_ptr<const api::Pod>;
 struct NodeObservation {
   NodePtr node;
   std::vector<RegionPtr> regions;  // all, oldest first, those being deleted too
-  RegionNames leaving;             // those being deleted that no workload uses: they give their nodes up, see IsLeaving
+  RegionNames leaving;             // those being deleted that nobody uses: they give their nodes up, see IsLeaving
   std::vector<PodPtr> pods;        // those of any region on this node
   std::set<kube::ObjectKey> workloads = {};  // TenantWorkloads that exist, of those that the pods without a region in
                                              // their nodeSelector name

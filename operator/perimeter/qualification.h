@@ -52,8 +52,8 @@ using RegionNames = std::set<std::string, std::less<>>;
 // Older first (creationTimestamp, then name): the order in which regions claim nodes.
 void SortByAge(std::vector<RegionPtr>& regions);
 
-// A region that is being deleted and that no workload uses any more: it gives its nodes up. `leaving` names such
-// regions; one that is not being deleted is never leaving, even when named there.
+// A region that is being deleted and that nobody uses any more (no workload, no pod): it gives its nodes up. `leaving`
+// names such regions; one that is not being deleted is never leaving, even when named there.
 bool IsLeaving(const api::SovereignRegion& region, const RegionNames& leaving);
 // The regions that may claim nodes: all but those that are leaving. The order is kept.
 std::vector<RegionPtr> Claimants(const std::vector<RegionPtr>& regions, const RegionNames& leaving);

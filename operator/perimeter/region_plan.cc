@@ -82,6 +82,12 @@ std::string PodsOutside(const Facts& facts) {
 std::string DeletionMessage(const RegionObservation& observed) {
   if (observed.user_count > 0)
     return "deletion waits: " + UsedBy(observed) + "; delete each, or move it to another region";
+  if (observed.pod_count > 0) {
+    return fmt::format(
+        "deletion waits: {}: {}; delete them, or what makes them",
+        Count(observed.pod_count, "pod of the region is still there", "pods of the region are still there"),
+        Some(observed.pods, observed.pod_count));
+  }
   if (observed.labelled_nodes > 0) {
     return fmt::format("deletion waits until {} the region's labels",
                        Count(observed.labelled_nodes, "node has lost", "nodes have lost"));
@@ -133,7 +139,7 @@ Condition Reconciling(const Facts& facts) {
 }
 
 Condition Stalled(const Facts& facts) {
-  if (facts.region.meta.deleting && facts.observed.user_count > 0)
+  if (facts.region.meta.deleting && facts.observed.InUse())
     return {"Stalled", "True", "InUse", DeletionMessage(facts.observed)};
   if (!facts.problem.empty())
     return {"Stalled", "True", "InvalidSpec", CleanText(facts.problem, kConditionMessage / 2)};
@@ -196,13 +202,13 @@ bool SaidBefore(const Json& conditions, const Condition& now) {
 std::optional<bool> Finalizer(const RegionObservation& observed) {
   const SovereignRegion& region = *observed.region;
   if (!region.meta.deleting) return region.has_finalizer ? std::nullopt : std::optional(true);
-  if (region.has_finalizer && observed.user_count == 0 && observed.labelled_nodes == 0) return false;
+  if (region.has_finalizer && !observed.InUse() && observed.labelled_nodes == 0) return false;
   return std::nullopt;
 }
 
 RegionView View(const RegionObservation& observed) {
   RegionNames leaving = observed.leaving;
-  if (observed.user_count == 0) leaving.insert(observed.region->meta.key.name);
+  if (!observed.InUse()) leaving.insert(observed.region->meta.key.name);
   return ViewOf(*observed.region, Claimants(observed.regions, leaving), observed.nodes);
 }
 

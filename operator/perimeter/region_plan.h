@@ -16,13 +16,16 @@ namespace rempart::perimeter {
 struct RegionObservation {
   RegionPtr region;
   std::vector<RegionPtr> regions;  // all, oldest first
-  RegionNames
-      leaving;  // those being deleted that no workload uses, see IsLeaving; the region itself is told by user_count
+  RegionNames leaving;  // those being deleted that nobody uses, see IsLeaving; the region itself is told by InUse
   std::vector<NodePtr> nodes;
   std::vector<std::string> users;  // workloads that name it, "ns/name", sorted, at most 100
   std::size_t user_count = 0;      // how many there are in all
+  std::vector<std::string> pods;   // that it holds and that have not ended, "ns/name", sorted, at most 100
+  std::size_t pod_count = 0;       // how many there are in all
   std::size_t pods_outside = 0;    // its pods that sit on nodes outside it
   std::size_t labelled_nodes = 0;  // nodes that still carry its label
+
+  bool InUse() const { return user_count > 0 || pod_count > 0; }
 };
 
 struct RegionPlan {

@@ -10,7 +10,7 @@
 namespace rempart::perimeter {
 namespace {
 
-constexpr std::size_t kUsersNamed = 100;
+constexpr std::size_t kNamed = 100;  // users, pods
 
 RegionObservation Observe(const cache::Caches& caches, RegionPtr region) {
   RegionObservation observed;
@@ -23,11 +23,14 @@ RegionObservation Observe(const cache::Caches& caches, RegionPtr region) {
     ++observed.user_count;
     observed.users.push_back(workload->meta.key.ToString());
   }
-  std::ranges::sort(observed.users);
-  if (observed.users.size() > kUsersNamed) observed.users.resize(kUsersNamed);
   for (const auto& pod : caches.PodsOfRegion(name)) {
-    const bool alive = pod->phase != api::Pod::Phase::kSucceeded && pod->phase != api::Pod::Phase::kFailed;
-    if (alive && !pod->node.empty() && !caches.OnQualifiedNode(*pod)) ++observed.pods_outside;
+    ++observed.pod_count;
+    if (observed.region->meta.deleting) observed.pods.push_back(pod->meta.key.ToString());  // told only then
+    if (!pod->node.empty() && !caches.OnQualifiedNode(*pod)) ++observed.pods_outside;
+  }
+  for (auto* names : {&observed.users, &observed.pods}) {
+    std::ranges::sort(*names);
+    if (names->size() > kNamed) names->resize(kNamed);
   }
   observed.labelled_nodes = caches.NodesWithLabel(name).size();
   return observed;
@@ -59,8 +62,7 @@ Result<kube::Outcome> RegionReconciler::Reconcile(kube::ReconcileContext& contex
                observed.nodes.size() - std::min(observed.nodes.size(), observed.labelled_nodes));
   NoteNodes(region->meta.key.name, region_nodes_.AnyOf(region->meta.key.name));
 
-  if (region->meta.deleting && observed.user_count == 0 && observed.labelled_nodes > 0)
-    wake_.nodes(region->meta.key.name);
+  if (region->meta.deleting && !observed.InUse() && observed.labelled_nodes > 0) wake_.nodes(region->meta.key.name);
 
   for (auto& event : plan.events) events_.Record(std::move(event));
   if (!plan.status.is_null()) {

@@ -136,6 +136,14 @@ INSTANTIATE_TEST_SUITE_P(
             "False Deleting: deletion waits: 1 workload uses the region: acme/web; delete each, or move it to another "
             "region",
             "True Deleting", "True InUse: acme/web"},
+        Row{"DeletedWithPodsLeft",
+            [](auto& r, auto& o) {
+              r.meta.deleting = true, o.users.clear(), o.user_count = 0, o.pods = {"acme/web-1"}, o.pod_count = 1;
+            },
+            "False Deleting: deletion waits: 1 pod of the region is still there: acme/web-1; delete them, or what "
+            "makes "
+            "them",
+            "True Deleting", "True InUse: acme/web-1"},
         Row{"DeletedAndLabelsRemain",
             [](auto& r, auto& o) { r.meta.deleting = true, o.users.clear(), o.user_count = 0; },
             "False Deleting: deletion waits until 3 nodes have lost the region's labels", "True Deleting",
@@ -314,19 +322,23 @@ struct FinalizerRow {
   bool deleting, has;
   std::size_t users, labelled;
   std::optional<bool> expected;
+  std::size_t pods = 0;
 };
 TEST(RegionFinalizer, StandsWhileTheRegionIsUsedOrOnANode) {
   for (const FinalizerRow& row :
        {FinalizerRow{false, false, 0, 0, true}, FinalizerRow{false, false, 2, 3, true},
         FinalizerRow{false, true, 0, 0, {}}, FinalizerRow{true, true, 1, 0, {}}, FinalizerRow{true, true, 0, 1, {}},
         FinalizerRow{true, true, 2, 3, {}}, FinalizerRow{true, true, 0, 0, false}, FinalizerRow{true, false, 0, 0, {}},
-        FinalizerRow{true, false, 1, 1, {}}}) {
+        FinalizerRow{true, false, 1, 1, {}}, FinalizerRow{true, true, 0, 0, {}, 1},
+        FinalizerRow{true, true, 0, 3, {}, 2}, FinalizerRow{false, true, 0, 0, {}, 1}}) {
     const RegionPlan plan = PlanRegion(Observed([&](auto& r, auto& o) {
                                          r.meta.deleting = row.deleting;
                                          r.has_finalizer = row.has;
                                          o.user_count = row.users;
                                          o.users.assign(row.users, "acme/web");
                                          o.labelled_nodes = row.labelled;
+                                         o.pod_count = row.pods;
+                                         o.pods.assign(row.pods, "acme/web-1");
                                        }),
                                        kNow);
     EXPECT_EQ(plan.finalizer, row.expected) << row.deleting << row.has << row.users << row.labelled;

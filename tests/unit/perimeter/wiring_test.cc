@@ -94,5 +94,30 @@ TEST_F(WiringTest, AStrangersPodWithOurLabelsWakesNoNodeUntilThereIsItsWorkload)
   EXPECT_THAT(Woken(), IsSupersetOf({"node de-1", "region france"}));
 }
 
+// `kubectl delete --cascade=orphan`, or a workload that is moved to a region that does not exist.
+TEST_F(WiringTest, ARegionIsInUseWhileAPodOfItHasNotEnded) {
+  auto region = Region();
+  region.meta.deleting = true;
+  caches.regions.Put(Next(region));
+  api::Pod pod = Pod("p", "fr-1");
+  caches.pods.Put(Next(pod));
+  EXPECT_TRUE(caches.InUse("france"));
+  EXPECT_TRUE(caches.RegionsLeaving().empty());
+  Woken();
+  pod.phase = api::Pod::Phase::kSucceeded;
+  caches.pods.Put(Next(pod));
+  EXPECT_FALSE(caches.InUse("france"));
+  EXPECT_TRUE(caches.RegionsLeaving().contains("france"));
+  EXPECT_THAT(Woken(), Contains("region france"));
+  pod.phase = api::Pod::Phase::kPending;
+  pod.node.clear();
+  caches.pods.Put(Next(pod));
+  EXPECT_TRUE(caches.InUse("france")) << "it would fall to the next region of the name";
+  Woken();
+  caches.pods.Remove(pod.meta.key, 0);
+  EXPECT_FALSE(caches.InUse("france"));
+  EXPECT_THAT(Woken(), Contains("region france"));
+}
+
 }  // namespace
 }  // namespace rempart::cache

@@ -35,6 +35,7 @@ struct Round {
   RegionPtr claim;
   bool claim_usable = false;
   Node want;
+  std::optional<Loss> loss;
 
   // The region of that name, unless it gives its nodes up: what it once held then needs no record and no eviction.
   const SovereignRegion* Present(std::string_view name) const {
@@ -107,8 +108,11 @@ void SettleLoss(Round& round) {
     want.lost_since_label.clear();
   }
   if (const SovereignRegion* loser = LosesIt(round); loser != nullptr && !needless(loser->meta.key.name)) {
-    want.lost_region_label = loser->meta.key.name;
-    want.lost_since_label = FormatLostSince(round.now);
+    const auto& known = round.observed.unrecorded;
+    const bool same = known && known->region == loser->meta.key.name;
+    round.loss = Loss{loser->meta.key.name, same ? std::min(known->since, round.now) : round.now};
+    want.lost_region_label = round.loss->region;
+    want.lost_since_label = FormatLostSince(round.loss->since);
   }
 }
 
@@ -361,7 +365,8 @@ std::optional<WallTime> ParseLostSince(std::string_view text) {
 }
 
 NodePlan PlanNode(const NodeObservation& observed, WallTime now) {
-  Round round{.observed = observed, .node = *observed.node, .now = now, .claim = nullptr, .want = *observed.node};
+  Round round{
+      .observed = observed, .node = *observed.node, .now = now, .claim = nullptr, .want = *observed.node, .loss = {}};
   round.claim = Claim(round.node, Claimants(observed.regions, observed.leaving));
   round.claim_usable = round.claim != nullptr && SpecProblem(*round.claim).empty();
 
@@ -374,6 +379,7 @@ NodePlan PlanNode(const NodeObservation& observed, WallTime now) {
 
   NodePlan plan;
   plan.patch = PatchOf(round.node, round.want);
+  plan.loss = round.loss;
   Telling telling(round, plan.events);
   telling.Labels();
   telling.Cordon();

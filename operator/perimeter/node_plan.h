@@ -40,13 +40,21 @@ namespace rempart::perimeter {
 
 using PodPtr = std::shared_ptr<const api::Pod>;
 
+// A loss that is known but could not be recorded on the node, because the API server refuses the change: without a
+// memory of it, the grace period would begin anew each round.
+struct Loss {
+  std::string region;
+  WallTime since;
+};
+
 struct NodeObservation {
   NodePtr node;
   std::vector<RegionPtr> regions;  // all, oldest first, those being deleted too
   RegionNames leaving;             // those being deleted that nobody uses: they give their nodes up, see IsLeaving
   std::vector<PodPtr> pods;        // those of any region on this node
-  std::set<kube::ObjectKey> workloads = {};  // TenantWorkloads that exist, of those that the pods without a region in
-                                             // their nodeSelector name
+  // TenantWorkloads that exist, of those that the pods without a region in their nodeSelector name.
+  std::set<kube::ObjectKey> workloads = {};
+  std::optional<Loss> unrecorded = {};  // of this node
 };
 
 // What a pod has to end once the deadline has passed, whatever its template asks for.
@@ -66,8 +74,9 @@ struct NodePlan {
   // too, which apply cannot do.
   Json patch;
   // NodeQualified, NodeLost (on node and region), NodeLabelsRestored, NodeCordoned, NodeUncordoned: each tells of
-  // something in the patch, so they are recorded, and the evictions begun, once the patch has gone through.
+  // something in the patch, so they are recorded once the patch has gone through.
   std::vector<kube::Event> events;
+  std::optional<Loss> loss;            // what the patch records, if it does: to be kept in mind where it is refused
   std::vector<Eviction> evictions;     // due now
   std::optional<Duration> look_again;  // when the next eviction falls due (grace period or deadline); 5 s after one
                                        // that a budget may refuse

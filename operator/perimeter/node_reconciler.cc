@@ -11,10 +11,19 @@
 namespace rempart::perimeter {
 namespace {
 
+constexpr Duration kRetry = std::chrono::seconds(5);
+
 kube::ObjectRef RefOf(const api::Pod& pod) { return {"v1", "Pod", pod.meta.key.ns, pod.meta.key.name, pod.meta.uid}; }
 
 // What a disruption budget answers: not now.
 bool BudgetHolds(const Error& error) { return error.http_status == 429; }
+
+// The server answered, and the same change will not pass soon: no right to it, refused by a policy, or an admission
+// webhook that does not answer (500).
+bool IsRefusal(const Error& error) {
+  return error.kind == ErrorKind::kDenied || error.kind == ErrorKind::kInvalid ||
+         (error.kind == ErrorKind::kTransient && error.http_status >= 500);
+}
 
 }  // namespace
 
@@ -26,41 +35,105 @@ NodeReconciler::NodeReconciler(cache::Caches& caches, kube::Api& api, kube::Even
   evicted_ = metrics.GetCounter(name, help, {{"outcome", "evicted"}});
   forced_ = metrics.GetCounter(name, help, {{"outcome", "deleted_after_deadline"}});
   refused_ = metrics.GetCounter(name, help, {{"outcome", "held_by_budget"}});
+  failed_ = metrics.GetCounter(name, help, {{"outcome", "failed"}});
 }
 
 Result<kube::Outcome> NodeReconciler::Reconcile(kube::ReconcileContext& context) {
+  const auto node = caches_.nodes.Get(context.key());
+  if (!node) {
+    KeepInMind(context.key().name, std::nullopt);
+    return kube::Outcome::AwaitChange();
+  }
+  NodePlan plan = PlanNode(Observe(node), clock_.Now());
+
+  const Status written = WriteNode(plan, context);
+  if (!written && written.error().kind == ErrorKind::kNotFound) return kube::Outcome::AwaitChange();
+  if (!written && !IsRefusal(written.error())) return Fail(written.error());
+  KeepInMind(context.key().name, written ? std::nullopt : plan.loss);
+  if (written) {
+    // Events after the write that they tell of: a lost race tells nothing.
+    for (auto& event : plan.events) events_.Record(std::move(event));
+  } else {
+    TellRefused(*node, written.error());
+  }
+
+  auto outcome = EvictAll(plan, context);
+  // Evictions that are due or come due set the pace; the change is then tried again with them.
+  if (!written && outcome && !outcome->requeue_after) return Fail(written.error());
+  return outcome;
+}
+
+NodeObservation NodeReconciler::Observe(cache::NodePtr node) {
   NodeObservation observed;
-  observed.node = caches_.nodes.Get(context.key());
-  if (!observed.node) return kube::Outcome::AwaitChange();
   observed.regions = caches_.RegionsByAge();
   observed.leaving = caches_.RegionsLeaving();
-  observed.pods = caches_.PodsOnNode(context.key().name);
+  observed.pods = caches_.PodsOnNode(node->meta.key.name);
   for (const auto& pod : observed.pods) {
     if (!pod->region.empty() || pod->region_label.empty()) continue;
     const kube::ObjectKey workload{pod->meta.key.ns, pod->workload};
     if (caches_.workloads.Get(workload)) observed.workloads.insert(workload);
   }
-  NodePlan plan = PlanNode(observed, clock_.Now());
-
-  if (!plan.patch.is_null()) {
-    auto reply =
-        api_.Patch(api::kNodes, context.key(), kube::PatchType::kMerge, plan.patch.dump(), false, context.stop());
-    if (!reply && reply.error().kind == ErrorKind::kNotFound) return kube::Outcome::AwaitChange();
-    if (!reply) return Fail(std::move(reply.error()));
-    if (auto version = kube::ResourceVersionOf(reply->body)) context.Wrote(caches_.nodes, *version);
-    log::Info("node changed", {{"node", context.key().name}, {"patch", plan.patch.dump()}});
+  {
+    std::scoped_lock lock(mutex_);
+    if (const auto it = unrecorded_.find(node->meta.key.name); it != unrecorded_.end())
+      observed.unrecorded = it->second;
   }
-  // Events after the write that they tell of: a lost race tells nothing.
-  for (auto& event : plan.events) events_.Record(std::move(event));
+  observed.node = std::move(node);
+  return observed;
+}
 
-  std::optional<Error> failed;
+Status NodeReconciler::WriteNode(const NodePlan& plan, kube::ReconcileContext& context) {
+  if (plan.patch.is_null()) return {};
+  auto reply =
+      api_.Patch(api::kNodes, context.key(), kube::PatchType::kMerge, plan.patch.dump(), false, context.stop());
+  if (!reply) return Fail(std::move(reply.error()));
+  if (auto version = kube::ResourceVersionOf(reply->body)) context.Wrote(caches_.nodes, *version);
+  log::Info("node changed", {{"node", context.key().name}, {"patch", plan.patch.dump()}});
+  return {};
+}
+
+void NodeReconciler::TellRefused(const api::Node& node, const Error& error) {
+  log::Error("the API server refuses a change of the node; pods are evicted all the same",
+             {{"node", node.meta.key.name}, {"error", error}});
+  events_.Record({{api::kNodes.ApiVersion(), std::string(api::kNodes.kind), "", node.meta.key.name, node.meta.uid},
+                  kube::Event::Type::kWarning,
+                  "NodeChangeRefused",
+                  "Label",
+                  error.message,
+                  std::nullopt});
+}
+
+void NodeReconciler::KeepInMind(const std::string& node, std::optional<Loss> loss) {
+  std::scoped_lock lock(mutex_);
+  if (loss) {
+    unrecorded_.insert_or_assign(node, *std::move(loss));
+  } else {
+    unrecorded_.erase(node);
+  }
+}
+
+// One that fails holds up neither the others nor its own next try: what is refused now is asked again as what a budget
+// holds is.
+Result<kube::Outcome> NodeReconciler::EvictAll(const NodePlan& plan, kube::ReconcileContext& context) {
+  auto look_again = plan.look_again;
+  std::optional<Error> bug;
   for (const auto& eviction : plan.evictions) {
     auto done = Evict(eviction, context);
-    if (!done && done.error().kind == ErrorKind::kCancelled) return Fail(std::move(done.error()));
-    if (!done) failed = std::move(done.error());  // the others still go
+    if (done) continue;
+    Error& error = done.error();
+    if (error.kind == ErrorKind::kCancelled) return Fail(std::move(error));
+    failed_.Add();
+    log::Error("a pod cannot be moved off the node, trying again", {{"pod", eviction.pod->meta.key.ToString()},
+                                                                    {"node", context.key().name},
+                                                                    {"forced", eviction.force},
+                                                                    {"error", error}});
+    look_again = std::min(look_again.value_or(kRetry), kRetry);
+    const bool no_answer = error.kind == ErrorKind::kTransient && error.http_status == 0;
+    if (error.kind == ErrorKind::kInternal || error.kind == ErrorKind::kGone) bug = std::move(error);
+    if (no_answer) break;  // the others would wait for the server just as long
   }
-  if (failed) return Fail(std::move(*failed));
-  if (plan.look_again) return kube::Outcome::Requeue(*plan.look_again);
+  if (bug) return Fail(std::move(*bug));
+  if (look_again) return kube::Outcome::Requeue(*look_again);
   return kube::Outcome::AwaitChange();
 }
 

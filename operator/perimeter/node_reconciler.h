@@ -1,6 +1,12 @@
 // Node -> our labels, taint and cordon; evictions from a node that lost its qualification. Observes the caches, calls
-// PlanNode, carries the plan out.
+// PlanNode, carries the plan out. Evictions do not depend on whether the node's own change is accepted (an admission
+// webhook or missing rights may refuse it for ever), nor on each other.
 #pragma once
+
+#include <mutex>
+#include <optional>
+#include <string>
+#include <unordered_map>
 
 #include "operator/cache/caches.h"
 #include "operator/perimeter/node_plan.h"
@@ -19,13 +25,20 @@ class NodeReconciler {
   Result<kube::Outcome> Reconcile(kube::ReconcileContext& context);
 
  private:
+  NodeObservation Observe(cache::NodePtr node);
+  Status WriteNode(const NodePlan& plan, kube::ReconcileContext& context);
+  void TellRefused(const api::Node& node, const Error& error);
+  void KeepInMind(const std::string& node, std::optional<Loss> loss);
+  Result<kube::Outcome> EvictAll(const NodePlan& plan, kube::ReconcileContext& context);
   Status Evict(const Eviction& eviction, kube::ReconcileContext& context);
 
   cache::Caches& caches_;
   kube::Api& api_;
   kube::EventRecorder& events_;
   Clock& clock_;
-  Counter evicted_, forced_, refused_;
+  Counter evicted_, forced_, refused_, failed_;
+  std::mutex mutex_;
+  std::unordered_map<std::string, Loss> unrecorded_;  // by node; lost with the process: the grace then begins anew
 };
 
 }  // namespace rempart::perimeter

@@ -64,6 +64,10 @@ Result<kube::Outcome> RegionReconciler::Reconcile(kube::ReconcileContext& contex
 
   if (region->meta.deleting && !observed.InUse() && observed.labelled_nodes > 0) wake_.nodes(region->meta.key.name);
 
+  // First: what follows tells the world of the region, which must not be gone by then without having waited.
+  if (plan.finalizer == true) {
+    if (auto done = WriteFinalizer(*region, true, context); !done) return Fail(std::move(done.error()));
+  }
   for (auto& event : plan.events) events_.Record(std::move(event));
   if (!plan.status.is_null()) {
     auto written = kube::ApplyStatus(api_, api::kRegions, region->meta.key, plan.status, context.stop());
@@ -71,8 +75,8 @@ Result<kube::Outcome> RegionReconciler::Reconcile(kube::ReconcileContext& contex
     context.Wrote(caches_.regions, *written);
   }
   // Last: taking the finalizer off may end the object.
-  if (plan.finalizer) {
-    if (auto done = WriteFinalizer(*region, *plan.finalizer, context); !done) return Fail(std::move(done.error()));
+  if (plan.finalizer == false) {
+    if (auto done = WriteFinalizer(*region, false, context); !done) return Fail(std::move(done.error()));
   }
   if (plan.look_again) return kube::Outcome::Requeue(*plan.look_again);
   return kube::Outcome::AwaitChange();

@@ -110,7 +110,7 @@ void RegionReconciler::NoteNodes(const std::string& region, bool any) {
   {
     std::scoped_lock lock(mutex_);
     auto [entry, added] = has_nodes_.try_emplace(region, any);
-    changed = !added && entry->second != any;
+    changed = added ? any : entry->second != any;  // none known so far is none: who was judged by it has to be woken
     entry->second = any;
     if (!any && !caches_.regions.Get({"", region})) has_nodes_.erase(region);
   }

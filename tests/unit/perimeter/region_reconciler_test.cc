@@ -1,0 +1,127 @@
+// The order of the region's writes, and whom it wakes.
+#include "operator/perimeter/region_reconciler.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+
+#include "tests/unit/perimeter/builders.h"
+
+namespace rempart::perimeter {
+namespace {
+
+using test::Frankfurt;
+using test::Labelled;
+using test::Node;
+using test::Pod;
+using test::Region;
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+
+struct FakeApi final : kube::Api {
+  Result<kube::Reply> Do(const Call& call, std::stop_token) override {
+    const Json body = Json::parse(call.body);
+    if (body.contains("status")) {
+      calls.push_back("status");
+    } else {
+      calls.push_back(body["metadata"]["finalizers"].empty() ? "finalizer off" : "finalizer on");
+    }
+    return kube::Reply{200, R"({"metadata":{"resourceVersion":"1000"}})"};
+  }
+  Status Stream(const std::string&, std::chrono::milliseconds, const http::Client::Sink&, std::stop_token) override {
+    return Fail(Error::Internal("no watches here"));
+  }
+  std::vector<std::string> calls;
+};
+
+struct Context final : kube::ReconcileContext {
+  const kube::ObjectKey& key() const override { return key_; }
+  std::stop_token stop() const override { return {}; }
+  void Wrote(const kube::StoreProgress&, std::uint64_t) override {}
+  const kube::ObjectKey key_{"", "france"};
+};
+
+struct NoEvents final : kube::EventRecorder {
+  void Record(kube::Event) override {}
+};
+
+template <class T>
+T Next(T object) {
+  object.meta.resource_version = 0;
+  return object;
+}
+
+struct RegionReconcilerTest : ::testing::Test {
+  // What was called and woken.
+  std::vector<std::string> Look() {
+    api.calls.clear();
+    Context context;
+    EXPECT_TRUE(reconciler.Reconcile(context));
+    return api.calls;
+  }
+  // Whom a look wakes.
+  std::vector<std::string> Woken() {
+    woken.clear();
+    Look();
+    return woken;
+  }
+
+  SimClock clock;
+  Metrics metrics;
+  cache::Caches caches;
+  RegionNodes region_nodes{caches};
+  FakeApi api;
+  NoEvents events;
+  std::vector<std::string> woken;
+  RegionReconciler reconciler{caches,
+                              api,
+                              events,
+                              clock,
+                              metrics,
+                              region_nodes,
+                              {[this](const std::string& region) { woken.push_back("workloads of " + region); },
+                               [this](const std::string& region) { woken.push_back("nodes of " + region); }}};
+};
+
+TEST_F(RegionReconcilerTest, TheFinalizerIsTheFirstWriteAndTheLast) {
+  auto region = Region();
+  region.has_finalizer = false;
+  caches.regions.Put(Next(region));
+  EXPECT_THAT(Look(), ElementsAre("finalizer on", "status"));
+  region.has_finalizer = true;
+  region.meta.deleting = true;
+  caches.regions.Put(Next(region));
+  EXPECT_THAT(Look(), ElementsAre("finalizer off"));
+}
+
+TEST_F(RegionReconcilerTest, AFirstNodeWakesTheWorkloadsToo) {
+  caches.regions.Put(Next(Region()));
+  caches.nodes.Put(Next(Node("fr-1")));
+  EXPECT_THAT(Woken(), ElementsAre("workloads of france")) << "they may have been judged before, with no node";
+  EXPECT_THAT(Woken(), IsEmpty());
+  caches.nodes.Remove({"", "fr-1"}, 0);
+  EXPECT_THAT(Woken(), ElementsAre("workloads of france"));
+  EXPECT_THAT(Woken(), IsEmpty());
+  caches.nodes.Put(Next(Node("fr-1")));
+  EXPECT_THAT(Woken(), ElementsAre("workloads of france"));
+}
+
+TEST_F(RegionReconcilerTest, APodThatHasNotEndedHoldsTheRegionAndItsNodes) {
+  auto region = Region();
+  region.meta.deleting = true;
+  caches.regions.Put(Next(region));
+  caches.nodes.Put(Next(Labelled(Node("fr-1"))));
+  caches.pods.Put(Next(Pod("p", "fr-1")));
+  woken.clear();
+  EXPECT_THAT(Look(), ElementsAre("status"));
+  EXPECT_THAT(woken, ElementsAre("workloads of france")) << "its nodes are not";
+  caches.pods.Remove({"acme", "p"}, 0);
+  EXPECT_THAT(Woken(), ElementsAre("nodes of france"));
+  caches.nodes.Put(Next(Node("fr-1")));
+  woken.clear();
+  EXPECT_THAT(Look(), ElementsAre("finalizer off"));
+}
+
+}  // namespace
+}  // namespace rempart::perimeter

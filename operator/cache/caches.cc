@@ -49,7 +49,13 @@ std::vector<RegionPtr> Caches::RegionsByAge() const {
 }
 
 bool Caches::InUse(const std::string& region) const {
-  return !WorkloadsOfRegion(region).empty() || !PodsOfRegion(region).empty();
+  if (workloads.AnyByIndex(workload_by_region_, region) || pods.AnyByIndex(pod_by_region_, region)) return true;
+  const auto by_label = pods.ByIndex(pod_by_region_label_, region);
+  if (std::ranges::any_of(by_label, [this](const PodPtr& pod) { return !HeldTo(*pod).empty(); })) return true;
+  const auto all = namespaces.List();
+  return std::ranges::any_of(all, [&](const auto& ns) {
+    return ns->region == region && workloads.AnyByIndex(workload_without_region_, ns->meta.key.name);
+  });
 }
 
 std::set<std::string, std::less<>> Caches::RegionsLeaving() const {
@@ -80,6 +86,7 @@ std::vector<WorkloadPtr> Caches::WorkloadsOfRegion(const std::string& region) co
 std::vector<NodePtr> Caches::NodesWithLabel(const std::string& region) const {
   return nodes.ByIndex(node_by_region_, region);
 }
+bool Caches::AnyNodeWithLabel(const std::string& region) const { return nodes.AnyByIndex(node_by_region_, region); }
 std::vector<PodPtr> Caches::PodsOnNode(const std::string& node) const { return pods.ByIndex(pod_by_node_, node); }
 std::vector<PodPtr> Caches::PodsOfWorkload(const kube::ObjectKey& key) const {
   return pods.ByIndex(pod_by_workload_, key.ToString());

@@ -53,6 +53,7 @@ class Caches {
   std::string RegionNameOf(const api::TenantWorkload& workload) const;
   std::vector<WorkloadPtr> WorkloadsOfRegion(const std::string& region) const;
   std::vector<NodePtr> NodesWithLabel(const std::string& region) const;
+  bool AnyNodeWithLabel(const std::string& region) const;
   std::vector<PodPtr> PodsOnNode(const std::string& node) const;
   std::vector<PodPtr> PodsOfWorkload(const kube::ObjectKey& key) const;
   // Those that the region holds, see HeldTo, and that have not ended.

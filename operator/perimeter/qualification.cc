@@ -270,6 +270,16 @@ RegionPtr Claim(const Node& node, const std::vector<RegionPtr>& claimants, std::
   return ClaimAmong(node, WithProblems(claimants), contenders);
 }
 
+bool ClaimsAny(std::string_view region, const std::vector<RegionPtr>& claimants, const std::vector<NodePtr>& nodes) {
+  const bool among = std::ranges::any_of(claimants, [&](const RegionPtr& r) { return r->meta.key.name == region; });
+  if (!among) return false;
+  const std::vector<Claimant> rivals = WithProblems(claimants);
+  return std::ranges::any_of(nodes, [&](const NodePtr& node) {
+    const RegionPtr owner = ClaimAmong(*node, rivals, nullptr);
+    return owner != nullptr && owner->meta.key.name == region;
+  });
+}
+
 RegionView ViewOf(const SovereignRegion& region, const std::vector<RegionPtr>& claimants,
                   const std::vector<NodePtr>& nodes) {
   const std::string problem = SpecProblem(region);

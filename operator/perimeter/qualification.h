@@ -64,6 +64,9 @@ std::vector<RegionPtr> Claimants(const std::vector<RegionPtr>& regions, const Re
 RegionPtr Claim(const api::Node& node, const std::vector<RegionPtr>& claimants,
                 std::vector<RegionPtr>* contenders = nullptr);
 
+// Whether any of the nodes is the region's, as Claim has it. For many nodes: problems of specs are looked for once.
+bool ClaimsAny(std::string_view region, const std::vector<RegionPtr>& claimants, const std::vector<NodePtr>& nodes);
+
 // For a region's point of view: its verdict, or that an older region has the node. `claimants` is sorted by age.
 struct RegionView {
   std::vector<NodePtr> qualified;  // by name

@@ -1,31 +1,33 @@
 #include "operator/perimeter/region_nodes.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "operator/perimeter/qualification.h"
 
 namespace rempart::perimeter {
 
 bool RegionNodes::AnyOf(const std::string& region) {
-  if (!caches_.NodesWithLabel(region).empty()) return true;
+  if (caches_.AnyNodeWithLabel(region)) return true;
   std::scoped_lock lock(mutex_);
-  // Read before the search: what changes during it makes the next question search again.
-  const std::uint64_t nodes_seen = caches_.nodes.seen(), regions_seen = caches_.regions.seen();
-  if (nodes_seen != nodes_seen_ || regions_seen != regions_seen_) known_.clear();
-  nodes_seen_ = nodes_seen;
-  regions_seen_ = regions_seen;
+  ForgetWhatIsOld();
   const auto [entry, unknown] = known_.try_emplace(region, false);
-  if (unknown) entry->second = Search(region);
+  if (unknown) entry->second = ClaimsAny(region, Claimants(caches_.RegionsByAge(), leaving_), caches_.nodes.List());
   return entry->second;
 }
 
-bool RegionNodes::Search(const std::string& region) const {
-  const auto claimants = Claimants(caches_.RegionsByAge(), caches_.RegionsLeaving());
-  const auto nodes = caches_.nodes.List();
-  return std::ranges::any_of(nodes, [&](const NodePtr& node) {
-    const RegionPtr owner = Claim(*node, claimants);
-    return owner && owner->meta.key.name == region;
-  });
+void RegionNodes::ForgetWhatIsOld() {
+  // Read before the search: what changes during it makes the next question search again.
+  const std::uint64_t nodes_seen = caches_.nodes.seen(), regions_seen = caches_.regions.seen();
+  if (regions_seen != regions_seen_) {
+    const auto regions = caches_.regions.List();
+    deleting_ = std::ranges::any_of(regions, [](const RegionPtr& region) { return region->meta.deleting; });
+  }
+  auto leaving = deleting_ ? caches_.RegionsLeaving() : std::set<std::string, std::less<>>();
+  if (nodes_seen != nodes_seen_ || regions_seen != regions_seen_ || leaving != leaving_) known_.clear();
+  nodes_seen_ = nodes_seen;
+  regions_seen_ = regions_seen;
+  leaving_ = std::move(leaving);
 }
 
 }  // namespace rempart::perimeter

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <mutex>
+#include <set>
 #include <string>
 #include <unordered_map>
 
@@ -12,18 +13,21 @@
 
 namespace rempart::perimeter {
 
-// Thread-safe. An answer is kept until nodes or regions change.
+// Thread-safe. An answer is kept until nodes or regions change, or until a region that is being deleted falls out of
+// use or into it: while none is being deleted, workloads, namespaces and pods do not matter and are not looked at.
 class RegionNodes {
  public:
   explicit RegionNodes(const cache::Caches& caches) : caches_(caches) {}
   bool AnyOf(const std::string& region);
 
  private:
-  bool Search(const std::string& region) const;
+  void ForgetWhatIsOld();
 
   const cache::Caches& caches_;
   std::mutex mutex_;
   std::uint64_t nodes_seen_ = 0, regions_seen_ = 0;  // what `known_` was found in
+  bool deleting_ = false;                            // any region
+  std::set<std::string, std::less<>> leaving_;       // see Caches::RegionsLeaving
   std::unordered_map<std::string, bool> known_;
 };
 

@@ -113,6 +113,7 @@ class Store final : public StoreBase {
   Ptr Get(const ObjectKey& key) const;
   std::vector<Ptr> List() const;                                      // unordered
   std::vector<Ptr> ByIndex(int index, std::string_view value) const;  // ordered by key, so that plans are stable
+  bool AnyByIndex(int index, std::string_view value) const;           // whether ByIndex gives any; copies nothing
   std::size_t size() const override;
 
   void Init() override { next_.emplace(index_fns_.size()); }
@@ -165,6 +166,12 @@ template <class T>
 std::vector<typename Store<T>::Ptr> Store<T>::ByIndex(int index, std::string_view value) const {
   std::shared_lock lock(live_mutex_);
   return live_.ByIndex(static_cast<std::size_t>(index), value);
+}
+
+template <class T>
+bool Store<T>::AnyByIndex(int index, std::string_view value) const {
+  std::shared_lock lock(live_mutex_);
+  return live_.AnyByIndex(static_cast<std::size_t>(index), value);
 }
 
 template <class T>

@@ -49,6 +49,10 @@ class StoreState {
     return group == indexes_.at(index).end() ? std::vector<Ptr>{} : group->second;
   }
 
+  bool AnyByIndex(std::size_t index, std::string_view value) const {
+    return indexes_.at(index).contains(value);  // no group is empty
+  }
+
   // Takes the place of the object of the same key.
   void Put(Ptr object, const std::vector<IndexFn>& fns) {
     Erase(object->meta.key, fns);

@@ -82,8 +82,24 @@ TEST_F(RegionNodesTest, ARegionThatLeavesGivesItsNodesUp) {
   EXPECT_TRUE(caches.RegionsLeaving().empty());
   EXPECT_FALSE(nodes.AnyOf("newer"));
   caches.workloads.Remove({"acme", "web"}, 0);
-  caches.nodes.Put(Next(Node("par-1")));  // what the node's region was found in has changed
   EXPECT_TRUE(caches.RegionsLeaving().contains("france"));
+  EXPECT_TRUE(nodes.AnyOf("newer"));
+}
+
+TEST_F(RegionNodesTest, APodThatHasNotEndedKeepsTheRegionFromLeaving) {
+  auto older = Region(), newer = Region("newer");
+  older.meta.deleting = true;
+  newer.meta.created = test::kNow - std::chrono::hours(1);
+  caches.regions.Put(older);
+  caches.regions.Put(newer);
+  caches.nodes.Put(Next(Node("par-1")));
+  auto pod = test::Pod("p", "par-1");
+  pod.meta.resource_version = 0;
+  caches.pods.Put(pod);
+  EXPECT_TRUE(nodes.AnyOf("france"));
+  EXPECT_FALSE(nodes.AnyOf("newer"));
+  caches.pods.Remove(pod.meta.key, 0);
+  EXPECT_FALSE(nodes.AnyOf("france"));
   EXPECT_TRUE(nodes.AnyOf("newer"));
 }
 

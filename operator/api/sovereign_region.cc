@@ -1,5 +1,7 @@
 #include "operator/api/sovereign_region.h"
 
+#include <algorithm>
+#include <tuple>
 #include <utility>
 
 #include "operator/api/decoded_text.h"
@@ -70,6 +72,12 @@ Result<SovereignRegion> DecodeSovereignRegion(kube::View object) {
   region.invalid = std::move(reader).TakeProblem();
   region.status_json = StatusText(object["status"]);
   return region;
+}
+
+void SortByAge(std::vector<std::shared_ptr<const SovereignRegion>>& regions) {
+  std::ranges::sort(regions, [](const auto& a, const auto& b) {
+    return std::tie(a->meta.created, a->meta.key.name) < std::tie(b->meta.created, b->meta.key.name);
+  });
 }
 
 }  // namespace rempart::api

@@ -43,4 +43,7 @@ struct SovereignRegion {
 // have refused is `invalid`. At most 100 locations of 100 zones each.
 Result<SovereignRegion> DecodeSovereignRegion(kube::View object);
 
+// Older first (creationTimestamp, then name): the order in which regions claim nodes.
+void SortByAge(std::vector<std::shared_ptr<const SovereignRegion>>& regions);
+
 }  // namespace rempart::api

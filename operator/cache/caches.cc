@@ -1,7 +1,6 @@
 #include "operator/cache/caches.h"
 
 #include <algorithm>
-#include <tuple>
 
 namespace rempart::cache {
 
@@ -42,9 +41,7 @@ Caches::Caches()
 
 std::vector<RegionPtr> Caches::RegionsByAge() const {
   auto all = regions.List();
-  std::ranges::sort(all, [](const RegionPtr& a, const RegionPtr& b) {
-    return std::tie(a->meta.created, a->meta.key.name) < std::tie(b->meta.created, b->meta.key.name);
-  });
+  api::SortByAge(all);
   return all;
 }
 

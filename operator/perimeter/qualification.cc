@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <optional>
-#include <tuple>
 #include <unordered_map>
 #include <utility>
 
@@ -245,12 +244,6 @@ std::string SpecProblem(const SovereignRegion& region) {
 }
 
 Verdict Qualify(const Node& node, const SovereignRegion& region) { return Judge(node, region, SpecProblem(region)); }
-
-void SortByAge(std::vector<RegionPtr>& regions) {
-  std::ranges::sort(regions, [](const RegionPtr& a, const RegionPtr& b) {
-    return std::tie(a->meta.created, a->meta.key.name) < std::tie(b->meta.created, b->meta.key.name);
-  });
-}
 
 bool IsLeaving(const SovereignRegion& region, const RegionNames& leaving) {
   return region.meta.deleting && leaving.contains(region.meta.key.name);

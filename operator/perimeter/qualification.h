@@ -49,9 +49,6 @@ using RegionPtr = std::shared_ptr<const api::SovereignRegion>;
 using NodePtr = std::shared_ptr<const api::Node>;
 using RegionNames = std::set<std::string, std::less<>>;
 
-// Older first (creationTimestamp, then name): the order in which regions claim nodes.
-void SortByAge(std::vector<RegionPtr>& regions);
-
 // A region that is being deleted and that nobody uses any more (no workload, no pod): it gives its nodes up. `leaving`
 // names such regions; one that is not being deleted is never leaving, even when named there.
 bool IsLeaving(const api::SovereignRegion& region, const RegionNames& leaving);

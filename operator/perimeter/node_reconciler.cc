@@ -12,6 +12,8 @@ namespace rempart::perimeter {
 namespace {
 
 constexpr Duration kRetry = std::chrono::seconds(5);
+constexpr Duration kSlowRetry =
+    std::chrono::seconds(60);  // what the runner takes for an error that only a change helps
 
 kube::ObjectRef RefOf(const api::Pod& pod) { return {"v1", "Pod", pod.meta.key.ns, pod.meta.key.name, pod.meta.uid}; }
 
@@ -58,9 +60,12 @@ Result<kube::Outcome> NodeReconciler::Reconcile(kube::ReconcileContext& context)
   }
 
   auto outcome = EvictAll(plan, context);
-  // Evictions that are due or come due set the pace; the change is then tried again with them.
-  if (!written && outcome && !outcome->requeue_after) return Fail(written.error());
-  return outcome;
+  if (written || !outcome) return outcome;
+  // Evictions set the pace, and the change is tried again with them, unless its own next try comes sooner.
+  const bool soon =
+      outcome->requeue_after && *outcome->requeue_after <= kSlowRetry && written.error().kind != ErrorKind::kTransient;
+  if (!plan.evictions.empty() || soon) return outcome;
+  return Fail(written.error());
 }
 
 NodeObservation NodeReconciler::Observe(cache::NodePtr node) {

@@ -94,8 +94,12 @@ TEST_F(NodeReconcilerTest, EvictsThoughTheNodesChangeIsRefused) {
     auto outcome = Look();
     EXPECT_THAT(api.calls, ElementsAre("PATCH nodes/de-1"));
     EXPECT_THAT(events.told, ElementsAre("NodeChangeRefused")) << "and not NodeLost, which it is not yet";
-    ASSERT_TRUE(outcome);
-    EXPECT_EQ(outcome->requeue_after, 30s);
+    if (refusal.kind == ErrorKind::kTransient) {
+      EXPECT_FALSE(outcome) << "tried again sooner than the grace ends";
+    } else {
+      ASSERT_TRUE(outcome);
+      EXPECT_EQ(outcome->requeue_after, 30s);
+    }
     clock.Advance(30s);
     outcome = Look();
     EXPECT_THAT(api.calls, ElementsAre("PATCH nodes/de-1", "POST namespaces/acme/pods/p/eviction"))
@@ -122,6 +126,16 @@ TEST_F(NodeReconcilerTest, ARefusedChangeWithNobodyToEvictFails) {
   ASSERT_FALSE(outcome);
   EXPECT_EQ(outcome.error().kind, ErrorKind::kDenied);
   EXPECT_THAT(events.told, ElementsAre("NodeChangeRefused"));
+}
+
+TEST_F(NodeReconcilerTest, ARefusedChangeDoesNotWaitForALongGrace) {
+  auto region = Region();
+  region.grace_period = 1h;
+  region.deadline = 2h;
+  caches.regions.Put(Next(region));
+  caches.nodes.Put(Next(Labelled(Frankfurt())));
+  api.refuse = [](const std::string&) { return Error{ErrorKind::kDenied, "no right", "Forbidden", 403, {}}; };
+  EXPECT_FALSE(Look()) << "the node still carries the label";
 }
 
 TEST_F(NodeReconcilerTest, ALostRaceEvictsNobody) {

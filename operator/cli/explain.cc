@@ -30,7 +30,7 @@ std::string ExplainNode(const api::Node& node, std::vector<api::SovereignRegion>
   std::vector<perimeter::RegionPtr> by_age;
   by_age.reserve(regions.size());
   for (auto& region : regions) by_age.push_back(std::make_shared<const api::SovereignRegion>(std::move(region)));
-  perimeter::SortByAge(by_age);
+  api::SortByAge(by_age);
   const auto owner = perimeter::Claim(node, by_age);
 
   std::string text = fmt::format("Node {}\n", node.meta.key.name);

@@ -118,13 +118,14 @@ Result<Child> DecodeChild(ChildKind kind, kube::View object) {
   child.controller_uid = KnownText(controller["uid"]);
   child.controller_is_workload = IsWorkload(controller);
   child.adopt = adopt.AsString() == "true";
+  const kube::View spec = object["spec"];
+  const kube::View pod_spec = TemplateOf(kind, spec)["spec"];
+  child.region_label = KnownText(metadata["labels"][kRegionLabel]);
+  child.node_selector_region = KnownText(pod_spec["nodeSelector"][kNodeRegionLabel]);
+  child.sets_node_name = !KnownText(pod_spec["nodeName"]).empty();
   if (!child.controller_is_workload && !adopt && !metadata["labels"][kWorkloadLabel]) return child;
 
   child.digest = DigestOfGoverned(object);
-  const kube::View spec = object["spec"];
-  const kube::View pod_spec = TemplateOf(kind, spec)["spec"];
-  child.node_selector_region = KnownText(pod_spec["nodeSelector"][kNodeRegionLabel]);
-  child.sets_node_name = !KnownText(pod_spec["nodeName"]).empty();
   child.suspended = (kind == ChildKind::kJob || kind == ChildKind::kCronJob) && spec["suspend"].Bool();
   const kube::View status = object["status"];
   child.observed_generation = status["observedGeneration"].Int();

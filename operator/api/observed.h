@@ -64,9 +64,9 @@ struct Namespace {
 };
 Result<Namespace> DecodeNamespace(kube::View object);
 
-// A Deployment, StatefulSet, DaemonSet, Job or CronJob, whoever made it: any might stand in a workload's way. What
-// follows `adopt` is read only where there is a sign of us: it is controlled by a TenantWorkload, or carries our
-// workload label or adopt annotation. Of others the name and the controller are kept, and nothing else.
+// A Deployment, StatefulSet, DaemonSet, Job or CronJob, whoever made it: any might stand in a workload's way. Digest
+// and status are read only where there is a sign of us: it is controlled by a TenantWorkload, or carries our workload
+// label or adopt annotation. Where its pods may go is read of all: signs can be taken off by hand.
 struct Child {
   kube::Meta meta;
   ChildKind kind = ChildKind::kDeployment;
@@ -77,6 +77,7 @@ struct Child {
   // references. Two objects with the same digest are the same to us; any edit by hand changes it. "" for objects that
   // have no sign of us.
   std::string digest;
+  std::string region_label;          // its own label kRegionLabel
   std::string node_selector_region;  // template's nodeSelector[kNodeRegionLabel]
   bool sets_node_name = false;       // template's spec.nodeName is set
   std::int64_t observed_generation = 0;

@@ -175,9 +175,28 @@ Result<Json> RenderChild(const api::TenantWorkload& workload, const Json& pod_te
 
 bool IsChildOf(const api::Child& child, const api::TenantWorkload& workload) {
   if (!child.controller_uid.empty()) return child.controller_uid == workload.meta.uid;
+  return WasMadeFor(child, workload);
+}
+
+bool WasMadeFor(const api::Child& child, const api::TenantWorkload& workload) {
   if (workload.status_json.empty() || child.meta.uid.empty()) return false;
   const auto status = ParseJson(workload.status_json);
   return status && TextAt(Member(*status, "child"), "uid") == child.meta.uid;
+}
+
+Json HoldPatch(const api::Child& child, const std::string& region) {
+  Json pod_spec = {{"nodeName", nullptr}};
+  if (!region.empty()) pod_spec["nodeSelector"] = {{api::kNodeRegionLabel, region}};
+  Json spec = {{"template", {{"spec", std::move(pod_spec)}}}};
+  if (child.kind == api::ChildKind::kCronJob) spec = {{"jobTemplate", {{"spec", std::move(spec)}}}};
+  return {{"metadata", {{"uid", child.meta.uid}}}, {"spec", std::move(spec)}};
+}
+
+std::string ReadAppliedRegion(const std::string& status_json) {
+  if (status_json.empty()) return {};
+  const auto status = ParseJson(status_json);
+  std::string region = status ? TextAt(Member(*status, "child"), "region") : "";
+  return region.size() > kMaxLabelValue ? "" : region;
 }
 
 std::string AppliedText::ToString() const {

@@ -28,6 +28,17 @@ std::string PodSelectorText(const api::TenantWorkload& workload);
 // the one whose uid was written down in status.child.
 bool IsChildOf(const api::Child& child, const api::TenantWorkload& workload);
 
+// Whether status.child names this very object, whoever controls it now.
+bool WasMadeFor(const api::Child& child, const api::TenantWorkload& workload);
+
+// A JSON merge patch that holds a child's pods to a region, and changes nothing else: the region's label into the
+// template's nodeSelector (left out for region ""), nodeName out of it. It names the child's uid, so that no other
+// object of that name takes it.
+Json HoldPatch(const api::Child& child, const std::string& region);
+
+// status.child.region: the region that the child was last applied for; "" where it cannot be read.
+std::string ReadAppliedRegion(const std::string& status_json);
+
 // status.child.applied: see workload_plan.h.
 struct AppliedText {
   std::string desired_digest, child_digest, ended;  // ended: "", "complete" or "failed"

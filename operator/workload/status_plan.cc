@@ -151,6 +151,7 @@ Json ChildJson(const api::Child& child, const Applied& applied) {
   AppliedText text{applied.desired_digest, applied.child_digest, ""};
   if (child.kind == api::ChildKind::kJob && child.complete) text.ended = "complete";
   if (child.kind == api::ChildKind::kJob && !child.failure.empty()) text.ended = "failed";
+  if (!applied.region.empty()) json["region"] = applied.region;
   if (std::string value = text.ToString(); !value.empty()) json["applied"] = std::move(value);
   return json;
 }
@@ -188,6 +189,11 @@ std::vector<kube::Event> Events(const WorkloadObservation& observed, const Child
   };
   using Type = kube::Event::Type;
 
+  for (const auto& [child, region] : plan.hold) {
+    send(Type::kWarning, "ChildRestored", "Restore",
+         fmt::format("the pod template of {} {} was changed by hand and holds its pods to region {} again",
+                     api::ResourceOf(child->kind).kind, child->meta.key.ToString(), region.empty() ? "-" : region));
+  }
   if (outcome && outcome->child && !outcome->error) {
     const Json* child_before = Member(before, "child");
     const bool had_one =
@@ -261,6 +267,8 @@ StatusPlan PlanStatus(const WorkloadObservation& observed, const ChildPlan& plan
     status["child"] = ChildJson(*child, applied);
   } else if (!ReadAppliedText(workload.status_json).ended.empty() && (plan.ended != Ended::kNo || plan.stalled)) {
     status["child"] = before["child"];  // what tells, also after a restart, that the Job ended
+  } else if (observed.child && WasMadeFor(*observed.child, workload)) {
+    status["child"] = before["child"];  // somebody else controls it now; what tells that it is to be held all the same
   }
   const Json* conditions_before = Member(before, "conditions");
   status["conditions"] =

@@ -114,6 +114,38 @@ Ended HowItEnded(const WorkloadObservation& observed, const ChildPlan& plan) {
   return Ended::kNo;
 }
 
+// Whether the object was made by us for this workload. Somebody may have given it another controller since: then it is
+// no longer ours to apply, but its pods are still those that the region was promised to hold.
+bool MadeByUs(const api::Child& child, const api::TenantWorkload& workload) {
+  return child.controller_uid == workload.meta.uid || WasMadeFor(child, workload);
+}
+
+// Whether the template can still be changed. A Job's cannot, but while it is suspended; what runs of it was made
+// before.
+bool CanBeHeld(const api::Child& child) {
+  return !child.meta.deleting && (child.kind != api::ChildKind::kJob || child.suspended);
+}
+
+// The region that the child was made for: as it was written down, or else as it can be told.
+std::string RegionToHold(const WorkloadObservation& observed, const api::Child& child, const Applied& applied) {
+  if (!applied.region.empty()) return applied.region;
+  if (!RegionTrouble(observed)) return observed.region->meta.key.name;
+  return child.region_label;
+}
+
+std::vector<ChildPlan::Hold> PlanHold(const WorkloadObservation& observed, const Applied& applied) {
+  std::vector<ChildPlan::Hold> hold;
+  const auto look = [&](const ChildPtr& child) {
+    if (!child || !CanBeHeld(*child) || !MadeByUs(*child, *observed.workload)) return;
+    std::string region = RegionToHold(observed, *child, applied);
+    const bool held = region.empty() || child->node_selector_region == region;
+    if (!held || child->sets_node_name) hold.push_back({child, std::move(region)});
+  };
+  look(observed.child);
+  for (const auto& other : observed.other_children) look(other);
+  return hold;
+}
+
 bool InStep(const WorkloadObservation& observed, const Applied& applied, const std::string& known_digest) {
   const api::Child* child = observed.child.get();
   if (known_digest.empty() || !child || child->meta.deleting || !observed.other_children.empty() || !observed.region)
@@ -134,7 +166,9 @@ std::string WishVersion(const WorkloadObservation& observed) {
                      observed.region->meta.generation);
 }
 
-ChildPlan PlanChild(const WorkloadObservation& observed, const Applied& applied, const std::string& known_digest) {
+namespace {
+
+ChildPlan PlanWish(const WorkloadObservation& observed, const Applied& applied, const std::string& known_digest) {
   const api::TenantWorkload& workload = *observed.workload;
   ChildPlan plan;
   if (workload.meta.deleting) return plan;  // the child goes with its owner
@@ -201,9 +235,24 @@ ChildPlan PlanChild(const WorkloadObservation& observed, const Applied& applied,
   return plan;
 }
 
+}  // namespace
+
+ChildPlan PlanChild(const WorkloadObservation& observed, const Applied& applied, const std::string& known_digest) {
+  ChildPlan plan = PlanWish(observed, applied, known_digest);
+  plan.hold = PlanHold(observed, applied);
+  return plan;
+}
+
+Applied AppliedAfter(const WorkloadObservation& observed, const ChildPlan& plan, Applied applied) {
+  const bool in_step = plan.action == Do::kNothing && !plan.stalled && !plan.waiting && plan.ended == Ended::kNo &&
+                       observed.child && observed.region && !observed.workload->meta.deleting;
+  if (in_step) applied.region = observed.region->meta.key.name;
+  return applied;
+}
+
 Applied ReadApplied(const std::string& status_json) {
   AppliedText read = ReadAppliedText(status_json);
-  return {std::move(read.desired_digest), std::move(read.child_digest)};
+  return {std::move(read.desired_digest), std::move(read.child_digest), ReadAppliedRegion(status_json)};
 }
 
 }  // namespace rempart::workload

@@ -60,10 +60,19 @@ struct ChildPlan {
   std::string desired_digest;    // DigestOf(desired_text)
   bool drifted = false;          // kUpdate because the child was changed by hand, not because the workload changed
   std::vector<ChildPtr> remove;  // to be deleted (foreground, with uid precondition)
+  // Children of ours that do not hold their pods to the region they were made for, because somebody changed them. They
+  // are put right (HoldPatch) whatever else can or cannot be done: nobody else would. One that `action` updates is
+  // among them: where that fails, this much is done.
+  struct Hold {
+    ChildPtr child;
+    std::string region;  // "" where it is not known any more
+  };
+  std::vector<Hold> hold;
   struct Why {
     std::string reason, message;
   };
-  std::optional<Why> stalled;  // why nothing can be done until somebody changes something; what exists stays as it is
+  // Why nothing can be done until somebody changes something; what exists stays as it is, but for `hold`.
+  std::optional<Why> stalled;
   std::optional<Why> waiting;  // what has to pass first, by itself: an old child that is going
   // A Job that ended and was then removed, as its ttlSecondsAfterFinished asks: it is not run again unless the workload
   // asks for something else.
@@ -73,11 +82,14 @@ struct ChildPlan {
   std::string attempt;
 };
 // `applied`: the desired digest and child digest that were last known to belong together (status.child.applied, or the
-// runner's memory).
+// operator's memory).
 struct Applied {
   std::string desired_digest;  // of what we asked for
   std::string child_digest;    // of what the server made of it
+  std::string region{};        // that it was asked for in
 };
+// What holds after a plan that left the child alone because it was in step; else `applied` as it was.
+Applied AppliedAfter(const WorkloadObservation& observed, const ChildPlan& plan, Applied applied);
 // `known_digest`: the desired digest that an earlier call came to for the same WishVersion, "" for none; where the
 // child is in step with it, nothing is made again.
 ChildPlan PlanChild(const WorkloadObservation& observed, const Applied& applied, const std::string& known_digest = {});
@@ -92,7 +104,7 @@ std::string WishVersion(const WorkloadObservation& observed);
 std::optional<Duration> HoldOff(const ApplyOutcome& outcome);
 
 // What is written to status.child.applied, and read back after a restart: "<desired>-<child>", and for a Job that ended
-// "-complete" or "-failed". Anything unreadable gives empty strings.
+// "-complete" or "-failed"; the region is in status.child.region. Anything unreadable gives empty strings.
 Applied ReadApplied(const std::string& status_json);
 
 struct StatusPlan {
@@ -102,9 +114,9 @@ struct StatusPlan {
   std::optional<Duration> look_again;
 };
 // status: {observedGeneration, replicas, ready, updated, selector, nodes: {<zone>: n}, child: {apiVersion, kind, name,
-// uid, applied}, conditions [Ready, Placed, Reconciling, Stalled]}. `nodes` and `child` are left out where there are
-// none; a zone that is not known is "unknown". `applied`: as it is after `outcome`. Null for a workload that is being
-// deleted.
+// uid, region, applied}, conditions [Ready, Placed, Reconciling, Stalled]}. `nodes` and `child` are left out where
+// there are none; a zone that is not known is "unknown". `applied`: as it is after `outcome`. Null for a workload that
+// is being deleted.
 StatusPlan PlanStatus(const WorkloadObservation& observed, const ChildPlan& plan,
                       const std::optional<ApplyOutcome>& outcome, const Applied& applied, WallTime now);
 

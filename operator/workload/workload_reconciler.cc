@@ -4,6 +4,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "operator/workload/child.h"
 #include "src/base/log.h"
 #include "src/kube/apply.h"
 
@@ -66,6 +67,9 @@ std::size_t FingerprintOf(const WorkloadObservation& observed, std::uint64_t wor
   return std::hash<std::string_view>()({text.data(), text.size()});
 }
 
+// A child that could not be held to its region, because the server refused that, is tried again after this time.
+constexpr auto kHoldAgain = std::chrono::minutes(1);
+
 std::uint64_t VersionOf(const ChildPtr& child) { return child ? child->meta.resource_version : 0; }
 
 }  // namespace
@@ -90,21 +94,21 @@ Result<kube::Outcome> WorkloadReconciler::Reconcile(kube::ReconcileContext& cont
   memory.settled.reset();
   const Applied before = memory.applied ? *memory.applied : ReadApplied(workload->status_json);
   std::string wish_version = WishVersion(observed);
-  const ChildPlan plan =
+  ChildPlan plan =
       PlanChild(observed, before, wish_version == memory.wish_version ? memory.wish_digest : std::string());
   memory.wish_digest = plan.stalled || wish_version.empty() ? "" : plan.desired_digest;
   memory.wish_version = std::move(wish_version);
 
-  if (auto removed = RemoveOthers(plan, context); !removed) return Fail(std::move(removed.error()));
   std::optional<ApplyOutcome> outcome;
-  Applied applied = before;
+  Applied applied = AppliedAfter(observed, plan, before);
+  if (!applied.desired_digest.empty()) memory.applied = applied;
   if (plan.action == ChildPlan::Do::kNothing) {
     memory.refused_attempt.clear();
   } else {
     outcome = TryChild(observed, plan, memory, context);
     if (outcome->error && outcome->error->kind == ErrorKind::kCancelled) return Fail(std::move(*outcome->error));
     if (outcome->child) {
-      applied = {plan.desired_digest, outcome->child->digest};
+      applied = {plan.desired_digest, outcome->child->digest, observed.region->meta.key.name};
       memory.applied = applied;
       if (plan.drifted) {
         restored_.Add();
@@ -114,6 +118,10 @@ Result<kube::Outcome> WorkloadReconciler::Reconcile(kube::ReconcileContext& cont
       }
     }
   }
+
+  const Status held = HoldChildren(plan, outcome, context);
+  if (!held && held.error().kind == ErrorKind::kCancelled) return Fail(Error(held.error()));
+  if (auto removed = RemoveOthers(plan, context); !removed) return Fail(std::move(removed.error()));
 
   std::uint64_t version = workload->meta.resource_version;
   StatusPlan status = PlanStatus(observed, plan, outcome, applied, clock_.Now());
@@ -127,6 +135,10 @@ Result<kube::Outcome> WorkloadReconciler::Reconcile(kube::ReconcileContext& cont
     version = *written;
   }
   if (outcome && outcome->error && WorthRetrying(*outcome->error)) return Fail(std::move(*outcome->error));
+  if (!held) {
+    if (WorthRetrying(held.error())) return Fail(Error(held.error()));
+    return kube::Outcome::Requeue(kHoldAgain);
+  }
   if (status.look_again) return kube::Outcome::Requeue(*status.look_again);
   if (!outcome || !outcome->error)
     memory.settled = FingerprintOf(observed, version, VersionOf(outcome ? outcome->child : observed.child));
@@ -172,6 +184,37 @@ Status WorkloadReconciler::RemoveOthers(const ChildPlan& plan, kube::ReconcileCo
       return Fail(std::move(reply.error()));
   }
   return {};
+}
+
+Status WorkloadReconciler::HoldChildren(ChildPlan& plan, const std::optional<ApplyOutcome>& outcome,
+                                        kube::ReconcileContext& context) {
+  // The update that came through has put it right already.
+  const auto put_right = [&](const ChildPlan::Hold& hold) {
+    return outcome && outcome->child && outcome->child->meta.uid == hold.child->meta.uid;
+  };
+  std::erase_if(plan.hold, put_right);
+  Status result;
+  std::erase_if(plan.hold, [&](const ChildPlan::Hold& hold) {
+    const auto& [child, region] = hold;
+    auto reply = api_.Patch(api::ResourceOf(child->kind), child->meta.key, kube::PatchType::kMerge,
+                            HoldPatch(*child, region).dump(), false, context.stop());
+    if (!reply) {
+      if (reply.error().kind == ErrorKind::kNotFound) return true;
+      log::Error("a child that was changed by hand could not be held to its region",
+                 {{"kind", api::ResourceOf(child->kind).kind},
+                  {"region", std::string_view(region)},
+                  {"error", reply.error()}});
+      result = Fail(std::move(reply.error()));
+      return true;
+    }
+    if (const auto version = kube::ResourceVersionOf(reply->body))
+      context.Wrote(caches_.Children(child->kind), *version);
+    restored_.Add();
+    log::Warn("child was changed by hand and is held to its region",
+              {{"kind", api::ResourceOf(child->kind).kind}, {"region", std::string_view(region)}});
+    return false;
+  });
+  return result;
 }
 
 ApplyOutcome WorkloadReconciler::ApplyChild(const WorkloadObservation& observed, const ChildPlan& plan,

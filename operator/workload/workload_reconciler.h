@@ -27,6 +27,8 @@ class WorkloadReconciler {
  private:
   WorkloadObservation Observe(const WorkloadPtr& workload) const;
   Status RemoveOthers(const ChildPlan& plan, kube::ReconcileContext& context);
+  // Carries out plan.hold, and leaves in it what was done. The last error, where there was one.
+  Status HoldChildren(ChildPlan& plan, const std::optional<ApplyOutcome>& outcome, kube::ReconcileContext& context);
   ApplyOutcome ApplyChild(const WorkloadObservation& observed, const ChildPlan& plan, kube::ReconcileContext& context);
   // What the operator remembers of a workload between two looks, by its uid.
   struct Memory {

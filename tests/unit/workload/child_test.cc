@@ -154,6 +154,19 @@ TEST(PodSelectorText, IsOursUnlessTheTenantGivesOne) {
   for (const auto& c : cases) EXPECT_EQ(PodSelectorText(With(Kind::kDeployment, c.child_json)), c.text) << c.child_json;
 }
 
+TEST(HoldPatch, SetsTheRegionAndNothingElse) {
+  for (const auto kind : test::kAllKinds) {
+    const auto child = test::ChildOf(test::Workload(kind));
+    const std::string at = kind == Kind::kCronJob ? "/spec/jobTemplate/spec/template/spec" : "/spec/template/spec";
+    Json expected = Parse(R"({"metadata":{"uid":"uid-of-child"}})");
+    expected[Json::json_pointer(at)] =
+        Parse(R"({"nodeName":null,"nodeSelector":{"rempart.node-restriction.kubernetes.io/region":"france"}})");
+    EXPECT_EQ(HoldPatch(child, "france"), expected);
+    expected[Json::json_pointer(at)] = Parse(R"({"nodeName":null})");
+    EXPECT_EQ(HoldPatch(child, ""), expected);
+  }
+}
+
 TEST(IsChildOf, ByControllerOrByTheUidThatWasWrittenDown) {
   auto workload = test::Workload();
   auto child = test::ChildOf(workload);

@@ -20,6 +20,7 @@ std::string WaitingOf(const ChildPlan& plan) { return plan.waiting ? plan.waitin
 void ExpectNothing(const ChildPlan& plan) {
   EXPECT_EQ(plan.action, Do::kNothing);
   EXPECT_TRUE(plan.remove.empty());
+  EXPECT_TRUE(plan.hold.empty());
   EXPECT_EQ(plan.attempt, "");
   EXPECT_FALSE(plan.drifted);
 }
@@ -144,6 +145,113 @@ TEST_P(PlanChildStalls, AndLeavesWhatExists) {
   const auto with = PlanChild(in_step.observed, in_step.applied);
   ExpectNothing(with);
   EXPECT_EQ(StalledOf(with), GetParam().reason);
+}
+
+// What somebody can do to a child so that its pods leave the region.
+const std::pair<const char*, std::function<void(api::Child&)>> kLetLoose[] = {
+    {"selector gone", [](auto& c) { c.node_selector_region = ""; }},
+    {"selector of another region", [](auto& c) { c.node_selector_region = "germany"; }},
+    {"node name set", [](auto& c) { c.sets_node_name = true; }},
+    {"label and selector of another region", [](auto& c) { c.region_label = c.node_selector_region = "germany"; }},
+};
+
+void ExpectHeld(const ChildPlan& plan, std::vector<ChildPtr> children, const char* what) {
+  ASSERT_EQ(plan.hold.size(), children.size()) << what;
+  for (std::size_t i = 0; i < children.size(); ++i) {
+    EXPECT_EQ(plan.hold[i].child, children[i]) << what;
+    EXPECT_EQ(plan.hold[i].region, "france") << what;
+  }
+}
+
+TEST_P(PlanChildStalls, ButHoldsChildrenToTheirRegion) {
+  for (const auto& [what, let_loose] : kLetLoose) {
+    auto in_step = test::ObserveInStep(test::Workload());
+    in_step.applied.region = "france";
+    GetParam().change(in_step.observed);
+    test::ChangeChild(in_step.observed, let_loose);
+    auto other = test::ChildOf(test::Workload(Kind::kCronJob));
+    let_loose(other);
+    in_step.observed.other_children = {Ptr(std::move(other))};
+    const auto plan = PlanChild(in_step.observed, in_step.applied);
+    EXPECT_EQ(StalledOf(plan), GetParam().reason);
+    ExpectHeld(plan, {in_step.observed.child, in_step.observed.other_children[0]}, what);
+  }
+}
+
+TEST(PlanChildHold, AlsoWhileTheWorkloadIsDeletedAndUnderAnotherController) {
+  for (const auto& [what, let_loose] : kLetLoose) {
+    auto in_step = test::ObserveInStep(test::Workload());
+    in_step.applied.region = "france";
+    auto& observed = in_step.observed;
+    test::ChangeChild(observed, let_loose);
+    test::Change(observed, [](auto& w) { w.meta.deleting = true; });
+    ExpectHeld(PlanChild(observed, in_step.applied), {observed.child}, what);
+
+    test::ChangeChild(observed, [](auto& c) { c.controller_uid = "somebody else"; });
+    EXPECT_TRUE(PlanChild(observed, in_step.applied).hold.empty()) << "not known to be ours";
+    for (const bool workload : {false, true}) {
+      test::ChangeChild(observed, [&](auto& c) { c.controller_is_workload = workload; });
+      test::Change(observed, [](auto& w) {
+        w.meta.deleting = false;
+        w.status_json = R"({"child":{"uid":"uid-of-child"}})";
+      });
+      const auto plan = PlanChild(observed, in_step.applied);
+      EXPECT_EQ(plan.action, Do::kNothing);
+      EXPECT_EQ(StalledOf(plan), workload ? "none" : "NameTaken");
+      ExpectHeld(plan, {observed.child}, what);
+      const Json status = PlanStatus(observed, plan, {}, in_step.applied, test::kNow).status;
+      EXPECT_EQ(status["child"]["uid"], "uid-of-child") << "by which it is known the next time";
+    }
+  }
+}
+
+TEST(PlanChildHold, WhatIsUpdatedIsHeldWhereThatFails) {
+  auto in_step = test::ObserveInStep(test::Workload(Kind::kStatefulSet));
+  in_step.applied.region = "france";
+  test::ChangeChild(in_step.observed, [](auto& c) { c.node_selector_region = ""; });
+  const auto plan = PlanChild(in_step.observed, in_step.applied);
+  EXPECT_EQ(plan.action, Do::kUpdate);
+  ExpectHeld(plan, {in_step.observed.child}, "update");
+}
+
+TEST(PlanChildHold, LeavesAloneWhatCannotOrNeedNotBeHeld) {
+  for (const auto kind : test::kAllKinds) {
+    auto in_step = test::ObserveInStep(test::Workload(kind));
+    in_step.applied.region = "france";
+    auto& observed = in_step.observed;
+    // The workload names another region now, which it cannot have: the child stays in its own.
+    test::Change(observed, [](auto& w) { w.invalid = "spec.replicas: is -1"; });
+    observed.region = nullptr;
+    observed.region_name = "nowhere";
+    EXPECT_TRUE(PlanChild(observed, in_step.applied).hold.empty());
+    test::ChangeChild(observed, [](auto& c) { c.node_selector_region = ""; });
+    EXPECT_EQ(PlanChild(observed, in_step.applied).hold.size(), kind == Kind::kJob ? 0U : 1U);
+    test::ChangeChild(observed, [](auto& c) { c.suspended = true; });
+    EXPECT_EQ(PlanChild(observed, in_step.applied).hold.size(), 1U) << "a suspended Job's template can be changed";
+    test::ChangeChild(observed, [](auto& c) { c.meta.deleting = true; });
+    EXPECT_TRUE(PlanChild(observed, in_step.applied).hold.empty());
+  }
+}
+
+TEST(PlanChildHold, TheRegionIsTheOneWrittenDownThenTheWorkloadsThenTheLabels) {
+  auto in_step = test::ObserveInStep(test::Workload());
+  auto& observed = in_step.observed;
+  test::Change(observed, [](auto& w) { w.invalid = "x"; });
+  test::ChangeChild(observed, [](auto& c) {
+    c.node_selector_region = "";
+    c.region_label = "label";
+  });
+  const auto region = [&](std::string applied) {
+    return PlanChild(observed, {"", "", std::move(applied)}).hold.at(0).region;
+  };
+  EXPECT_EQ(region("italy"), "italy");
+  EXPECT_EQ(region(""), "france");
+  observed.region = nullptr;
+  EXPECT_EQ(region(""), "label");
+  test::ChangeChild(observed, [](auto& c) { c.region_label = ""; });
+  EXPECT_TRUE(PlanChild(observed, {}).hold.empty()) << "nobody knows which";
+  test::ChangeChild(observed, [](auto& c) { c.sets_node_name = true; });
+  EXPECT_EQ(region(""), "");
 }
 
 void SetTemplate(WorkloadObservation& observed, std::string text) {
@@ -434,6 +542,10 @@ TEST(ReadApplied, ReadsWhatWasWrittenAndNothingElse) {
   EXPECT_EQ(applied.desired_digest, a);
   EXPECT_EQ(applied.child_digest, b);
   EXPECT_EQ(ReadApplied(R"({"child":{"applied":")" + a + "-" + b + R"(-complete"}})").child_digest, b);
+  EXPECT_EQ(applied.region, "");
+  EXPECT_EQ(ReadApplied(R"({"child":{"region":"france"}})").region, "france");
+  EXPECT_EQ(ReadApplied(R"({"child":{"region":7}})").region, "");
+  EXPECT_EQ(ReadApplied(R"({"child":{"region":")" + std::string(64, 'a') + R"("}})").region, "");
   for (const std::string& status :
        {std::string(""), std::string("{"), std::string("null"), std::string("[]"), std::string(R"({"child":7})"),
         std::string(R"({"child":{"applied":7}})"), std::string(R"({"child":{"applied":""}})"),

@@ -20,6 +20,9 @@ class ApplyingApi final : public kube::Api {
   Result<kube::Reply> Do(const Call& call, std::stop_token) override {
     calls.push_back(call.method + " " + call.target.substr(0, call.target.find('?')));
     std::string path = call.target.substr(0, call.target.find('?'));
+    if (refuse) {
+      if (auto error = refuse(call)) return Fail(std::move(*error));
+    }
     if (path.ends_with("/status")) path.resize(path.size() - std::string_view("/status").size());
     const bool created = !objects.contains(path);
     Json& object = objects[path];
@@ -35,6 +38,7 @@ class ApplyingApi final : public kube::Api {
 
   std::vector<std::string> calls;
   std::map<std::string, Json> objects;
+  std::function<std::optional<Error>(const Call&)> refuse;
   std::function<void(Json&)> before_write;  // what somebody else does a moment before the next call
   std::uint64_t version = 100;
 };
@@ -137,6 +141,120 @@ TEST_F(WorkloadReconcilerTest, AChildChangedByHandIsPutBackEachTime) {
     Show();
     EXPECT_FALSE(Look().empty());
     EXPECT_EQ(Child()["spec"]["replicas"], 2);
+  }
+}
+
+const Json::json_pointer kSelector("/spec/template/spec/nodeSelector/rempart.node-restriction.kubernetes.io~1region");
+const Json::json_pointer kNodeName("/spec/template/spec/nodeName");
+
+// What keeps the child from being applied.
+struct Obstacle {
+  const char* what;
+  std::function<void(Json& workload)> change;
+};
+
+TEST_F(WorkloadReconcilerTest, AChildIsHeldToItsRegionWhileItsWorkloadIsStalled) {
+  const Obstacle obstacles[] = {
+      {"no such region", [](Json& w) { w["spec"]["region"] = "nowhere"; }},
+      {"refused", [](Json& w) { w["spec"]["template"]["spec"]["nodeName"] = "par-1"; }},
+      {"invalid", [](Json& w) { w["spec"]["replicas"] = -1; }},
+      {"deleted", [](Json& w) { w["metadata"]["deletionTimestamp"] = "2026-11-22T10:00:00Z"; }},
+  };
+  ASSERT_EQ(Look(), kChildAndStatus);
+  EXPECT_EQ(api.objects.at(kWorkloadPath)["status"]["child"]["region"], "france");
+  Show();
+  const Json spec = api.objects.at(kWorkloadPath)["spec"];
+  for (const auto& [what, change] : obstacles) {
+    SCOPED_TRACE(what);
+    Json& workload = api.objects.at(kWorkloadPath);
+    ChangedByHand(workload, "/spec", spec);
+    change(workload);
+    Show();
+    Look();
+    Show();
+    EXPECT_TRUE(Look().empty());
+    for (int way = 0; way < 2; ++way) {
+      ChangedByHand(Child(), way == 0 ? kSelector.to_string() : kNodeName.to_string(), way == 0 ? "germany" : "ber-1");
+      Show();
+      EXPECT_EQ(Look().at(0), "PATCH " + kChildPath);
+      EXPECT_EQ(Child().at(kSelector), "france");
+      EXPECT_FALSE(Child().contains(kNodeName));
+      Show();
+      EXPECT_TRUE(Look().empty());
+    }
+  }
+}
+
+TEST_F(WorkloadReconcilerTest, AnOperatorThatStartsAnewHoldsItToo) {
+  Look();
+  Json& workload = api.objects.at(kWorkloadPath);
+  ChangedByHand(workload, "/spec/region", "nowhere");
+  Child().at(kSelector.parent_pointer()).clear();
+  ChangedByHand(Child(), "/metadata/labels/rempart.dev~1region", "germany");
+  Show();
+  WorkloadReconciler anew{caches, api, events, clock, metrics, region_nodes};
+  Context context;
+  EXPECT_TRUE(anew.Reconcile(context));
+  EXPECT_EQ(Child().at(kSelector), "france");
+}
+
+TEST_F(WorkloadReconcilerTest, AChildIsHeldWhereTheApplyIsRefused) {
+  Look();
+  Show();
+  api.refuse = [](const kube::Api::Call& call) -> std::optional<Error> {
+    if (call.target.find("/status") != std::string::npos || call.content_type.find("merge-patch") != std::string::npos)
+      return std::nullopt;
+    return Error::Invalid("spec.selector: field is immutable");
+  };
+  ChangedByHand(api.objects.at(kWorkloadPath), "/spec/replicas", 3);
+  Show();
+  EXPECT_EQ(Look(), kChildAndStatus);
+  Show();
+  ChangedByHand(Child(), kSelector.to_string(), "germany");
+  Show();
+  EXPECT_EQ(Look().at(1), "PATCH " + kChildPath);
+  EXPECT_EQ(Child().at(kSelector), "france");
+  EXPECT_EQ(Child()["spec"]["replicas"], 2) << "nothing else was changed";
+  EXPECT_EQ(test::StateOf(api.objects.at(kWorkloadPath)["status"], "Stalled"), "True ImmutableField");
+}
+
+TEST_F(WorkloadReconcilerTest, AChildIsHeldUnderAnotherController) {
+  Look();
+  Show();
+  ChangedByHand(Child(), "/metadata/ownerReferences",
+                Json::array({{{"kind", "Other"}, {"uid", "other"}, {"controller", true}}}));
+  Child()["metadata"].erase("labels");
+  Child().at(kSelector.parent_pointer()).clear();
+  for (int round = 0; round < 2; ++round) {
+    Show();
+    EXPECT_EQ(Look().at(0), "PATCH " + kChildPath) << round;
+    EXPECT_EQ(Child().at(kSelector), "france");
+    EXPECT_EQ(test::StateOf(api.objects.at(kWorkloadPath)["status"], "Stalled"), "True NameTaken");
+    ChangedByHand(Child(), kNodeName.to_string(), "ber-1");
+  }
+  Show();
+  Look();
+  Show();
+  EXPECT_TRUE(Look().empty());
+}
+
+TEST_F(WorkloadReconcilerTest, AChildThatCannotBeHeldIsLookedAtAgain) {
+  Look();
+  ChangedByHand(api.objects.at(kWorkloadPath), "/spec/region", "nowhere");
+  Child().at(kSelector.parent_pointer()).clear();
+  Show();
+  api.refuse = [](const kube::Api::Call& call) -> std::optional<Error> {
+    if (call.target.find("/deployments/") == std::string::npos) return std::nullopt;
+    return Error::Denied("a policy forbids it");
+  };
+  for (int round = 0; round < 2; ++round) {
+    api.calls.clear();
+    Context context;
+    const auto outcome = reconciler.Reconcile(context);
+    ASSERT_TRUE(outcome);
+    EXPECT_TRUE(outcome->requeue_after);
+    EXPECT_EQ(api.calls.at(0), "PATCH " + kChildPath);
+    Show();
   }
 }
 

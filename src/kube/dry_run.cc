@@ -1,6 +1,26 @@
 #include "src/kube/dry_run.h"
 
+#include <nlohmann/json.hpp>
+
+#include "src/base/json.h"
+
 namespace rempart::kube {
+namespace {
+
+// What is only tried is not stored, and where it would be created the answer has no resourceVersion, which no object
+// that can be read is without. Version 1 is older than all that is stored, so nobody waits to see it.
+void GiveVersion(Reply& reply) {
+  auto object = ParseJson(reply.body);
+  if (!object || !object->is_object()) return;
+  const auto metadata = object->find("metadata");
+  if (metadata == object->end() || !metadata->is_object()) return;
+  const auto version = metadata->find("resourceVersion");
+  if (version != metadata->end() && *version != "" && *version != "0") return;
+  (*metadata)["resourceVersion"] = "1";
+  reply.body = object->dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+}  // namespace
 
 Result<Reply> DryRunApi::Do(const Call& call, std::stop_token stop) {
   if (call.method == "GET") return api_.Do(call, stop);
@@ -10,6 +30,7 @@ Result<Reply> DryRunApi::Do(const Call& call, std::stop_token stop) {
   auto reply = api_.Do(harmless, stop);
   print_("would " + call.doing + (reply ? "" : " (the server would refuse it: " + reply.error().message + ")") +
          "\n  " + call.body);
+  if (reply) GiveVersion(*reply);
   return reply;
 }
 

@@ -1,0 +1,66 @@
+// What only would be written: how it is sent, and what its answer looks like.
+#include "src/kube/dry_run.h"
+
+#include <gtest/gtest.h>
+
+#include <string>
+#include <vector>
+
+#include "src/kube/apply.h"
+
+namespace rempart::kube {
+namespace {
+
+constexpr Resource kThings{"apps", "v1", "deployments", "Deployment", true};
+
+// Answers each call with the same text.
+class AnsweringApi final : public Api {
+ public:
+  Result<Reply> Do(const Call& call, std::stop_token) override {
+    targets.push_back(call.method + " " + call.target);
+    return Reply{201, answer};
+  }
+  Status Stream(const std::string&, std::chrono::milliseconds, const http::Client::Sink&, std::stop_token) override {
+    return {};
+  }
+  std::string answer;
+  std::vector<std::string> targets;
+};
+
+struct DryRunApiTest : ::testing::Test {
+  AnsweringApi server;
+  std::vector<std::string> printed;
+  DryRunApi api{server, [this](const std::string& line) { printed.push_back(line); }};
+};
+
+TEST_F(DryRunApiTest, WritesAreSentAsDryRunsAndPrinted) {
+  server.answer = "{}";
+  ASSERT_TRUE(api.Create(kThings, "acme", "{}", {}));
+  ASSERT_TRUE(api.Get(kThings, {"acme", "web"}, {}));
+  ASSERT_EQ(server.targets.size(), 2U);
+  EXPECT_NE(server.targets[0].find("&dryRun=All"), std::string::npos) << server.targets[0];
+  EXPECT_EQ(server.targets[1].find("dryRun"), std::string::npos) << server.targets[1];
+  EXPECT_EQ(api.would_write(), 1);
+  EXPECT_EQ(printed.size(), 1U);
+}
+
+TEST_F(DryRunApiTest, WhatWouldBeCreatedCanBeReadLikeWhatWas) {
+  for (const auto& [metadata, version] :
+       {std::pair{R"({"uid":"u"})", 1U}, {R"({"resourceVersion":""})", 1U}, {R"({"resourceVersion":"41"})", 41U}}) {
+    server.answer = std::string(R"({"metadata":)") + metadata + R"(,"spec":{"a":[1.5,null]}})";
+    const auto reply = api.Create(kThings, "acme", "{}", {});
+    ASSERT_TRUE(reply);
+    EXPECT_EQ(ResourceVersionOf(reply->body), version) << metadata;
+    EXPECT_NE(reply->body.find(R"("spec":{"a":[1.5,null]})"), std::string::npos) << reply->body;
+  }
+}
+
+TEST_F(DryRunApiTest, OtherAnswersAreLeftAsTheyAre) {
+  for (const char* answer : {"", "{", "[]", "{ }", R"({"metadata": 7})"}) {
+    server.answer = answer;
+    EXPECT_EQ(api.Create(kThings, "acme", "{}", {})->body, answer);
+  }
+}
+
+}  // namespace
+}  // namespace rempart::kube

@@ -145,6 +145,11 @@ void Check::NodeSelector(const Json& spec, const std::string& field) {
       continue;
     }
     if (!KnownValues(key, places_, region_)) continue;  // a label that the region does not determine
+    if (++requirements_ > kMaxRequirements) {
+      Refuse(field,
+             fmt::format("names more than {} labels that the region determines: take some out", kMaxRequirements));
+      return;
+    }
     Requirement requirement{key, Requirement::Op::kIn, {*text}};
     if (!places_.empty() && !Somewhere(requirement)) {
       Refuse(fmt::format("{}[{}]", field, key),
@@ -222,7 +227,7 @@ void Check::Affinity(const Json& spec, const std::string& field) {
     Refuse(terms_field, "is not a list of at least one term: add a term, or take the required affinity out");
     return;
   }
-  std::vector<Place> left;
+  std::vector<bool> meets(left_.size());  // some term; terms and places are many, so no term keeps places of its own
   std::vector<std::string> reasons;
   const std::size_t before = refusals_.size();
   for (std::size_t i = 0; i < terms->size(); ++i) {
@@ -233,18 +238,18 @@ void Check::Affinity(const Json& spec, const std::string& field) {
       return;
     }
     if (!term) continue;
-    const std::size_t had = left.size();
-    if (term->selects) {
-      std::ranges::copy_if(left_, std::back_inserter(left), [&](const Place& place) {
-        return std::ranges::all_of(term->requirements,
-                                   [&](const Requirement& r) { return CanHold(r, place, region_); });
-      });
+    bool possible = false;
+    for (std::size_t p = 0; term->selects && p < left_.size(); ++p) {
+      const bool met =
+          std::ranges::all_of(term->requirements, [&](const Requirement& r) { return CanHold(r, left_[p], region_); });
+      possible = possible || met;
+      meets[p] = meets[p] || met;
     }
-    if (left.size() == had && reasons.size() < 3) reasons.push_back(fmt::format("term {} {}", i, WhyImpossible(*term)));
+    if (!possible && reasons.size() < 3) reasons.push_back(fmt::format("term {} {}", i, WhyImpossible(*term)));
   }
   if (refusals_.size() > before) return;  // what cannot be read was said; what is left is not known
   if (places_.empty()) return;            // not the tenant's doing
-  if (left.empty()) {
+  if (std::ranges::find(meets, true) == meets.end()) {
     Refuse(terms_field,
            fmt::format(
                "no term can be met in region {}{}: {}. Change one of the terms so that a node of the region meets it",
@@ -252,9 +257,10 @@ void Check::Affinity(const Json& spec, const std::string& field) {
                fmt::join(reasons, "; ")));
     return;
   }
-  std::ranges::sort(left);
-  left.erase(std::unique(left.begin(), left.end()), left.end());
-  left_ = std::move(left);
+  std::size_t kept = 0;
+  for (std::size_t p = 0; p < left_.size(); ++p)
+    if (meets[p]) left_[kept++] = left_[p];
+  left_.resize(kept);
 }
 
 void Check::Spread(const Json& spec, const std::string& field) {

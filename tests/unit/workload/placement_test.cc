@@ -7,6 +7,7 @@
 #include <chrono>
 #include <ostream>
 
+#include "operator/workload/selection.h"
 #include "tests/unit/workload/builders.h"
 
 namespace rempart::workload {
@@ -292,6 +293,15 @@ TEST(CheckPlacement, IsBoundedInOutputAndWork) {
   const auto refusals = CheckPlacement(test::Workload(), Parse(WithTerms(terms + "]")), region);
   ASSERT_EQ(refusals.size(), 1U);
   EXPECT_THAT(refusals[0].message, HasSubstr("more than 1000 requirements"));
+}
+
+TEST(CheckPlacement, LabelsOfOurPrefixInASelectorAreBounded) {
+  Json selector = Json::object();
+  for (std::size_t i = 0; i <= kMaxRequirements; ++i)
+    selector["rempart.node-restriction.kubernetes.io/" + std::to_string(i)] = "x";
+  const auto refusals = CheckPlacement(test::Workload(), {{"spec", {{"nodeSelector", selector}}}}, test::Region());
+  ASSERT_FALSE(refusals.empty());
+  EXPECT_LE(refusals.size(), kMaxRefusals);
 }
 
 }  // namespace

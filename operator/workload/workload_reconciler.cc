@@ -11,11 +11,13 @@
 namespace rempart::workload {
 namespace {
 
+constexpr std::string_view kOurLabels = "rempart.dev/";
+
 // Fields that were added by hand belong to whoever added them, and applying without them does not take them away: they
 // are made ours, and applied once more. `body` is the answer to our apply; gives the last answer.
 Result<kube::Reply> TakeBack(kube::Api& api, const kube::Resource& resource, const kube::ObjectKey& key,
                              const std::string& desired, kube::Reply reply, std::stop_token stop) {
-  const auto patch = kube::TakeOwnershipPatch(reply.body);
+  const auto patch = kube::TakeOwnershipPatch(reply.body, kOurLabels);
   if (!patch) return Fail(Error(patch.error()));
   if (patch->is_null()) return reply;
   auto taken = api.Patch(resource, key, kube::PatchType::kJson, patch->dump(), false, stop);

@@ -1,6 +1,8 @@
 #include "src/kube/apply.h"
 
 #include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
 
 #include "src/kube/decode.h"
 
@@ -29,11 +31,30 @@ const Json* ManagedFields(const Json& object) {
   return entries && entries->is_array() ? entries : nullptr;
 }
 
-// The fields of an entry that are ours to govern.
-const Json* GovernedFields(const Json& entry) {
-  if (IsOurs(entry) || OfSubresource(entry)) return nullptr;
-  const Json* fields = Member(entry, "fieldsV1");
-  return fields ? Member(*fields, "f:spec") : nullptr;
+// In FieldsV1, labels are "f:<key>".
+bool OfOurs(std::string_view label_field, std::string_view our_labels) {
+  return !our_labels.empty() && label_field.starts_with("f:") && label_field.substr(2).starts_with(our_labels);
+}
+
+// Moves the fields that are ours to govern out of an entry's fieldsV1; null where there are none.
+Json TakeGoverned(Json& fields, std::string_view our_labels) {
+  Json taken;
+  const auto take = [](Json& from, const std::string& key, Json& into) {
+    into[key] = std::move(from[key]);
+    from.erase(key);
+  };
+  if (Member(fields, "f:spec")) take(fields, "f:spec", taken);
+  if (!Member(fields, "f:metadata")) return taken;
+  Json& metadata = fields["f:metadata"];
+  if (Member(metadata, "f:ownerReferences")) take(metadata, "f:ownerReferences", taken["f:metadata"]);
+  if (const Json* labels = Member(metadata, "f:labels"); labels && labels->is_object()) {
+    std::vector<std::string> keys;
+    for (const auto& [key, value] : labels->items())
+      if (OfOurs(key, our_labels)) keys.push_back(key);
+    for (const auto& key : keys) take(metadata["f:labels"], key, taken["f:metadata"]["f:labels"]);
+  }
+  if (metadata.empty()) fields.erase("f:metadata");
+  return taken;
 }
 
 // FieldsV1 is a trie of maps (KEP-555): the union of two is the union at each level.
@@ -69,19 +90,22 @@ std::optional<std::uint64_t> ResourceVersionOf(std::string_view object_json) {
   return version ? std::optional(*version) : std::nullopt;
 }
 
-bool OthersOwnSpec(std::string_view object_json) {
+bool OthersOwnGoverned(std::string_view object_json, std::string_view our_labels) {
   const auto object = ReadAnswer(object_json);
   if (!object) return true;
   bool found = false;
-  (*object)["metadata"]["managedFields"].ForEachElement([&found](View entry) {
+  (*object)["metadata"]["managedFields"].ForEachElement([&](View entry) {
     const bool ours = entry["manager"].Str() == kFieldManager && entry["operation"].Str() == "Apply";
-    found = found || (!ours && entry["subresource"].Str().empty() && entry["fieldsV1"]["f:spec"].exists());
+    if (found || ours || !entry["subresource"].Str().empty()) return;
+    const View fields = entry["fieldsV1"], metadata = fields["f:metadata"];
+    found = fields["f:spec"].exists() || metadata["f:ownerReferences"].exists();
+    metadata["f:labels"].ForEachMember([&](std::string_view key, View) { found = found || OfOurs(key, our_labels); });
   });
   return found;
 }
 
-Result<Json> TakeOwnershipPatch(std::string_view object_json) {
-  if (!OthersOwnSpec(object_json)) return nullptr;  // most often, and found without building anything
+Result<Json> TakeOwnershipPatch(std::string_view object_json, std::string_view our_labels) {
+  if (!OthersOwnGoverned(object_json, our_labels)) return nullptr;  // most often, and found without building anything
   const auto parsed = ParseJson(object_json);
   if (!parsed) return Fail(Error(parsed.error()));
   const Json& object = *parsed;
@@ -90,21 +114,19 @@ Result<Json> TakeOwnershipPatch(std::string_view object_json) {
   Json taken = Json::object(), kept = Json::array();
   const Json* ours = nullptr;
   for (const auto& entry : *entries) {
-    const Json* spec = GovernedFields(entry);
     if (IsOurs(entry) && !OfSubresource(entry)) {
       ours = &entry;
-    } else if (!spec) {
-      kept.push_back(entry);
-    } else {
-      Unite(taken, *spec);
-      Json rest = entry;
-      rest["fieldsV1"].erase("f:spec");
-      if (!rest["fieldsV1"].empty()) kept.push_back(std::move(rest));
+      continue;
     }
+    Json rest = entry;
+    const Json governed =
+        OfSubresource(entry) || !Member(entry, "fieldsV1") ? Json() : TakeGoverned(rest["fieldsV1"], our_labels);
+    Unite(taken, governed);
+    if (governed.is_null() || !rest["fieldsV1"].empty()) kept.push_back(std::move(rest));
   }
   if (!ours) return nullptr;  // nothing of ours in it yet: an apply comes first
   Json mine = *ours;
-  Unite(mine["fieldsV1"]["f:spec"], taken);
+  Unite(mine["fieldsV1"], taken);
   kept.push_back(std::move(mine));
   const Json& metadata = object["metadata"];
   return Json::array(

@@ -22,14 +22,14 @@ Result<std::uint64_t> ApplyStatus(Api& api, const Resource& resource, const Obje
 // metadata.resourceVersion of an object's JSON; nullopt where it cannot be read.
 std::optional<std::uint64_t> ResourceVersionOf(std::string_view object_json);
 
-// Whether a field manager other than ours owns something under spec, or owner references or labels of ours: an edit by
-// hand, an object of somebody else. Entries of subresources (status, scale) are others' business and do not count. True
-// also where the object cannot be read.
-bool OthersOwnSpec(std::string_view object_json);
+// Whether a field manager other than ours owns something under spec, owner references, or labels whose keys begin with
+// `our_labels` ("" for none): an edit by hand, what our own POST set. Entries of subresources (status, scale) are
+// others' business and do not count. True also where the object cannot be read.
+bool OthersOwnGoverned(std::string_view object_json, std::string_view our_labels);
 
-// A JSON patch that gives to our apply entry every spec field that others own, so that our next apply removes those
-// that are not in what we ask for: server-side apply alone leaves fields that somebody added. Tests resourceVersion
-// first. Null where nothing is to be done. Errors: kInvalid, where the object cannot be read.
-Result<Json> TakeOwnershipPatch(std::string_view object_json);
+// A JSON patch that gives to our apply entry every such field, so that our next apply removes those that are not in
+// what we ask for: server-side apply alone leaves fields that somebody added. Tests resourceVersion first. Null where
+// nothing is to be done. Errors: kInvalid, where the object cannot be read.
+Result<Json> TakeOwnershipPatch(std::string_view object_json, std::string_view our_labels);
 
 }  // namespace rempart::kube

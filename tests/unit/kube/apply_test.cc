@@ -16,6 +16,7 @@ std::string Object(std::vector<Json> entries) {
   return Json{{"metadata", {{"resourceVersion", "7"}, {"managedFields", std::move(entries)}}}}.dump();
 }
 
+constexpr const char* kLabels = "example.org/";
 const Json kReplicas = {{"f:spec", {{"f:replicas", Json::object()}}}};
 const Json kPaused = {{"f:spec", {{"f:paused", Json::object()}}}};
 const Json kOurs = Entry("rempart", "Apply", kReplicas);
@@ -27,18 +28,20 @@ TEST(ResourceVersionOf, ReadsADecimalNumber) {
     EXPECT_EQ(ResourceVersionOf(text), std::nullopt) << text;
 }
 
-TEST(OthersOwnSpec, LooksAtSpecAndNotAtSubresources) {
-  EXPECT_FALSE(OthersOwnSpec(Object({kOurs})));
-  EXPECT_FALSE(OthersOwnSpec("{}"));
-  EXPECT_FALSE(OthersOwnSpec(Object({kOurs, Entry("kube-controller-manager", "Update", kReplicas, "status")})));
-  EXPECT_FALSE(OthersOwnSpec(Object({kOurs, Entry("kubectl", "Update", {{"f:metadata", Json::object()}})})));
-  EXPECT_TRUE(OthersOwnSpec(Object({kOurs, Entry("kubectl-edit", "Update", kPaused)})));
-  EXPECT_TRUE(OthersOwnSpec(Object({Entry("rempart", "Update", kReplicas)}))) << "our name, but no apply";
-  EXPECT_TRUE(OthersOwnSpec("{")) << "what cannot be read may be anybody's";
+TEST(OthersOwnGoverned, LooksAtSpecAndNotAtSubresources) {
+  EXPECT_FALSE(OthersOwnGoverned(Object({kOurs}), kLabels));
+  EXPECT_FALSE(OthersOwnGoverned("{}", kLabels));
+  EXPECT_FALSE(
+      OthersOwnGoverned(Object({kOurs, Entry("kube-controller-manager", "Update", kReplicas, "status")}), kLabels));
+  EXPECT_FALSE(
+      OthersOwnGoverned(Object({kOurs, Entry("kubectl", "Update", {{"f:metadata", Json::object()}})}), kLabels));
+  EXPECT_TRUE(OthersOwnGoverned(Object({kOurs, Entry("kubectl-edit", "Update", kPaused)}), kLabels));
+  EXPECT_TRUE(OthersOwnGoverned(Object({Entry("rempart", "Update", kReplicas)}), kLabels)) << "our name, but no apply";
+  EXPECT_TRUE(OthersOwnGoverned("{", kLabels)) << "what cannot be read may be anybody's";
 }
 
 TEST(TakeOwnershipPatch, MovesWhatOthersOwnToOurEntry) {
-  const auto patch = TakeOwnershipPatch(Object({kOurs, Entry("kubectl-edit", "Update", kPaused)}));
+  const auto patch = TakeOwnershipPatch(Object({kOurs, Entry("kubectl-edit", "Update", kPaused)}), kLabels);
   ASSERT_TRUE(patch);
   ASSERT_EQ(patch->size(), 2U);
   EXPECT_EQ((*patch)[0], (Json{{"op", "test"}, {"path", "/metadata/resourceVersion"}, {"value", "7"}}));
@@ -50,15 +53,31 @@ TEST(TakeOwnershipPatch, MovesWhatOthersOwnToOurEntry) {
 TEST(TakeOwnershipPatch, KeepsTheRestOfAnEntry) {
   Json fields = kPaused;
   fields["f:metadata"] = {{"f:annotations", Json::object()}};
-  const auto patch = TakeOwnershipPatch(Object({Entry("kubectl-edit", "Update", fields), kOurs}));
+  const auto patch = TakeOwnershipPatch(Object({Entry("kubectl-edit", "Update", fields), kOurs}), kLabels);
   ASSERT_TRUE(patch);
   EXPECT_EQ((*patch)[1]["value"][0], Entry("kubectl-edit", "Update", {{"f:metadata", fields["f:metadata"]}}));
 }
 
+TEST(TakeOwnershipPatch, TakesOwnerReferencesAndOurLabelsToo) {
+  const Json by_hand = Json::parse(R"({"f:metadata":{"f:annotations":{"f:a":{}},
+      "f:labels":{"f:app":{},"f:example.org/x":{}},"f:ownerReferences":{"k:{\"uid\":\"u\"}":{}}}})");
+  const std::string object = Object({kOurs, Entry("kubectl-edit", "Update", by_hand)});
+  EXPECT_TRUE(OthersOwnGoverned(object, kLabels));
+  const auto patch = TakeOwnershipPatch(object, kLabels);
+  ASSERT_TRUE(patch);
+  const Json rest = Json::parse(R"({"f:metadata":{"f:annotations":{"f:a":{}},"f:labels":{"f:app":{}}}})");
+  Json mine = kReplicas;
+  mine["f:metadata"] =
+      Json::parse(R"({"f:labels":{"f:example.org/x":{}},"f:ownerReferences":{"k:{\"uid\":\"u\"}":{}}})");
+  EXPECT_EQ((*patch)[1]["value"],
+            Json::array({Entry("kubectl-edit", "Update", rest), Entry("rempart", "Apply", mine)}));
+}
+
 TEST(TakeOwnershipPatch, NothingToDo) {
-  EXPECT_EQ(*TakeOwnershipPatch(Object({kOurs})), Json());
-  EXPECT_EQ(*TakeOwnershipPatch(Object({Entry("kubectl", "Update", kPaused)})), Json()) << "an apply comes first";
-  EXPECT_FALSE(TakeOwnershipPatch("{"));
+  EXPECT_EQ(*TakeOwnershipPatch(Object({kOurs}), kLabels), Json());
+  EXPECT_EQ(*TakeOwnershipPatch(Object({Entry("kubectl", "Update", kPaused)}), kLabels), Json())
+      << "an apply comes first";
+  EXPECT_FALSE(TakeOwnershipPatch("{", kLabels));
 }
 
 }  // namespace

@@ -230,7 +230,7 @@ ApplyOutcome WorkloadReconciler::ApplyChild(const WorkloadObservation& observed,
   auto reply = api_.Patch(resource, workload.meta.key, kube::PatchType::kApply, body, !creating, context.stop());
   if (reply && creating && reply->status != 201) {
     // Not created but added to: unless it is our own of a moment ago, somebody made it between our look and our write.
-    if (kube::OthersOwnSpec(reply->body)) {
+    if (kube::OthersOwnGoverned(reply->body, kOurLabels)) {
       LetGo(api_, resource, workload.meta.key, context.stop());
       // Decided anew once the cache has seen that object.
       if (auto version = kube::ResourceVersionOf(reply->body)) context.Wrote(caches_.Children(workload.kind), *version);

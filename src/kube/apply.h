@@ -23,7 +23,7 @@ Result<std::uint64_t> ApplyStatus(Api& api, const Resource& resource, const Obje
 std::optional<std::uint64_t> ResourceVersionOf(std::string_view object_json);
 
 // Whether a field manager other than ours owns something under spec, owner references, or labels whose keys begin with
-// `our_labels` ("" for none): an edit by hand, what our own POST set. Entries of subresources (status, scale) are
+// `our_labels` ("" for none): an edit by hand, an object of somebody else. Entries of subresources (status, scale) are
 // others' business and do not count. True also where the object cannot be read.
 bool OthersOwnGoverned(std::string_view object_json, std::string_view our_labels);
 

@@ -154,7 +154,7 @@ TEST(DecodeChild, CountsOutOfRangeAreClamped) {
   EXPECT_EQ(DecodedChild(With(ChildJson(), "/status/replicas", "5")).replicas, 0);
 }
 
-TEST(DecodeChild, OfWhatIsNotOursOnlyNameAndControllerAreKept) {
+TEST(DecodeChild, OfWhatIsNotOursDigestAndStatusAreNotKept) {
   Json object = ChildJson();
   object["metadata"].erase("labels");
   object["metadata"]["ownerReferences"] =
@@ -165,7 +165,7 @@ TEST(DecodeChild, OfWhatIsNotOursOnlyNameAndControllerAreKept) {
   EXPECT_EQ(child.controller_uid, "u") << "or a child whose signs were taken off would look like nobody's";
   EXPECT_FALSE(child.controller_is_workload);
   EXPECT_EQ(child.digest, "");
-  EXPECT_EQ(child.node_selector_region, "");
+  EXPECT_EQ(child.node_selector_region, "france") << "it may have been ours";
   EXPECT_EQ(child.replicas, 0);
 }
 

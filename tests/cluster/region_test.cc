@@ -82,7 +82,8 @@ TEST_F(RegionTest, DeletionWaitsWhileInUse) {
   EXPECT_NE(ConditionOf(waiting, "Stalled")["message"].get<std::string>().find(ns_ + "/web"), std::string::npos);
   EXPECT_TRUE(AwaitNodeLabel(NodeName("a"), kLabel, region_)) << "its pods must not be let loose";
   ASSERT_TRUE(cluster().Delete(api::kWorkloads, {ns_, "web"}));
-  EXPECT_TRUE(cluster().Await(api::kRegions, {"", region_}, [](const Json& r) { return r.is_null(); }));
+  EXPECT_TRUE(cluster().Await(
+      api::kRegions, {"", region_}, [](const Json& r) { return r.is_null(); }, kCollected));
   EXPECT_TRUE(AwaitNodeLabel(NodeName("a"), kLabel, ""));
 }
 

@@ -110,10 +110,12 @@ void ClusterTest::TearDown() {
     (void)cluster().Delete(api::kWorkloads, {ns_, w["metadata"]["name"]});
   (void)cluster().Delete(api::kNamespaces, {"", ns_});
   for (const auto& region : made_regions_) (void)cluster().Delete(api::kRegions, {"", region});
-  for (const auto& node : made_nodes_) (void)cluster().Delete(api::kNodes, {"", node});
   for (const auto& region : made_regions_)
-    EXPECT_TRUE(cluster().Await(api::kRegions, {"", region}, [](const Json& r) { return r.is_null(); }))
+    EXPECT_TRUE(cluster().Await(
+        api::kRegions, {"", region}, [](const Json& r) { return r.is_null(); }, kCollected))
         << region << " did not go";
+  // Last: a region waits for its pods, and only a node's kubelet (here kwok) lets those on it go.
+  for (const auto& node : made_nodes_) (void)cluster().Delete(api::kNodes, {"", node});
 }
 
 void ClusterTest::Create(const Json& object) {

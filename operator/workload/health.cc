@@ -44,14 +44,20 @@ bool WantsPods(const api::TenantWorkload& workload, const api::Child* child) {
 
 std::string PodsText(std::integral auto n) { return n == 1 ? "1 pod" : fmt::format("{} pods", n); }
 
+// Nobody evicts what names no region.
+bool Unheld(const api::Pod* pod) { return pod->region.empty() && pod->region_label.empty(); }
+
 Verdict PodsOutside(const WorkloadObservation& observed, const std::vector<const api::Pod*>& outside) {
   std::vector<std::string> named;
+  named.reserve(outside.size());
   for (const auto* pod : outside) named.push_back(fmt::format("{} on {}", pod->meta.key.name, pod->node));
   const bool stay = observed.region && observed.region->on_loss == api::SovereignRegion::OnLoss::kCordon;
   return {Verdict::kFalse, "PodsOutside",
           fmt::format("{} outside region {}: {}; {}", PodsText(outside.size()), observed.region_name, Listed(named, 5),
                       stay ? "the region's onLoss.action is Cordon, so they stay until they are deleted"
-                           : "evicted after the region's onLoss.gracePeriod")};
+                      : std::ranges::all_of(outside, Unheld)
+                          ? "they carry neither the region's node selector nor its label: delete them"
+                          : "evicted after the region's onLoss.gracePeriod")};
 }
 
 Verdict PodsWaiting(const WorkloadObservation& observed, const std::vector<const api::Pod*>& waiting,

@@ -165,6 +165,7 @@ void Check::NodeSelector(const Json& spec, const std::string& field) {
       left.push_back(place);
   if (left.empty() && !left_.empty()) {
     std::vector<std::string> stated;
+    stated.reserve(requirements.size());
     for (const auto& r : requirements) stated.push_back(fmt::format("{}={}", r.key, *r.values.begin()));
     Refuse(field, fmt::format("{}: no place of region {} is all of this{}: take one of them out", Listed(stated),
                               RegionName(), workload_.placement.zones.empty() ? "" : " and in spec.placement.zones"));

@@ -81,6 +81,7 @@ std::string Listed(const std::vector<std::string>& items, std::size_t most) {
 std::string Requirement::ToString() const {
   if (op == Op::kExists || op == Op::kDoesNotExist) return fmt::format("{} {}", Quoted(key), NameOf(op));
   std::vector<std::string> quoted;
+  quoted.reserve(values.size());
   for (const auto value : values) quoted.push_back(Quoted(value));
   return fmt::format("{} {} [{}]", Quoted(key), NameOf(op), Listed(quoted, 4));
 }

@@ -171,7 +171,7 @@ std::vector<kube::Event> Events(const WorkloadObservation& observed, const Child
   const api::TenantWorkload& workload = *observed.workload;
   const std::string named = Named(workload), stalled_before = StalledBefore(before);
   std::vector<kube::Event> events;
-  const auto send = [&](kube::Event::Type type, std::string reason, std::string action, std::string note) {
+  const auto send = [&](kube::Event::Type type, std::string reason, std::string action, const std::string& note) {
     kube::Event event;
     event.regarding = {api::kWorkloads.ApiVersion(), std::string(api::kWorkloads.kind), workload.meta.key.ns,
                        workload.meta.key.name, workload.meta.uid};

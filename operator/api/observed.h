@@ -43,6 +43,8 @@ struct Pod {
   std::string region_label;  // label kRegionLabel, which the child's template gives its pods; "" without `workload`
   enum class Phase : std::uint8_t { kPending, kRunning, kSucceeded, kFailed, kUnknown } phase = Phase::kPending;
   bool ended() const { return phase == Phase::kSucceeded || phase == Phase::kFailed; }
+  // Has no selector, and its labels say whose it is; whether that counts, see HeldTo.
+  bool only_labelled() const { return region.empty() && !region_label.empty(); }
   bool ready = false;
   // How long it may take to end, seconds: metadata.deletionGracePeriodSeconds while it is being deleted, until then
   // spec.terminationGracePeriodSeconds (Kubernetes' default: 30).
@@ -55,7 +57,7 @@ Result<Pod> DecodePod(kube::View object);
 // the TenantWorkload that it names exists (`workload_exists`). A pod of ours may have lost its selector, where the
 // child was edited while nobody watched; a stranger's pod that carries the labels is left alone.
 inline const std::string& HeldTo(const Pod& pod, bool workload_exists) {
-  return pod.region.empty() && workload_exists ? pod.region_label : pod.region;
+  return pod.only_labelled() && workload_exists ? pod.region_label : pod.region;
 }
 
 struct Namespace {

@@ -35,7 +35,7 @@ Caches::Caches()
     if (!p.region.empty() && !p.ended()) emit(p.region);
   });
   pod_by_region_label_ = pods.AddIndex([](const api::Pod& p, const auto& emit) {
-    if (p.region.empty() && !p.region_label.empty() && !p.ended()) emit(p.region_label);
+    if (p.only_labelled() && !p.ended()) emit(p.region_label);
   });
 }
 
@@ -96,8 +96,7 @@ std::vector<PodPtr> Caches::PodsOfRegion(const std::string& region) const {
 }
 
 std::string Caches::HeldTo(const api::Pod& pod) const {
-  const bool asks = pod.region.empty() && !pod.region_label.empty();
-  return api::HeldTo(pod, asks && workloads.Get({pod.meta.key.ns, pod.workload}) != nullptr);
+  return api::HeldTo(pod, pod.only_labelled() && workloads.Get({pod.meta.key.ns, pod.workload}) != nullptr);
 }
 
 bool Caches::OnQualifiedNode(const api::Pod& pod) const {

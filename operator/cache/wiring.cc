@@ -47,7 +47,7 @@ class Wiring {
     }
     if (counted_before != counted_after) {  // pods that only their labels hold are held while it exists
       for (const auto& pod : caches_.PodsOfWorkload((after ? after : before)->meta.key)) {
-        if (!pod->region.empty() || pod->region_label.empty()) continue;
+        if (!pod->only_labelled()) continue;
         regions.insert(pod->region_label);
         if (!pod->node.empty()) Node(pod->node);
       }

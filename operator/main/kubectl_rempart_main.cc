@@ -3,11 +3,11 @@
 
 #include <CLI/CLI.hpp>
 #include <cstdio>
-#include <cstdlib>
 #include <random>
 
 #include "operator/api/names.h"
 #include "operator/cli/explain.h"
+#include "operator/main/environment.h"
 #include "operator/main/version.h"
 #include "src/base/metrics.h"
 #include "src/kube/api.h"
@@ -19,11 +19,6 @@ namespace {
 using namespace rempart;
 
 constexpr std::size_t kMaxAnswer = 64 * 1024 * 1024;
-
-std::optional<std::string> FromEnvironment(const char* name) {
-  const char* value = std::getenv(name);
-  return value ? std::optional<std::string>(value) : std::nullopt;
-}
 
 Result<std::vector<api::SovereignRegion>> ListRegions(kube::Api& api) {
   kube::Api::Call call;

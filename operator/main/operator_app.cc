@@ -6,12 +6,12 @@
 #include <algorithm>
 #include <array>
 #include <cstdio>
-#include <cstdlib>
 #include <memory>
 #include <thread>
 #include <vector>
 
 #include "operator/cache/caches.h"
+#include "operator/main/environment.h"
 #include "operator/main/process_metrics.h"
 #include "operator/main/version.h"
 #include "operator/perimeter/node_reconciler.h"
@@ -36,11 +36,6 @@ namespace {
 std::string HostName() {
   std::array<char, 256> name{};
   return gethostname(name.data(), name.size() - 1) == 0 ? name.data() : "unknown";
-}
-
-std::optional<std::string> FromEnvironment(const char* name) {
-  const char* value = std::getenv(name);
-  return value ? std::optional<std::string>(value) : std::nullopt;
 }
 
 class OperatorApp {

@@ -57,8 +57,7 @@ bool EndsSoon(const api::Pod& pod) { return pod.meta.deleting && pod.grace_secon
 
 // Has not ended, will not soon, and does sit on the node.
 bool IsLive(const api::Pod& pod, const Node& node) {
-  return pod.phase != api::Pod::Phase::kSucceeded && pod.phase != api::Pod::Phase::kFailed && !EndsSoon(pod) &&
-         pod.node == node.meta.key.name;
+  return !pod.ended() && !EndsSoon(pod) && pod.node == node.meta.key.name;
 }
 
 bool Round::HasLivePodsOf(std::string_view region) const {

@@ -74,7 +74,7 @@ NodeObservation NodeReconciler::Observe(cache::NodePtr node) {
   observed.leaving = caches_.RegionsLeaving();
   observed.pods = caches_.PodsOnNode(node->meta.key.name);
   for (const auto& pod : observed.pods) {
-    if (!pod->region.empty() || pod->region_label.empty()) continue;
+    if (!pod->only_labelled()) continue;
     const kube::ObjectKey workload{pod->meta.key.ns, pod->workload};
     if (caches_.workloads.Get(workload)) observed.workloads.insert(workload);
   }

@@ -1,6 +1,5 @@
 #include "operator/perimeter/region_nodes.h"
 
-#include <algorithm>
 #include <utility>
 
 #include "operator/perimeter/qualification.h"
@@ -19,11 +18,7 @@ bool RegionNodes::AnyOf(const std::string& region) {
 void RegionNodes::ForgetWhatIsOld() {
   // Read before the search: what changes during it makes the next question search again.
   const std::uint64_t nodes_seen = caches_.nodes.seen(), regions_seen = caches_.regions.seen();
-  if (regions_seen != regions_seen_) {
-    const auto regions = caches_.regions.List();
-    deleting_ = std::ranges::any_of(regions, [](const RegionPtr& region) { return region->meta.deleting; });
-  }
-  auto leaving = deleting_ ? caches_.RegionsLeaving() : std::set<std::string, std::less<>>();
+  auto leaving = caches_.RegionsLeaving();
   if (nodes_seen != nodes_seen_ || regions_seen != regions_seen_ || leaving != leaving_) known_.clear();
   nodes_seen_ = nodes_seen;
   regions_seen_ = regions_seen;

@@ -26,7 +26,6 @@ class RegionNodes {
   const cache::Caches& caches_;
   std::mutex mutex_;
   std::uint64_t nodes_seen_ = 0, regions_seen_ = 0;  // what `known_` was found in
-  bool deleting_ = false;                            // any region
   std::set<std::string, std::less<>> leaving_;       // see Caches::RegionsLeaving
   std::unordered_map<std::string, bool> known_;
 };

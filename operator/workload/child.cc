@@ -118,6 +118,23 @@ std::string SelectorText(const Json& selector) {
   return fmt::format("{}", fmt::join(parts, ","));
 }
 
+// "<desired>-<child>[-complete|-failed]"; all empty where it is anything else.
+AppliedText ParseApplied(const std::string& text) {
+  const auto is_digest = [](std::string_view digest) {
+    return !digest.empty() && digest.size() <= 64 &&
+           digest.find_first_not_of("0123456789abcdef") == std::string_view::npos;
+  };
+  const auto first = text.find('-');
+  if (first == std::string::npos) return {};
+  const auto second = text.find('-', first + 1);
+  AppliedText read{text.substr(0, first),
+                   text.substr(first + 1, second == std::string::npos ? second : second - first - 1),
+                   second == std::string::npos ? "" : text.substr(second + 1)};
+  const bool ends_well = second == std::string::npos || read.ended == "complete" || read.ended == "failed";
+  if (!ends_well || !is_digest(read.desired_digest) || !is_digest(read.child_digest)) return {};
+  return read;
+}
+
 }  // namespace
 
 std::string_view ChildField(api::ChildKind kind) {
@@ -192,13 +209,6 @@ Json HoldPatch(const api::Child& child, const std::string& region) {
   return {{"metadata", {{"uid", child.meta.uid}}}, {"spec", std::move(spec)}};
 }
 
-std::string ReadAppliedRegion(const std::string& status_json) {
-  if (status_json.empty()) return {};
-  const auto status = ParseJson(status_json);
-  std::string region = status ? TextAt(Member(*status, "child"), "region") : "";
-  return region.size() > kMaxLabelValue ? "" : region;
-}
-
 std::string AppliedText::ToString() const {
   if (desired_digest.empty() || child_digest.empty()) return {};
   return fmt::format("{}-{}{}{}", desired_digest, child_digest, ended.empty() ? "" : "-", ended);
@@ -208,19 +218,10 @@ AppliedText ReadAppliedText(const std::string& status_json) {
   if (status_json.empty()) return {};
   const auto status = ParseJson(status_json);
   if (!status) return {};
-  const std::string text = TextAt(Member(*status, "child"), "applied");
-  const auto is_digest = [](std::string_view digest) {
-    return !digest.empty() && digest.size() <= 64 &&
-           digest.find_first_not_of("0123456789abcdef") == std::string_view::npos;
-  };
-  const auto first = text.find('-');
-  if (first == std::string::npos) return {};
-  const auto second = text.find('-', first + 1);
-  AppliedText read{text.substr(0, first),
-                   text.substr(first + 1, second == std::string::npos ? second : second - first - 1),
-                   second == std::string::npos ? "" : text.substr(second + 1)};
-  const bool ends_well = second == std::string::npos || read.ended == "complete" || read.ended == "failed";
-  if (!ends_well || !is_digest(read.desired_digest) || !is_digest(read.child_digest)) return {};
+  const Json* child = Member(*status, "child");
+  AppliedText read = ParseApplied(TextAt(child, "applied"));
+  read.region = TextAt(child, "region");
+  if (read.region.size() > kMaxLabelValue) read.region.clear();
   return read;
 }
 

@@ -36,15 +36,14 @@ bool WasMadeFor(const api::Child& child, const api::TenantWorkload& workload);
 // object of that name takes it.
 Json HoldPatch(const api::Child& child, const std::string& region);
 
-// status.child.region: the region that the child was last applied for; "" where it cannot be read.
-std::string ReadAppliedRegion(const std::string& status_json);
-
-// status.child.applied: see workload_plan.h.
+// status.child.applied, see workload_plan.h, and status.child.region.
 struct AppliedText {
   std::string desired_digest, child_digest, ended;  // ended: "", "complete" or "failed"
-  std::string ToString() const;                     // "" where a digest is missing
+  std::string region;                               // that the child was last applied for
+  std::string ToString() const;                     // of all but the region; "" where a digest is missing
 };
-AppliedText ReadAppliedText(const std::string& status_json);  // all empty where it cannot be read
+AppliedText ReadAppliedText(
+    const std::string& status_json);  // empty where it cannot be read, each of the two by itself
 
 // Whether a rendered Job is removed by Kubernetes some time after it ended (spec.ttlSecondsAfterFinished).
 bool RemovedAfterEnd(const Json& desired);

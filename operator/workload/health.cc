@@ -17,12 +17,8 @@ namespace {
 
 using Kind = api::ChildKind;
 
-bool Finished(const api::Pod& pod) {
-  return pod.phase == api::Pod::Phase::kSucceeded || pod.phase == api::Pod::Phase::kFailed;
-}
-
 bool StaysOnQualified(const PodPlace& place) {
-  return !place.pod->node.empty() && place.on_qualified && !place.pod->meta.deleting && !Finished(*place.pod);
+  return !place.pod->node.empty() && place.on_qualified && !place.pod->meta.deleting && !place.pod->ended();
 }
 
 // Whether there should be pods by now, had they a place.
@@ -44,8 +40,8 @@ bool WantsPods(const api::TenantWorkload& workload, const api::Child* child) {
 
 std::string PodsText(std::integral auto n) { return n == 1 ? "1 pod" : fmt::format("{} pods", n); }
 
-// Nobody evicts what names no region.
-bool Unheld(const api::Pod* pod) { return pod->region.empty() && pod->region_label.empty(); }
+// Nobody evicts what no region holds. The pods looked at are those of a workload that exists.
+bool Unheld(const api::Pod* pod) { return api::HeldTo(*pod, true).empty(); }
 
 Verdict PodsOutside(const WorkloadObservation& observed, const std::vector<const api::Pod*>& outside) {
   std::vector<std::string> named;
@@ -137,7 +133,7 @@ Verdict JudgePlaced(const WorkloadObservation& observed, const api::Child* child
   std::size_t seated = 0, staying = 0, finished = 0;
   for (const auto& place : observed.pods) {
     const api::Pod& pod = *place.pod;
-    if (Finished(pod)) {
+    if (pod.ended()) {
       ++finished;
     } else if (pod.node.empty()) {
       if (!pod.meta.deleting) waiting.push_back(&pod);

@@ -157,17 +157,6 @@ bool InStep(const WorkloadObservation& observed, const Applied& applied, const s
   return plan.action == Do::kNothing;
 }
 
-}  // namespace
-
-std::string WishVersion(const WorkloadObservation& observed) {
-  const api::TenantWorkload& workload = *observed.workload;
-  if (!observed.region || workload.kind == api::ChildKind::kJob) return {};
-  return fmt::format("{} {} {} {}", workload.meta.uid, workload.meta.generation, observed.region->meta.uid,
-                     observed.region->meta.generation);
-}
-
-namespace {
-
 ChildPlan PlanWish(const WorkloadObservation& observed, const Applied& applied, const std::string& known_digest) {
   const api::TenantWorkload& workload = *observed.workload;
   ChildPlan plan;
@@ -237,6 +226,13 @@ ChildPlan PlanWish(const WorkloadObservation& observed, const Applied& applied, 
 
 }  // namespace
 
+std::string WishVersion(const WorkloadObservation& observed) {
+  const api::TenantWorkload& workload = *observed.workload;
+  if (!observed.region || workload.kind == api::ChildKind::kJob) return {};
+  return fmt::format("{} {} {} {}", workload.meta.uid, workload.meta.generation, observed.region->meta.uid,
+                     observed.region->meta.generation);
+}
+
 ChildPlan PlanChild(const WorkloadObservation& observed, const Applied& applied, const std::string& known_digest) {
   ChildPlan plan = PlanWish(observed, applied, known_digest);
   plan.hold = PlanHold(observed, applied);
@@ -252,7 +248,7 @@ Applied AppliedAfter(const WorkloadObservation& observed, const ChildPlan& plan,
 
 Applied ReadApplied(const std::string& status_json) {
   AppliedText read = ReadAppliedText(status_json);
-  return {std::move(read.desired_digest), std::move(read.child_digest), ReadAppliedRegion(status_json)};
+  return {std::move(read.desired_digest), std::move(read.child_digest), std::move(read.region)};
 }
 
 }  // namespace rempart::workload

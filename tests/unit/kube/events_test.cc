@@ -48,6 +48,17 @@ class EventSenderTest : public testing::Test {
     sender_.Record(std::move(event));
     api_.AwaitCalls(calls + 1);
   }
+  // Records one event, of which so many sendings fail, and waits through all the sendings that one event is given.
+  void RecordThroughFailures(int times) {
+    api_.FailNext(Error::Transient("reset"), times);
+    sender_.Record(MakeEvent());
+    Start();
+    for (int pauses = 0; pauses < 3; ++pauses) {
+      AwaitRest();
+      clock_.Advance(seconds(3));
+    }
+    api_.AwaitCalls(4);
+  }
   double Dropped(const std::string& reason) {
     return metrics_.GetCounter("rempart_events_dropped_total", "", {{"reason", reason}}).Value();
   }
@@ -121,27 +132,13 @@ TEST_F(EventSenderTest, ASeriesWhoseObjectIsGoneGoesOnInANewOne) {
 }
 
 TEST_F(EventSenderTest, WhatMayPassIsTriedThreeTimesMore) {
-  api_.FailNext(Error::Transient("reset"), 3);
-  sender_.Record(MakeEvent());
-  Start();
-  for (int pauses = 0; pauses < 3; ++pauses) {
-    AwaitRest();
-    clock_.Advance(seconds(3));
-  }
-  api_.AwaitCalls(4);
+  RecordThroughFailures(3);
   EXPECT_EQ(Stored().size(), 1u);
   EXPECT_EQ(Dropped("failed"), 0);
 }
 
 TEST_F(EventSenderTest, AndThenDropped) {
-  api_.FailNext(Error::Transient("reset"), 4);
-  sender_.Record(MakeEvent());
-  Start();
-  for (int pauses = 0; pauses < 3; ++pauses) {
-    AwaitRest();
-    clock_.Advance(seconds(3));
-  }
-  api_.AwaitCalls(4);
+  RecordThroughFailures(4);
   sender_.Record(MakeEvent("another"));
   EXPECT_EQ(Stored().size(), 1u);
   EXPECT_EQ(api_.calls().size(), 5u);

@@ -19,6 +19,13 @@ using namespace std::chrono_literals;  // NOLINT: a table of durations is read, 
 inline constexpr WallTime kNow = std::chrono::sys_days(std::chrono::year(2026) / 11 / 22) + 10h + 23min;
 inline const std::string kNowStamp = "20261122T102300Z";
 
+// An object to be put into a store, which orders objects by their version: 0 stands for the next.
+template <class T>
+T Next(T object) {
+  object.meta.resource_version = 0;
+  return object;
+}
+
 inline api::Node Node(std::string name, std::string region = "fr-par", std::string zone = "fr-par-1") {
   api::Node node;
   node.meta.key.name = std::move(name);

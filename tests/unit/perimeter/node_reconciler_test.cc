@@ -7,6 +7,7 @@
 #include <functional>
 #include <nlohmann/json.hpp>
 
+#include "tests/unit/kube/reconcile_fakes.h"
 #include "tests/unit/perimeter/builders.h"
 
 namespace rempart::perimeter {
@@ -15,13 +16,14 @@ namespace {
 using namespace std::chrono_literals;
 using test::Frankfurt;
 using test::Labelled;
+using test::Next;
 using test::Pod;
 using test::Region;
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 
 // Answers 200 unless told otherwise.
-struct FakeApi final : kube::Api {
+struct FakeApi final : kube::test::ApiWithoutWatches {
   Result<kube::Reply> Do(const Call& call, std::stop_token) override {
     const std::string target = call.target.substr(0, call.target.find('?'));
     calls.push_back(call.method + " " + target.substr(target.rfind("v1/") + 3));
@@ -29,31 +31,15 @@ struct FakeApi final : kube::Api {
     if (auto error = refuse ? refuse(calls.back()) : std::nullopt) return Fail(*error);
     return kube::Reply{200, R"({"metadata":{"resourceVersion":"1000"}})"};
   }
-  Status Stream(const std::string&, std::chrono::milliseconds, const http::Client::Sink&, std::stop_token) override {
-    return Fail(Error::Internal("no watches here"));
-  }
   std::vector<std::string> calls;
   std::vector<Json> bodies;
   std::function<std::optional<Error>(const std::string& call)> refuse;
-};
-
-struct Context final : kube::ReconcileContext {
-  const kube::ObjectKey& key() const override { return key_; }
-  std::stop_token stop() const override { return {}; }
-  void Wrote(const kube::StoreProgress&, std::uint64_t) override {}
-  const kube::ObjectKey key_{"", "de-1"};
 };
 
 struct Events final : kube::EventRecorder {
   void Record(kube::Event event) override { told.push_back(event.reason); }
   std::vector<std::string> told;
 };
-
-template <class T>
-T Next(T object) {
-  object.meta.resource_version = 0;
-  return object;
-}
 
 struct NodeReconcilerTest : ::testing::Test {
   NodeReconcilerTest() {
@@ -71,7 +57,7 @@ struct NodeReconcilerTest : ::testing::Test {
     api.calls.clear();
     api.bodies.clear();
     events.told.clear();
-    Context context;
+    kube::test::FakeContext context({"", "de-1"});
     return reconciler.Reconcile(context);
   }
 

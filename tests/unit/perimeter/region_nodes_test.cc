@@ -11,14 +11,9 @@ namespace {
 
 using test::Frankfurt;
 using test::Labelled;
+using test::Next;
 using test::Node;
 using test::Region;
-
-// A store orders objects by their version: 0 stands for the next.
-api::Node Next(api::Node node) {
-  node.meta.resource_version = 0;
-  return node;
-}
 
 api::TenantWorkload WorkloadOf(const std::string& region) {
   api::TenantWorkload workload;
@@ -28,6 +23,15 @@ api::TenantWorkload WorkloadOf(const std::string& region) {
 }
 
 struct RegionNodesTest : ::testing::Test {
+  // A node that two regions declare, of which the older is being deleted.
+  void PutRivals() {
+    auto older = Region(), newer = Region("newer");
+    older.meta.deleting = true;
+    newer.meta.created = test::kNow - std::chrono::hours(1);
+    caches.regions.Put(older);
+    caches.regions.Put(newer);
+    caches.nodes.Put(Next(Node("par-1")));
+  }
   cache::Caches caches;
   RegionNodes nodes{caches};
 };
@@ -72,12 +76,7 @@ TEST_F(RegionNodesTest, TheOlderRegionHasTheNode) {
 
 // An older region that is being deleted keeps its nodes while it is used, and leaves them to the next one after.
 TEST_F(RegionNodesTest, ARegionThatLeavesGivesItsNodesUp) {
-  auto older = Region(), newer = Region("newer");
-  older.meta.deleting = true;
-  newer.meta.created = test::kNow - std::chrono::hours(1);
-  caches.regions.Put(older);
-  caches.regions.Put(newer);
-  caches.nodes.Put(Next(Node("par-1")));
+  PutRivals();
   caches.workloads.Put(WorkloadOf("france"));
   EXPECT_TRUE(caches.RegionsLeaving().empty());
   EXPECT_FALSE(nodes.AnyOf("newer"));
@@ -87,14 +86,8 @@ TEST_F(RegionNodesTest, ARegionThatLeavesGivesItsNodesUp) {
 }
 
 TEST_F(RegionNodesTest, APodThatHasNotEndedKeepsTheRegionFromLeaving) {
-  auto older = Region(), newer = Region("newer");
-  older.meta.deleting = true;
-  newer.meta.created = test::kNow - std::chrono::hours(1);
-  caches.regions.Put(older);
-  caches.regions.Put(newer);
-  caches.nodes.Put(Next(Node("par-1")));
-  auto pod = test::Pod("p", "par-1");
-  pod.meta.resource_version = 0;
+  PutRivals();
+  const auto pod = Next(test::Pod("p", "par-1"));
   caches.pods.Put(pod);
   EXPECT_TRUE(nodes.AnyOf("france"));
   EXPECT_FALSE(nodes.AnyOf("newer"));

@@ -6,6 +6,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "tests/unit/kube/reconcile_fakes.h"
 #include "tests/unit/perimeter/builders.h"
 
 namespace rempart::perimeter {
@@ -13,13 +14,14 @@ namespace {
 
 using test::Frankfurt;
 using test::Labelled;
+using test::Next;
 using test::Node;
 using test::Pod;
 using test::Region;
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 
-struct FakeApi final : kube::Api {
+struct FakeApi final : kube::test::ApiWithoutWatches {
   Result<kube::Reply> Do(const Call& call, std::stop_token) override {
     const Json body = Json::parse(call.body);
     if (body.contains("status")) {
@@ -29,34 +31,14 @@ struct FakeApi final : kube::Api {
     }
     return kube::Reply{200, R"({"metadata":{"resourceVersion":"1000"}})"};
   }
-  Status Stream(const std::string&, std::chrono::milliseconds, const http::Client::Sink&, std::stop_token) override {
-    return Fail(Error::Internal("no watches here"));
-  }
   std::vector<std::string> calls;
 };
-
-struct Context final : kube::ReconcileContext {
-  const kube::ObjectKey& key() const override { return key_; }
-  std::stop_token stop() const override { return {}; }
-  void Wrote(const kube::StoreProgress&, std::uint64_t) override {}
-  const kube::ObjectKey key_{"", "france"};
-};
-
-struct NoEvents final : kube::EventRecorder {
-  void Record(kube::Event) override {}
-};
-
-template <class T>
-T Next(T object) {
-  object.meta.resource_version = 0;
-  return object;
-}
 
 struct RegionReconcilerTest : ::testing::Test {
   // What was called and woken.
   std::vector<std::string> Look() {
     api.calls.clear();
-    Context context;
+    kube::test::FakeContext context({"", "france"});
     EXPECT_TRUE(reconciler.Reconcile(context));
     return api.calls;
   }
@@ -72,7 +54,7 @@ struct RegionReconcilerTest : ::testing::Test {
   cache::Caches caches;
   RegionNodes region_nodes{caches};
   FakeApi api;
-  NoEvents events;
+  kube::test::NoEvents events;
   std::vector<std::string> woken;
   RegionReconciler reconciler{caches,
                               api,

@@ -14,19 +14,13 @@ namespace {
 using namespace std::chrono_literals;
 using perimeter::test::Frankfurt;
 using perimeter::test::Labelled;
+using perimeter::test::Next;
 using perimeter::test::Node;
 using perimeter::test::Pod;
 using perimeter::test::Region;
 using ::testing::Contains;
 using ::testing::IsSupersetOf;
 using ::testing::Not;
-
-// A store orders objects by their version: 0 stands for the next.
-template <class T>
-T Next(T object) {
-  object.meta.resource_version = 0;
-  return object;
-}
 
 api::TenantWorkload Web() {
   api::TenantWorkload workload;

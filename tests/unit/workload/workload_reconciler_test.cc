@@ -9,13 +9,14 @@
 #include <vector>
 
 #include "src/kube/decode.h"
+#include "tests/unit/kube/reconcile_fakes.h"
 #include "tests/unit/workload/builders.h"
 
 namespace rempart::workload {
 namespace {
 
 // Objects by path; an apply is a merge, which is what it comes to where nobody else writes.
-class ApplyingApi final : public kube::Api {
+class ApplyingApi final : public kube::test::ApiWithoutWatches {
  public:
   Result<kube::Reply> Do(const Call& call, std::stop_token) override {
     calls.push_back(call.method + " " + call.target.substr(0, call.target.find('?')));
@@ -32,29 +33,11 @@ class ApplyingApi final : public kube::Api {
     object["metadata"]["resourceVersion"] = std::to_string(++version);
     return kube::Reply{created ? 201 : 200, object.dump()};
   }
-  Status Stream(const std::string&, std::chrono::milliseconds, const http::Client::Sink&, std::stop_token) override {
-    return Fail(Error::Internal("no watches here"));
-  }
-
   std::vector<std::string> calls;
   std::map<std::string, Json> objects;
   std::function<std::optional<Error>(const Call&)> refuse;
   std::function<void(Json&)> before_write;  // what somebody else does a moment before the next call
   std::uint64_t version = 100;
-};
-
-class Context final : public kube::ReconcileContext {
- public:
-  const kube::ObjectKey& key() const override { return key_; }
-  std::stop_token stop() const override { return {}; }
-  void Wrote(const kube::StoreProgress&, std::uint64_t) override {}
-
- private:
-  const kube::ObjectKey key_{"acme", "web"};
-};
-
-struct NoEvents final : kube::EventRecorder {
-  void Record(kube::Event) override {}
 };
 
 const std::string kWorkloadPath = "/apis/rempart.dev/v1alpha1/namespaces/acme/tenantworkloads/web";
@@ -88,7 +71,7 @@ struct WorkloadReconcilerTest : ::testing::Test {
   // One look; what it called.
   std::vector<std::string> Look() {
     api.calls.clear();
-    Context context;
+    kube::test::FakeContext context({"acme", "web"});
     const auto outcome = reconciler.Reconcile(context);
     EXPECT_TRUE(outcome) << outcome.error().ToString();
     return api.calls;
@@ -108,7 +91,7 @@ struct WorkloadReconcilerTest : ::testing::Test {
   cache::Caches caches;
   perimeter::RegionNodes region_nodes{caches};
   ApplyingApi api;
-  NoEvents events;
+  kube::test::NoEvents events;
   WorkloadReconciler reconciler{caches, api, events, clock, metrics, region_nodes};
 };
 
@@ -193,7 +176,7 @@ TEST_F(WorkloadReconcilerTest, AnOperatorThatStartsAnewHoldsItToo) {
   ChangedByHand(Child(), "/metadata/labels/rempart.dev~1region", "germany");
   Show();
   WorkloadReconciler anew{caches, api, events, clock, metrics, region_nodes};
-  Context context;
+  kube::test::FakeContext context({"acme", "web"});
   EXPECT_TRUE(anew.Reconcile(context));
   EXPECT_EQ(Child().at(kSelector), "france");
 }
@@ -249,7 +232,7 @@ TEST_F(WorkloadReconcilerTest, AChildThatCannotBeHeldIsLookedAtAgain) {
   };
   for (int round = 0; round < 2; ++round) {
     api.calls.clear();
-    Context context;
+    kube::test::FakeContext context({"acme", "web"});
     const auto outcome = reconciler.Reconcile(context);
     ASSERT_TRUE(outcome);
     EXPECT_TRUE(outcome->requeue_after);

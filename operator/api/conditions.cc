@@ -47,6 +47,4 @@ Json ConditionsJson(const std::vector<Condition>& conditions, const Json& before
   return all;
 }
 
-bool SameStatus(const Json& a, const Json& b) { return a == b; }
-
 }  // namespace rempart::api

@@ -24,7 +24,4 @@ struct Condition {
 Json ConditionsJson(const std::vector<Condition>& conditions, const Json& before, std::int64_t observed_generation,
                     WallTime now);
 
-// Whether two status objects say the same (deep equality; both as JSON).
-bool SameStatus(const Json& a, const Json& b);
-
 }  // namespace rempart::api

@@ -9,6 +9,7 @@
 
 #include "operator/api/conditions.h"
 #include "src/base/text.h"
+#include "src/kube/status.h"
 
 namespace rempart::perimeter {
 namespace {
@@ -169,8 +170,7 @@ Json OutsideJson(const RegionView& view) {
   return list;
 }
 
-// Leaves empty lists and maps out: an empty map that is applied over one with entries comes out as null, which the
-// schema refuses (seen with Kubernetes 1.36).
+// Leaves empty lists and maps out.
 void DropEmpty(Json& object) {
   for (auto it = object.begin(); it != object.end();) {
     if (it->is_object()) DropEmpty(*it);
@@ -183,7 +183,6 @@ Json Before(const SovereignRegion& region) {
   if (region.status_json.empty()) return nullptr;
   auto status = ParseJson(region.status_json);
   if (!status || !status->is_object()) return nullptr;
-  DropEmpty(*status);
   return *std::move(status);
 }
 
@@ -235,7 +234,8 @@ RegionPlan PlanRegion(const RegionObservation& observed, WallTime now) {
                  {"conditions", api::ConditionsJson(conditions, conditions_before, region.meta.generation, now)}};
   if (omitted > 0) plan.status["outsideOmitted"] = omitted;
   DropEmpty(plan.status);
-  if (api::SameStatus(plan.status, before)) plan.status = nullptr;
+  plan.patch = kube::StatusPatch(before, plan.status);
+  if (plan.patch.is_null()) plan.status = nullptr;
 
   if (const Condition& ready = conditions.front(); !SaidBefore(conditions_before, ready)) {
     plan.events.push_back(

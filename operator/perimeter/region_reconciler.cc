@@ -6,6 +6,7 @@
 #include "operator/perimeter/region_plan.h"
 #include "src/base/log.h"
 #include "src/kube/apply.h"
+#include "src/kube/status.h"
 
 namespace rempart::perimeter {
 namespace {
@@ -67,10 +68,12 @@ Result<kube::Outcome> RegionReconciler::Reconcile(kube::ReconcileContext& contex
   // First: what follows tells the world of the region, which must not be gone by then without having waited.
   if (plan.finalizer == true) {
     if (auto done = WriteFinalizer(*region, true, context); !done) return Fail(std::move(done.error()));
+    return kube::Outcome::AwaitChange();  // of the finalizer: the status is that of the version seen
   }
   for (auto& event : plan.events) events_.Record(std::move(event));
   if (!plan.status.is_null()) {
-    auto written = kube::ApplyStatus(api_, api::kRegions, region->meta.key, plan.status, context.stop());
+    auto written = kube::PatchStatus(api_, api::kRegions, region->meta.key, region->meta.resource_version, plan.patch,
+                                     context.stop());
     if (!written) return Fail(std::move(written.error()));
     context.Wrote(caches_.regions, *written);
   }

@@ -13,6 +13,7 @@
 #include "operator/workload/json_access.h"
 #include "operator/workload/workload_plan.h"
 #include "src/base/text.h"
+#include "src/kube/status.h"
 
 namespace rempart::workload {
 namespace {
@@ -20,7 +21,6 @@ namespace {
 using Why = ChildPlan::Why;
 using Do = ChildPlan::Do;
 
-constexpr std::array<std::string_view, 4> kConditionTypes = {"Ready", "Placed", "Reconciling", "Stalled"};
 // Only these stalls are worth an event; the others are said by the condition alone.
 constexpr std::array<std::string_view, 4> kStallsWithEvent = {"PlacementRefused", "NameTaken", "ImmutableField",
                                                               "RegionNotFound"};
@@ -121,25 +121,6 @@ Verdicts Judge(const WorkloadObservation& observed, const ChildPlan& plan, const
   const bool settled = v.ready.status == Verdict::kTrue || v.ready.reason == "Suspended";
   if (!settled) v.reconciling = {Verdict::kTrue, v.ready.reason, v.ready.message};
   return v;
-}
-
-// The part of the observed status that is ours to compare: other writers' members and conditions are theirs, and of a
-// map that was emptied server-side apply leaves {}.
-Json OursOf(const Json& status) {
-  if (!status.is_object()) return nullptr;
-  Json ours = Json::object();
-  for (const char* key : {"observedGeneration", "replicas", "ready", "updated", "selector", "nodes", "child"}) {
-    const Json* member = Member(status, key);
-    if (member && !(member->is_object() && member->empty())) ours[key] = *member;
-  }
-  Json conditions = Json::array();
-  if (const Json* all = Member(status, "conditions"); all && all->is_array()) {
-    for (const auto type : kConditionTypes)
-      for (const auto& condition : *all)
-        if (TextAt(&condition, "type") == type) conditions.push_back(condition);
-  }
-  ours["conditions"] = std::move(conditions);
-  return ours;
 }
 
 Json ChildJson(const api::Child& child, const Applied& applied) {
@@ -277,7 +258,8 @@ StatusPlan PlanStatus(const WorkloadObservation& observed, const ChildPlan& plan
                           conditions_before ? *conditions_before : Json(), workload.meta.generation, now);
 
   result.events = Events(observed, plan, outcome, verdicts.stalled, before);
-  if (!api::SameStatus(status, OursOf(before))) result.status = std::move(status);
+  result.patch = kube::StatusPatch(before, status);
+  if (!result.patch.is_null()) result.status = std::move(status);
   if (outcome) {
     const auto hold_off = HoldOff(*outcome);
     if (hold_off && *hold_off != Duration::max()) result.look_again = hold_off;

@@ -7,6 +7,7 @@
 #include "operator/workload/child.h"
 #include "src/base/log.h"
 #include "src/kube/apply.h"
+#include "src/kube/status.h"
 
 namespace rempart::workload {
 namespace {
@@ -128,8 +129,8 @@ Result<kube::Outcome> WorkloadReconciler::Reconcile(kube::ReconcileContext& cont
   std::uint64_t version = workload->meta.resource_version;
   StatusPlan status = PlanStatus(observed, plan, outcome, applied, clock_.Now());
   for (auto& event : status.events) events_.Record(std::move(event));
-  if (!status.status.is_null()) {
-    auto written = kube::ApplyStatus(api_, api::kWorkloads, workload->meta.key, status.status, context.stop());
+  if (!status.patch.is_null()) {
+    auto written = kube::PatchStatus(api_, api::kWorkloads, workload->meta.key, version, status.patch, context.stop());
     if (!written && written.error().kind == ErrorKind::kNotFound)
       return kube::Outcome::AwaitChange();  // deleted meanwhile
     if (!written) return Fail(std::move(written.error()));

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "src/kube/api.h"
 #include "src/kube/decode.h"
 
 namespace rempart::kube {
@@ -71,18 +72,6 @@ Result<View> ReadAnswer(std::string_view text) {
 }
 
 }  // namespace
-
-Result<std::uint64_t> ApplyStatus(Api& api, const Resource& resource, const ObjectKey& key, const Json& status,
-                                  std::stop_token stop) {
-  Json body = {{"apiVersion", resource.ApiVersion()},
-               {"kind", resource.kind},
-               {"metadata", {{"name", key.name}}},
-               {"status", status}};
-  if (!key.ns.empty()) body["metadata"]["namespace"] = key.ns;
-  auto reply = api.Patch(resource, key, PatchType::kApply, body.dump(), true, stop, "status");
-  if (!reply) return Fail(std::move(reply.error()));
-  return ResourceVersionOf(reply->body).value_or(0);
-}
 
 std::optional<std::uint64_t> ResourceVersionOf(std::string_view object_json) {
   const auto view = ReadAnswer(object_json);

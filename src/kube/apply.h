@@ -1,23 +1,15 @@
-// Server-side apply as this operator uses it: status of its own resources, ownership of a child's fields, and what an
-// answer says. KEP-555.
+// Server-side apply as this operator uses it: ownership of a child's fields, and what an answer says. KEP-555.
 #pragma once
 
 #include <cstdint>
 #include <optional>
-#include <stop_token>
 #include <string>
 #include <string_view>
 
 #include "src/base/json.h"
 #include "src/base/result.h"
-#include "src/kube/api.h"
-#include "src/kube/object.h"
 
 namespace rempart::kube {
-
-// Applies the whole status of one object as field manager "rempart"; gives the new resourceVersion.
-Result<std::uint64_t> ApplyStatus(Api& api, const Resource& resource, const ObjectKey& key, const Json& status,
-                                  std::stop_token stop);
 
 // metadata.resourceVersion of an object's JSON; nullopt where it cannot be read.
 std::optional<std::uint64_t> ResourceVersionOf(std::string_view object_json);

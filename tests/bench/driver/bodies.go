@@ -76,15 +76,14 @@ func child(i int, uid string) object {
 			"template": object{"metadata": object{"labels": podLabels}, "spec": spec}}}
 }
 
-// status is what the operator says right after it made the child. The child's uid is not known before it is made;
+// status is the merge patch of what the operator says right after it made the child. The child's uid is not known before it is made;
 // another of the same length stands for it.
 func status(i int, uid, now string) object {
 	condition := func(kind, value, reason, message string) object {
 		return object{"type": kind, "status": value, "reason": reason, "message": message, "observedGeneration": 1, "lastTransitionTime": now}
 	}
 	waiting := "the Deployment controller has not seen the last change yet"
-	return object{"apiVersion": "rempart.dev/v1alpha1", "kind": "TenantWorkload",
-		"metadata": object{"name": nameOf(i), "namespace": namespaceOf(i)},
+	return object{
 		"status": object{"observedGeneration": 1, "replicas": 0, "ready": 0, "updated": 0, "selector": "rempart.dev/workload=" + nameOf(i),
 			"child": object{"apiVersion": "apps/v1", "kind": "Deployment", "name": nameOf(i), "uid": uid,
 				"applied": "0123456789abcdef0123456789abcdef-0123456789abcdef0123456789abcdef"},

@@ -13,8 +13,8 @@ import (
 
 type rawResult struct{ Seconds float64 }
 
-// raw is the limit: the writes of a reconcile and nothing else. Two applies a workload, one after the other, their
-// bodies built beforehand, over as many kept-alive connections as the operator has workers. It says "ready", waits for
+// raw is the limit: the writes of a reconcile and nothing else. An apply and a merge patch a workload, one after the other,
+// their bodies built beforehand, over as many kept-alive connections as the operator has workers. It says "ready", waits for
 // a line, works, and prints a rawResult.
 func raw(kubectl, kubeconfig string, n, connections int) error {
 	ctx := context.Background()
@@ -41,9 +41,9 @@ func raw(kubectl, kubeconfig string, n, connections int) error {
 		if uid == "" {
 			return fmt.Errorf("no workload %s", nameOf(i))
 		}
-		const how = "?fieldManager=rempart&force=true"
-		pairs[i] = pair{namespaced(deploymentsPath, namespaceOf(i), nameOf(i)) + how,
-			namespaced(workloadsPath, namespaceOf(i), nameOf(i)) + "/status" + how,
+		const as = "?fieldManager=rempart"
+		pairs[i] = pair{namespaced(deploymentsPath, namespaceOf(i), nameOf(i)) + as + "&force=true",
+			namespaced(workloadsPath, namespaceOf(i), nameOf(i)) + "/status" + as,
 			mustJSON(child(i, uid)), mustJSON(status(i, uid, now))}
 	}
 	fmt.Println("ready")
@@ -64,7 +64,7 @@ func raw(kubectl, kubeconfig string, n, connections int) error {
 				}
 				err := api.Send(ctx, "PATCH", pairs[i].childPath, applyType, pairs[i].child)
 				if err == nil {
-					err = api.Send(ctx, "PATCH", pairs[i].statusPath, applyType, pairs[i].status)
+					err = api.Send(ctx, "PATCH", pairs[i].statusPath, mergeType, pairs[i].status)
 				}
 				if err != nil {
 					failure.Store(&err)

@@ -60,14 +60,5 @@ TEST(ConditionsJson, MessagesAreBoundedAndValid) {
   EXPECT_EQ(One({"Ready", "False", "A", "bad \xff"}, nullptr).dump().find('\xff'), std::string::npos);
 }
 
-TEST(SameStatus, IsDeepEquality) {
-  EXPECT_TRUE(
-      SameStatus(Json::parse(R"({"a": [1, {"b": 2}], "c": null})"), Json::parse(R"({"c": null, "a": [1, {"b": 2}]})")));
-  EXPECT_FALSE(SameStatus(Json::parse(R"({"a": [1, 2]})"), Json::parse(R"({"a": [2, 1]})")));
-  EXPECT_FALSE(SameStatus(Json::parse(R"({"a": 1})"), Json::parse(R"({"a": "1"})")));
-  EXPECT_FALSE(SameStatus(nullptr, Json::object()));
-  EXPECT_TRUE(SameStatus(nullptr, nullptr));
-}
-
 }  // namespace
 }  // namespace rempart::api

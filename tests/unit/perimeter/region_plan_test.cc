@@ -306,8 +306,7 @@ TEST(RegionStatus, AnUnreadableOldStatusIsWrittenAnew) {
   }
 }
 
-// An empty map or list must not be applied over one that has entries, see region_plan.cc.
-TEST(RegionStatus, LeavesOutWhatIsEmptyAndReadsItAsNotThere) {
+TEST(RegionStatus, LeavesOutWhatIsEmptyAndTakesItAway) {
   const RegionObservation observed = Observed(kNoNodes);
   const RegionPlan plan = PlanRegion(observed, kNow);
   EXPECT_EQ(plan.status.at("nodes"), (Json{{"qualified", 0}, {"outside", 0}}));
@@ -315,7 +314,15 @@ TEST(RegionStatus, LeavesOutWhatIsEmptyAndReadsItAsNotThere) {
   Json stored = plan.status;
   stored["outside"] = Json::array();
   stored["nodes"]["zones"] = Json::object();
-  EXPECT_TRUE(PlanRegion(Written(observed, stored), kNow).status.is_null());
+  EXPECT_EQ(PlanRegion(Written(observed, stored), kNow).patch,
+            (Json{{"outside", nullptr}, {"nodes", {{"zones", nullptr}}}}));
+}
+
+TEST(RegionStatus, OthersConditionsAreNoReasonToWrite) {
+  const RegionObservation observed = Observed(kNoNodes);
+  Json stored = PlanRegion(observed, kNow).status;
+  stored["conditions"].push_back({{"type", "Theirs"}, {"status", "True"}});
+  EXPECT_TRUE(PlanRegion(Written(observed, stored), kNow).patch.is_null());
 }
 
 struct FinalizerRow {

@@ -59,21 +59,24 @@ TEST(PlanStatus, IsNullWhereNothingIsNew) {
   const Json status = Play(in_step.observed, in_step.applied).result.status;
   Write(in_step.observed, status);
   EXPECT_TRUE(Play(in_step.observed, in_step.applied, {}, kNow + std::chrono::hours(5)).result.status.is_null());
-  // Others' members and conditions, another order, and the {} that server-side apply leaves of what was emptied.
+  // Others' conditions, and another order.
   Json theirs = status;
-  theirs["note"] = "x";
   std::swap(theirs["conditions"][0], theirs["conditions"][3]);
   theirs["conditions"].push_back({{"type", "Other"}, {"status", "True"}});
   Write(in_step.observed, theirs);
   EXPECT_TRUE(Play(in_step.observed, in_step.applied).result.status.is_null());
+}
 
-  auto stalled = test::Observe(test::Workload());
-  stalled.region = nullptr;
-  Json emptied = Play(stalled, {}).result.status;
-  EXPECT_FALSE(emptied.contains("nodes") || emptied.contains("child"));
-  emptied["nodes"] = emptied["child"] = Json::object();
-  Write(stalled, emptied);
-  EXPECT_TRUE(Play(stalled, {}).result.status.is_null());
+TEST(PlanStatus, PatchesWhatDiffers) {
+  auto in_step = test::ObserveInStep(test::Workload());
+  Write(in_step.observed, Play(in_step.observed, in_step.applied).result.status);
+  test::ChangeChild(in_step.observed, [](auto& c) { c.updated = 2; });
+  in_step.observed.pods.clear();
+  const Json patch = Play(in_step.observed, in_step.applied).result.patch;
+  EXPECT_EQ(patch["updated"], 2);
+  EXPECT_EQ(patch["nodes"], nullptr);
+  EXPECT_TRUE(patch.contains("nodes") && patch.contains("conditions"));
+  EXPECT_FALSE(patch.contains("ready") || patch.contains("child") || patch.contains("selector"));
 }
 
 TEST(PlanStatus, IsWrittenAnewWhereItWasTamperedWith) {

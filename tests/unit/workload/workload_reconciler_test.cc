@@ -28,7 +28,11 @@ class ApplyingApi final : public kube::test::ApiWithoutWatches {
     const bool created = !objects.contains(path);
     Json& object = objects[path];
     if (before_write) std::exchange(before_write, {})(object);
-    object.merge_patch(Json::parse(call.body));
+    const Json body = Json::parse(call.body);
+    const auto precondition = body.value("/metadata/resourceVersion"_json_pointer, Json());
+    if (!precondition.is_null() && precondition != object["metadata"]["resourceVersion"])
+      return Fail(Error::Conflict("the object has been modified"));
+    object.merge_patch(body);
     if (created) object["metadata"]["uid"] = "uid-of-child-" + std::to_string(version);
     object["metadata"]["resourceVersion"] = std::to_string(++version);
     return kube::Reply{created ? 201 : 200, object.dump()};
@@ -105,15 +109,18 @@ TEST_F(WorkloadReconcilerTest, TwoCallsForANewWorkloadAndNoneAfter) {
 TEST_F(WorkloadReconcilerTest, AChangeOfTheSpecThatCameBeforeTheStatusWriteIsSeen) {
   ASSERT_EQ(Look(), kChildAndStatus);
   Show();
-  // The child's replicas change, so its status is to be written; just before that, somebody scales the workload. The
-  // version that the status write gives then holds both.
+  // The child's replicas change, so its status is to be written; just before that, somebody scales the workload.
   ChangedByHand(Child(), "/status", {{"readyReplicas", 1}, {"replicas", 1}});
   Show();
   api.before_write = [this](Json& workload) { ChangedByHand(workload, "/spec/replicas", 5); };
-  ASSERT_EQ(Look(), kStatusOnly);
+  kube::test::FakeContext context({"acme", "web"});
+  const auto outcome = reconciler.Reconcile(context);
+  ASSERT_FALSE(outcome);
+  EXPECT_EQ(outcome.error().kind, ErrorKind::kConflict) << "what was read is not what would be written to";
   Show();
   EXPECT_EQ(Look(), kChildAndStatus);
   EXPECT_EQ(Child()["spec"]["replicas"], 5);
+  EXPECT_EQ(api.objects.at(kWorkloadPath)["status"]["observedGeneration"], 2);
 }
 
 TEST_F(WorkloadReconcilerTest, AChildChangedByHandIsPutBackEachTime) {

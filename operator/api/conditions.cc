@@ -37,12 +37,14 @@ Json ConditionsJson(const std::vector<Condition>& conditions, const Json& before
   Json all = Json::array();
   for (const Condition& condition : conditions) {
     std::string since = Since(condition, before);
-    all.push_back({{"type", condition.type},
-                   {"status", condition.status},
-                   {"reason", condition.reason},
-                   {"message", CleanText(condition.message, kMaxMessage)},
-                   {"observedGeneration", observed_generation},
-                   {"lastTransitionTime", since.empty() ? FormatTime(now) : std::move(since)}});
+    // Member by member: a braced list would build each pair as an array first, and this runs for every status.
+    Json& entry = all.emplace_back(Json::object());
+    entry["type"] = condition.type;
+    entry["status"] = condition.status;
+    entry["reason"] = condition.reason;
+    entry["message"] = CleanText(condition.message, kMaxMessage);
+    entry["observedGeneration"] = observed_generation;
+    entry["lastTransitionTime"] = since.empty() ? FormatTime(now) : std::move(since);
   }
   return all;
 }

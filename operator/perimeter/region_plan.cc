@@ -227,15 +227,14 @@ RegionPlan PlanRegion(const RegionObservation& observed, WallTime now) {
   const Json conditions_before = ConditionsOf(before);
   Json outside = OutsideJson(facts.view);
   const std::size_t omitted = facts.view.outside.size() - outside.size();
-  plan.status = {{"observedGeneration", region.meta.generation},
+  Json status = {{"observedGeneration", region.meta.generation},
                  {"nodes", NodesJson(facts.view)},
                  {"outside", std::move(outside)},
                  {"workloads", observed.user_count},
                  {"conditions", api::ConditionsJson(conditions, conditions_before, region.meta.generation, now)}};
-  if (omitted > 0) plan.status["outsideOmitted"] = omitted;
-  DropEmpty(plan.status);
-  plan.patch = kube::StatusPatch(before, plan.status);
-  if (plan.patch.is_null()) plan.status = nullptr;
+  if (omitted > 0) status["outsideOmitted"] = omitted;
+  DropEmpty(status);
+  plan.status_patch = kube::StatusPatch(before, std::move(status));
 
   if (const Condition& ready = conditions.front(); !SaidBefore(conditions_before, ready)) {
     plan.events.push_back(

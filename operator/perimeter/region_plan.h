@@ -31,9 +31,9 @@ struct RegionObservation {
 struct RegionPlan {
   std::optional<bool>
       finalizer;  // true: add it; false: take it off (being deleted and nobody uses it and no node carries its label)
-  Json status;  // the whole desired status, or null when it equals the observed one, or when the finalizer is taken off
-                // (the object goes)
-  Json patch;   // the same as kube::StatusPatch from the observed one
+  // kube::StatusPatch from the observed status to the desired one; null also when the finalizer is taken off (the
+  // object goes).
+  Json status_patch;
   std::vector<kube::Event> events;     // on the region, when Ready's status or reason changed
   std::optional<Duration> look_again;  // never set so far: every input is watched
 };

@@ -71,9 +71,9 @@ Result<kube::Outcome> RegionReconciler::Reconcile(kube::ReconcileContext& contex
     return kube::Outcome::AwaitChange();  // of the finalizer: the status is that of the version seen
   }
   for (auto& event : plan.events) events_.Record(std::move(event));
-  if (!plan.status.is_null()) {
-    auto written = kube::PatchStatus(api_, api::kRegions, region->meta.key, region->meta.resource_version, plan.patch,
-                                     context.stop());
+  if (!plan.status_patch.is_null()) {
+    auto written = kube::PatchStatus(api_, api::kRegions, region->meta.key, region->meta.resource_version,
+                                     std::move(plan.status_patch), context.stop());
     if (!written) return Fail(std::move(written.error()));
     context.Wrote(caches_.regions, *written);
   }

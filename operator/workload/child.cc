@@ -156,11 +156,10 @@ std::string_view ChildField(api::ChildKind kind) {
 Result<Json> RenderChild(const api::TenantWorkload& workload, const api::SovereignRegion& region) {
   auto pod_template = ParseJson(workload.template_json);
   if (!pod_template) return Refused("spec.template", pod_template.error().message);
-  return RenderChild(workload, *pod_template, region);
+  return RenderChild(workload, *std::move(pod_template), region);
 }
 
-Result<Json> RenderChild(const api::TenantWorkload& workload, const Json& pod_template,
-                         const api::SovereignRegion& region) {
+Result<Json> RenderChild(const api::TenantWorkload& workload, Json pod_template, const api::SovereignRegion& region) {
   const std::string &name = workload.meta.key.name, &region_name = region.meta.key.name;
   if (name.size() > kMaxLabelValue)
     return Refused("metadata.name",
@@ -169,7 +168,7 @@ Result<Json> RenderChild(const api::TenantWorkload& workload, const Json& pod_te
     return Refused("spec.region", "names a region with more than 63 characters, which cannot be the value of a label");
   if (!pod_template.is_object())
     return Refused("spec.template", "is not an object: write a pod template (metadata, spec)");
-  auto spec = ChildSpec(workload, RenderTemplate(workload, pod_template, region));
+  auto spec = ChildSpec(workload, RenderTemplate(workload, std::move(pod_template), region));
   if (!spec) return Fail(std::move(spec.error()));
 
   const kube::Resource& resource = api::ResourceOf(workload.kind);

@@ -17,8 +17,7 @@ namespace rempart::workload {
 // allows the template is CheckPlacement's business.
 Result<Json> RenderChild(const api::TenantWorkload& workload, const api::SovereignRegion& region);
 // The same, for a template that was parsed already.
-Result<Json> RenderChild(const api::TenantWorkload& workload, const Json& pod_template,
-                         const api::SovereignRegion& region);
+Result<Json> RenderChild(const api::TenantWorkload& workload, Json pod_template, const api::SovereignRegion& region);
 
 // What selects the workload's pods, as text for the scale subresource: the tenant's own selector where the child spec
 // gives one, else "rempart.dev/workload=<name>". Where theirs cannot be read, ours.

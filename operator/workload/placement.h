@@ -29,6 +29,6 @@ std::vector<Refusal> CheckPlacement(const api::TenantWorkload& workload, const J
 
 // The template as the child carries it: labels, nodeSelector with the region's label, zones ANDed into each affinity
 // term, topology spread. Without nodeName in any case. Rendering what was rendered changes nothing.
-Json RenderTemplate(const api::TenantWorkload& workload, const Json& pod_template, const api::SovereignRegion& region);
+Json RenderTemplate(const api::TenantWorkload& workload, Json pod_template, const api::SovereignRegion& region);
 
 }  // namespace rempart::workload

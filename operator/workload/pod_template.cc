@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <set>
+#include <utility>
 
 #include "operator/api/names.h"
 #include "operator/workload/json_access.h"
@@ -75,8 +76,8 @@ void AddSpread(Json& spec, const api::TenantWorkload& workload) {
 
 }  // namespace
 
-Json RenderTemplate(const api::TenantWorkload& workload, const Json& pod_template, const api::SovereignRegion& region) {
-  Json rendered = pod_template.is_object() ? pod_template : Json::object();
+Json RenderTemplate(const api::TenantWorkload& workload, Json pod_template, const api::SovereignRegion& region) {
+  Json rendered = pod_template.is_object() ? std::move(pod_template) : Json::object();
   Json& labels = ObjectAt(ObjectAt(rendered, "metadata"), "labels");
   labels[std::string(api::kWorkloadLabel)] = workload.meta.key.name;
   labels[std::string(api::kRegionLabel)] = region.meta.key.name;

@@ -258,8 +258,7 @@ StatusPlan PlanStatus(const WorkloadObservation& observed, const ChildPlan& plan
                           conditions_before ? *conditions_before : Json(), workload.meta.generation, now);
 
   result.events = Events(observed, plan, outcome, verdicts.stalled, before);
-  result.patch = kube::StatusPatch(before, status);
-  if (!result.patch.is_null()) result.status = std::move(status);
+  result.status_patch = kube::StatusPatch(before, std::move(status));
   if (outcome) {
     const auto hold_off = HoldOff(*outcome);
     if (hold_off && *hold_off != Duration::max()) result.look_again = hold_off;

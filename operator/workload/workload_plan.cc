@@ -176,13 +176,13 @@ ChildPlan PlanWish(const WorkloadObservation& observed, const Applied& applied, 
   }
 
   const api::SovereignRegion& region = *observed.region;
-  const auto pod_template = ParseJson(workload.template_json);
+  auto pod_template = ParseJson(workload.template_json);
   if (!pod_template) return stalled("InvalidSpec", "spec.template: " + pod_template.error().message);
   if (const auto refusals = CheckPlacement(workload, *pod_template, region); !refusals.empty()) {
     plan.stalled = PlacementRefused(refusals);
     return plan;
   }
-  auto desired = RenderChild(workload, *pod_template, region);
+  auto desired = RenderChild(workload, *std::move(pod_template), region);
   if (!desired) return stalled("InvalidSpec", desired.error().message);
   plan.desired = std::move(*desired);
   plan.desired_text = Compact(plan.desired);

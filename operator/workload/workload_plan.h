@@ -108,8 +108,7 @@ std::optional<Duration> HoldOff(const ApplyOutcome& outcome);
 Applied ReadApplied(const std::string& status_json);
 
 struct StatusPlan {
-  Json status;  // the whole desired status, or null when it equals the observed one
-  Json patch;   // the same as kube::StatusPatch from the observed one
+  Json status_patch;  // kube::StatusPatch from the observed status to the desired one
   std::vector<kube::Event> events;
   // Set where the server refused: that may pass without anything that is watched changing (a policy, a quota).
   std::optional<Duration> look_again;

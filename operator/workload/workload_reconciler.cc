@@ -129,8 +129,9 @@ Result<kube::Outcome> WorkloadReconciler::Reconcile(kube::ReconcileContext& cont
   std::uint64_t version = workload->meta.resource_version;
   StatusPlan status = PlanStatus(observed, plan, outcome, applied, clock_.Now());
   for (auto& event : status.events) events_.Record(std::move(event));
-  if (!status.patch.is_null()) {
-    auto written = kube::PatchStatus(api_, api::kWorkloads, workload->meta.key, version, status.patch, context.stop());
+  if (!status.status_patch.is_null()) {
+    auto written = kube::PatchStatus(api_, api::kWorkloads, workload->meta.key, version, std::move(status.status_patch),
+                                     context.stop());
     if (!written && written.error().kind == ErrorKind::kNotFound)
       return kube::Outcome::AwaitChange();  // deleted meanwhile
     if (!written) return Fail(std::move(written.error()));

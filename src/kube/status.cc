@@ -20,16 +20,16 @@ bool OfType(const Json& condition, const Json& type) {
   return its && *its == type;
 }
 
-// Ours as they are to be, then those of the types that we do not know.
-Json WithOthers(const Json& before, const Json& ours) {
-  Json all = ours;
-  if (!before.is_array()) return all;
+// Those of the types that we do not know stay.
+void AddOthers(const Json& before, Json& ours) {
+  if (!before.is_array()) return;
+  const std::size_t own = ours.size();
   for (const Json& condition : before) {
-    if (!TypeOf(condition)) continue;
-    const auto same_type = [&](const Json& own) { return OfType(own, *TypeOf(condition)); };
-    if (std::ranges::none_of(ours, same_type)) all.push_back(condition);
+    const Json* type = TypeOf(condition);
+    const auto same_type = [&](const Json& known) { return OfType(known, *type); };
+    if (type && std::none_of(ours.begin(), ours.begin() + static_cast<std::ptrdiff_t>(own), same_type))
+      ours.push_back(condition);
   }
-  return all;
 }
 
 // Conditions are a set by type: their order says nothing.
@@ -37,17 +37,17 @@ bool SameConditions(const Json& a, const Json& b) {
   return a.is_array() && b.is_array() && a.size() == b.size() && std::ranges::is_permutation(a, b);
 }
 
-Json MergePatch(const Json& before, const Json& after) {
+Json MergePatch(const Json& before, Json after) {
   if (!before.is_object() || !after.is_object()) return after;
   Json patch = Json::object();
   for (const auto& [key, value] : before.items())
     if (!after.contains(key)) patch[key] = nullptr;
-  for (const auto& [key, value] : after.items()) {
+  for (auto& [key, value] : after.items()) {
     const auto old = before.find(key);
     if (old == before.end()) {
-      patch[key] = value;
+      patch[key] = std::move(value);
     } else if (*old != value) {
-      patch[key] = MergePatch(*old, value);
+      patch[key] = MergePatch(*old, std::move(value));
     }
   }
   return patch;
@@ -55,22 +55,22 @@ Json MergePatch(const Json& before, const Json& after) {
 
 }  // namespace
 
-Json StatusPatch(const Json& before, const Json& after) {
-  Json wanted = after;
-  if (const auto ours = wanted.find("conditions"); ours != wanted.end() && before.is_object()) {
-    const auto old = before.find("conditions");
-    if (old != before.end()) {
-      *ours = WithOthers(*old, *ours);
+Json StatusPatch(const Json& before, Json after) {
+  if (const auto ours = after.find("conditions"); ours != after.end() && before.is_object()) {
+    if (const auto old = before.find("conditions"); old != before.end()) {
+      AddOthers(*old, *ours);
       if (SameConditions(*old, *ours)) *ours = *old;
     }
   }
-  if (wanted == before) return nullptr;
-  return MergePatch(before, wanted);
+  if (after == before) return nullptr;
+  return MergePatch(before, std::move(after));
 }
 
 Result<std::uint64_t> PatchStatus(Api& api, const Resource& resource, const ObjectKey& key, std::uint64_t version,
-                                  const Json& patch, std::stop_token stop) {
-  const Json body = {{"metadata", {{"resourceVersion", std::to_string(version)}}}, {"status", patch}};
+                                  Json patch, std::stop_token stop) {
+  Json body = Json::object();
+  body["metadata"]["resourceVersion"] = std::to_string(version);
+  body["status"] = std::move(patch);
   auto reply = api.Patch(resource, key, PatchType::kMerge, body.dump(), false, stop, "status");
   if (!reply) return Fail(std::move(reply.error()));
   return ResourceVersionOf(reply->body).value_or(0);

@@ -16,12 +16,12 @@ namespace rempart::kube {
 
 // What makes `before` into `after`, less what they share; null where that is everything. `before` may be any JSON,
 // since others may write it; `after` is an object without nulls, its conditions have different types.
-Json StatusPatch(const Json& before, const Json& after);
+Json StatusPatch(const Json& before, Json after);
 
 // Sends a patch of StatusPatch, made from the status that the object had at `version`: a list is replaced whole, so an
 // object that somebody changed since is refused with kConflict. Gives the new resourceVersion, 0 where the answer does
 // not tell.
 Result<std::uint64_t> PatchStatus(Api& api, const Resource& resource, const ObjectKey& key, std::uint64_t version,
-                                  const Json& patch, std::stop_token stop);
+                                  Json patch, std::stop_token stop);
 
 }  // namespace rempart::kube

@@ -6,6 +6,7 @@
 #include <functional>
 #include <ostream>
 
+#include "tests/unit/kube/status_after.h"
 #include "tests/unit/perimeter/builders.h"
 
 namespace rempart::perimeter {
@@ -40,6 +41,15 @@ RegionObservation Observed(const std::function<void(api::SovereignRegion&, Regio
   return observed;
 }
 
+struct Planned : RegionPlan {
+  Json status;  // as it then is; null where nothing is written
+};
+Planned Plan(const RegionObservation& observed, WallTime now) {
+  Planned plan{PlanRegion(observed, now), {}};
+  plan.status = kube::test::StatusAfter(observed.region->status_json, plan.status_patch);
+  return plan;
+}
+
 Json ConditionOf(const Json& status, const std::string& type) {
   for (const Json& condition : status.at("conditions")) {
     if (condition.at("type") == type) return condition;
@@ -59,7 +69,7 @@ void PrintTo(const Row& row, std::ostream* out) { *out << row.name; }
 class RegionConditions : public ::testing::TestWithParam<Row> {};
 
 TEST_P(RegionConditions, Say) {
-  const RegionPlan plan = PlanRegion(Observed(GetParam().change), kNow);
+  const Planned plan = Plan(Observed(GetParam().change), kNow);
   ASSERT_TRUE(plan.status.is_object());
   const auto check = [&](const char* type, std::string expected) {
     std::string message;
@@ -156,7 +166,7 @@ INSTANTIATE_TEST_SUITE_P(
     [](const auto& test) { return test.param.name; });
 
 TEST(RegionStatus, CountsNodesByZoneAndListsThoseOutside) {
-  const RegionPlan plan = PlanRegion(Observed(), kNow);
+  const Planned plan = Plan(Observed(), kNow);
   EXPECT_EQ(plan.status.at("observedGeneration"), 3);
   EXPECT_EQ(plan.status.at("nodes"),
             (Json{{"qualified", 3}, {"outside", 1}, {"zones", {{"fr-par-1", 2}, {"fr-par-2", 1}}}}));
@@ -170,7 +180,7 @@ TEST(RegionStatus, CountsNodesByZoneAndListsThoseOutside) {
 }
 
 TEST(RegionStatus, NamesTheOlderRegionOutside) {
-  const RegionPlan plan = PlanRegion(Observed([](auto&, auto& o) { o.regions = Ptrs(kElder()); }), kNow);
+  const Planned plan = Plan(Observed([](auto&, auto& o) { o.regions = Ptrs(kElder()); }), kNow);
   EXPECT_EQ(plan.status.at("nodes").at("qualified"), 1);
   const Json& outside = plan.status.at("outside");
   ASSERT_EQ(outside.size(), 3u);
@@ -180,22 +190,21 @@ TEST(RegionStatus, NamesTheOlderRegionOutside) {
 }
 
 TEST(RegionStatus, ARegionThatNobodyUsesAnyMoreHasNoNode) {
-  const RegionPlan plan =
-      PlanRegion(Observed([](auto& r, auto& o) { r.meta.deleting = true, o.user_count = 0; }), kNow);
+  const Planned plan = Plan(Observed([](auto& r, auto& o) { r.meta.deleting = true, o.user_count = 0; }), kNow);
   EXPECT_EQ(plan.status.at("nodes"), (Json{{"qualified", 0}, {"outside", 4}}));
   EXPECT_EQ(plan.status.at("outside")[1].at("reason"), "RegionLeaving");
 }
 
 TEST(RegionStatus, UsersAreNamedUpToTen) {
   const auto deleting = [](std::size_t count) {
-    return ConditionOf(PlanRegion(Observed([&](auto& r, auto& o) {
-                                    r.meta.deleting = true;
-                                    o.users.clear();
-                                    o.user_count = count;
-                                    for (std::size_t i = 0; i < std::min<std::size_t>(count, 100); ++i)
-                                      o.users.push_back("ns/w" + std::to_string(100 + i));
-                                  }),
-                                  kNow)
+    return ConditionOf(Plan(Observed([&](auto& r, auto& o) {
+                              r.meta.deleting = true;
+                              o.users.clear();
+                              o.user_count = count;
+                              for (std::size_t i = 0; i < std::min<std::size_t>(count, 100); ++i)
+                                o.users.push_back("ns/w" + std::to_string(100 + i));
+                            }),
+                            kNow)
                            .status,
                        "Stalled")
         .at("message")
@@ -208,11 +217,11 @@ TEST(RegionStatus, UsersAreNamedUpToTen) {
 }
 
 TEST(RegionStatus, StaysSmallHoweverLargeTheCluster) {
-  const RegionPlan many = PlanRegion(Observed([](auto&, auto& o) {
-                                       for (int i = 0; i < 5000; ++i)
-                                         o.nodes.push_back(Ptr(Frankfurt("node-" + std::to_string(10000 + i))));
-                                     }),
-                                     kNow);
+  const Planned many = Plan(Observed([](auto&, auto& o) {
+                              for (int i = 0; i < 5000; ++i)
+                                o.nodes.push_back(Ptr(Frankfurt("node-" + std::to_string(10000 + i))));
+                            }),
+                            kNow);
   EXPECT_EQ(many.status.at("nodes").at("outside"), 5001);
   ASSERT_EQ(many.status.at("outside").size(), 50u);
   EXPECT_EQ(many.status.at("outside")[0].at("node"), "de-1");
@@ -220,22 +229,21 @@ TEST(RegionStatus, StaysSmallHoweverLargeTheCluster) {
   EXPECT_EQ(many.status.at("outsideOmitted"), 4951);
 
   // The longest names, provider ids that JSON escapes, the longest users, many zones.
-  const RegionPlan large = PlanRegion(Observed([](auto& r, auto& o) {
-                                        r.meta.deleting = true;
-                                        r.locations[0].zones.clear();
-                                        for (int i = 0; i < 200; ++i) {
-                                          const std::string zone = std::to_string(1000 + i) + std::string(59, 'z');
-                                          r.locations[0].zones.push_back(zone);
-                                          o.nodes.push_back(Ptr(Node(std::to_string(i), "fr-par", zone)));
-                                          api::Node outside =
-                                              Node(std::to_string(i) + std::string(250, 'n'), "fr-par", zone);
-                                          outside.provider_id = std::string(5000, '\x01');
-                                          o.nodes.push_back(Ptr(outside));
-                                        }
-                                        o.users.assign(100, std::string(63, 'n') + "/" + std::string(253, 'w'));
-                                        o.user_count = 100;
-                                      }),
-                                      kNow);
+  const Planned large = Plan(Observed([](auto& r, auto& o) {
+                               r.meta.deleting = true;
+                               r.locations[0].zones.clear();
+                               for (int i = 0; i < 200; ++i) {
+                                 const std::string zone = std::to_string(1000 + i) + std::string(59, 'z');
+                                 r.locations[0].zones.push_back(zone);
+                                 o.nodes.push_back(Ptr(Node(std::to_string(i), "fr-par", zone)));
+                                 api::Node outside = Node(std::to_string(i) + std::string(250, 'n'), "fr-par", zone);
+                                 outside.provider_id = std::string(5000, '\x01');
+                                 o.nodes.push_back(Ptr(outside));
+                               }
+                               o.users.assign(100, std::string(63, 'n') + "/" + std::string(253, 'w'));
+                               o.user_count = 100;
+                             }),
+                             kNow);
   EXPECT_LT(large.status.dump().size(), 32u * 1024);
   EXPECT_EQ(large.status.at("nodes").at("zones").size(), 64u);
   EXPECT_EQ(large.status.at("outside").size() + large.status.at("outsideOmitted").get<std::size_t>(),
@@ -262,9 +270,9 @@ TEST(RegionStatus, IsNotWrittenWhenNothingChanged) {
                              {[](auto&r, auto&) { r.invalid = "spec: is missing"; }},
                              {[](auto&, auto&o) { o.pods_outside = 3; }}}) {
     const RegionObservation observed = Observed(change);
-    const RegionPlan first = PlanRegion(observed, kNow);
+    const Planned first = Plan(observed, kNow);
     ASSERT_EQ(first.events.size(), 1u);
-    const RegionPlan second = PlanRegion(Written(observed, first.status), kNow + 1h);
+    const Planned second = Plan(Written(observed, first.status), kNow + 1h);
     EXPECT_TRUE(second.status.is_null()) << second.status;
     EXPECT_TRUE(second.events.empty());
   }
@@ -272,17 +280,17 @@ TEST(RegionStatus, IsNotWrittenWhenNothingChanged) {
 
 TEST(RegionStatus, ATransitionTimeMovesWithTheStatusOnly) {
   RegionObservation observed = Observed();
-  const RegionPlan first = PlanRegion(observed, kNow);
+  const Planned first = Plan(observed, kNow);
   observed = Written(observed, first.status);
   observed.nodes.push_back(Ptr(Node("fr-4")));
-  const RegionPlan more = PlanRegion(observed, kNow + 1h);
+  const Planned more = Plan(observed, kNow + 1h);
   ASSERT_TRUE(more.status.is_object());
   EXPECT_EQ(ConditionOf(more.status, "Ready").at("lastTransitionTime"), "2026-11-22T10:23:00Z")
       << "still true: 4 nodes";
   EXPECT_TRUE(more.events.empty());
 
   observed.pods_outside = 1;
-  const RegionPlan outside = PlanRegion(observed, kNow + 2h);
+  const Planned outside = Plan(observed, kNow + 2h);
   EXPECT_EQ(ConditionOf(outside.status, "Ready").at("lastTransitionTime"), "2026-11-22T12:23:00Z");
   EXPECT_EQ(ConditionOf(outside.status, "Stalled").at("lastTransitionTime"), "2026-11-22T10:23:00Z");
   ASSERT_EQ(outside.events.size(), 1u);
@@ -291,7 +299,7 @@ TEST(RegionStatus, ATransitionTimeMovesWithTheStatusOnly) {
   EXPECT_EQ(outside.events[0].regarding.kind, "SovereignRegion");
   EXPECT_EQ(outside.events[0].regarding.name, "france");
 
-  const RegionPlan again = PlanRegion(Written(observed, outside.status), kNow + 3h);
+  const Planned again = Plan(Written(observed, outside.status), kNow + 3h);
   EXPECT_TRUE(again.events.empty());
 }
 
@@ -300,7 +308,7 @@ TEST(RegionStatus, AnUnreadableOldStatusIsWrittenAnew) {
        {"[]", "{", "null", "7", R"({"conditions":"none"})",
         R"({"conditions":[1,{"type":1},{"type":"Ready","status":[]}]})",
         R"({"conditions":[{"type":"Ready","status":"True","reason":"Qualified","lastTransitionTime":3}]})"}) {
-    const RegionPlan plan = PlanRegion(Observed([&](auto& r, auto&) { r.status_json = old; }), kNow);
+    const Planned plan = Plan(Observed([&](auto& r, auto&) { r.status_json = old; }), kNow);
     ASSERT_TRUE(plan.status.is_object()) << old;
     EXPECT_EQ(ConditionOf(plan.status, "Ready").at("lastTransitionTime"), "2026-11-22T10:23:00Z") << old;
   }
@@ -308,21 +316,21 @@ TEST(RegionStatus, AnUnreadableOldStatusIsWrittenAnew) {
 
 TEST(RegionStatus, LeavesOutWhatIsEmptyAndTakesItAway) {
   const RegionObservation observed = Observed(kNoNodes);
-  const RegionPlan plan = PlanRegion(observed, kNow);
+  const Planned plan = Plan(observed, kNow);
   EXPECT_EQ(plan.status.at("nodes"), (Json{{"qualified", 0}, {"outside", 0}}));
   EXPECT_FALSE(plan.status.contains("outside"));
   Json stored = plan.status;
   stored["outside"] = Json::array();
   stored["nodes"]["zones"] = Json::object();
-  EXPECT_EQ(PlanRegion(Written(observed, stored), kNow).patch,
+  EXPECT_EQ(Plan(Written(observed, stored), kNow).status_patch,
             (Json{{"outside", nullptr}, {"nodes", {{"zones", nullptr}}}}));
 }
 
 TEST(RegionStatus, OthersConditionsAreNoReasonToWrite) {
   const RegionObservation observed = Observed(kNoNodes);
-  Json stored = PlanRegion(observed, kNow).status;
+  Json stored = Plan(observed, kNow).status;
   stored["conditions"].push_back({{"type", "Theirs"}, {"status", "True"}});
-  EXPECT_TRUE(PlanRegion(Written(observed, stored), kNow).patch.is_null());
+  EXPECT_TRUE(Plan(Written(observed, stored), kNow).status_patch.is_null());
 }
 
 struct FinalizerRow {
@@ -338,16 +346,16 @@ TEST(RegionFinalizer, StandsWhileTheRegionIsUsedOrOnANode) {
         FinalizerRow{true, true, 2, 3, {}}, FinalizerRow{true, true, 0, 0, false}, FinalizerRow{true, false, 0, 0, {}},
         FinalizerRow{true, false, 1, 1, {}}, FinalizerRow{true, true, 0, 0, {}, 1},
         FinalizerRow{true, true, 0, 3, {}, 2}, FinalizerRow{false, true, 0, 0, {}, 1}}) {
-    const RegionPlan plan = PlanRegion(Observed([&](auto& r, auto& o) {
-                                         r.meta.deleting = row.deleting;
-                                         r.has_finalizer = row.has;
-                                         o.user_count = row.users;
-                                         o.users.assign(row.users, "acme/web");
-                                         o.labelled_nodes = row.labelled;
-                                         o.pod_count = row.pods;
-                                         o.pods.assign(row.pods, "acme/web-1");
-                                       }),
-                                       kNow);
+    const Planned plan = Plan(Observed([&](auto& r, auto& o) {
+                                r.meta.deleting = row.deleting;
+                                r.has_finalizer = row.has;
+                                o.user_count = row.users;
+                                o.users.assign(row.users, "acme/web");
+                                o.labelled_nodes = row.labelled;
+                                o.pod_count = row.pods;
+                                o.pods.assign(row.pods, "acme/web-1");
+                              }),
+                              kNow);
     EXPECT_EQ(plan.finalizer, row.expected) << row.deleting << row.has << row.users << row.labelled;
     EXPECT_EQ(plan.status.is_null(), plan.finalizer == false) << "a status is written, except on an object that goes";
   }

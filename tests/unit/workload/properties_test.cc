@@ -6,7 +6,7 @@
 
 #include "operator/workload/json_access.h"
 #include "operator/workload/selection.h"
-#include "tests/unit/workload/builders.h"
+#include "tests/unit/workload/rounds.h"
 
 namespace rempart::workload {
 namespace {
@@ -301,11 +301,11 @@ RC_GTEST_PROP(PlanStatusIsStable, OnItsOwnResult, ()) {
         outcome->foreign = true;
     }
   }
-  const auto first = PlanStatus(observed, plan, outcome, applied, test::kNow);
+  const auto first = test::StatusOf(observed, plan, outcome, applied);
   RC_ASSERT(!first.status.is_null());
   for (const auto& condition : first.status["conditions"]) RC_ASSERT(!condition["reason"].get<std::string>().empty());
   test::Change(observed, [&](auto& w) { w.status_json = first.status.dump(); });
-  RC_ASSERT(PlanStatus(observed, plan, outcome, applied, test::kNow + std::chrono::hours(1)).status.is_null());
+  RC_ASSERT(test::StatusOf(observed, plan, outcome, applied, test::kNow + std::chrono::hours(1)).status.is_null());
 }
 
 }  // namespace

@@ -6,14 +6,25 @@
 #include <utility>
 #include <vector>
 
+#include "tests/unit/kube/status_after.h"
 #include "tests/unit/workload/builders.h"
 
 namespace rempart::workload::test {
 
+struct Planned : StatusPlan {
+  Json status;  // as it then is; null where nothing is written
+};
+inline Planned StatusOf(const WorkloadObservation& observed, const ChildPlan& plan,
+                        const std::optional<ApplyOutcome>& outcome, const Applied& applied, WallTime now = kNow) {
+  Planned planned{PlanStatus(observed, plan, outcome, applied, now), {}};
+  planned.status = kube::test::StatusAfter(observed.workload->status_json, planned.status_patch);
+  return planned;
+}
+
 // Both halves, as the reconciler runs them; `answer` stands for the server where something is applied.
 struct Round {
   ChildPlan plan;
-  StatusPlan result;
+  Planned result;
 };
 using Answer = std::function<ApplyOutcome(const ChildPlan&)>;
 inline Round Play(const WorkloadObservation& observed, Applied applied, const Answer& answer = {},
@@ -23,7 +34,7 @@ inline Round Play(const WorkloadObservation& observed, Applied applied, const An
   std::optional<ApplyOutcome> outcome;
   if (answer && round.plan.action != Do::kNothing) outcome = answer(round.plan);
   if (outcome && outcome->child) applied = {round.plan.desired_digest, outcome->child->digest};
-  round.result = PlanStatus(observed, round.plan, outcome, applied, now);
+  round.result = StatusOf(observed, round.plan, outcome, applied, now);
   return round;
 }
 inline ApplyOutcome Failed(Error error, bool foreign = false) { return {nullptr, std::move(error), foreign}; }

@@ -72,7 +72,7 @@ TEST(PlanStatus, PatchesWhatDiffers) {
   Write(in_step.observed, Play(in_step.observed, in_step.applied).result.status);
   test::ChangeChild(in_step.observed, [](auto& c) { c.updated = 2; });
   in_step.observed.pods.clear();
-  const Json patch = Play(in_step.observed, in_step.applied).result.patch;
+  const Json patch = Play(in_step.observed, in_step.applied).result.status_patch;
   EXPECT_EQ(patch["updated"], 2);
   EXPECT_EQ(patch["nodes"], nullptr);
   EXPECT_TRUE(patch.contains("nodes") && patch.contains("conditions"));

@@ -4,7 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "tests/unit/workload/builders.h"
+#include "tests/unit/workload/rounds.h"
 
 namespace rempart::workload {
 namespace {
@@ -89,8 +89,8 @@ TEST(PlanChild, TheSameWithAKnownDigest) {
       EXPECT_EQ(quick.remove, whole.remove) << i;
       EXPECT_EQ(quick.attempt, whole.attempt) << i;
       EXPECT_EQ(StalledOf(quick) + WaitingOf(quick), StalledOf(whole) + WaitingOf(whole)) << i;
-      const Json status = PlanStatus(observed, whole, {}, in_step.applied, test::kNow).status;
-      EXPECT_EQ(PlanStatus(observed, quick, {}, in_step.applied, test::kNow).status, status) << i;
+      const Json status = test::StatusOf(observed, whole, {}, in_step.applied).status;
+      EXPECT_EQ(test::StatusOf(observed, quick, {}, in_step.applied).status, status) << i;
     }
   }
 }
@@ -199,7 +199,7 @@ TEST(PlanChildHold, AlsoWhileTheWorkloadIsDeletedAndUnderAnotherController) {
       EXPECT_EQ(plan.action, Do::kNothing);
       EXPECT_EQ(StalledOf(plan), workload ? "none" : "NameTaken");
       ExpectHeld(plan, {observed.child}, what);
-      const Json status = PlanStatus(observed, plan, {}, in_step.applied, test::kNow).status;
+      const Json status = test::StatusOf(observed, plan, {}, in_step.applied).status;
       EXPECT_EQ(status["child"]["uid"], "uid-of-child") << "by which it is known the next time";
     }
   }

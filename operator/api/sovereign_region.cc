@@ -59,7 +59,11 @@ Result<SovereignRegion> DecodeSovereignRegion(kube::View object) {
   SovereignRegion region;
   region.meta = std::move(*meta);
   object["metadata"]["finalizers"].ForEachElement([&](kube::View finalizer) {
-    if (finalizer.AsString() == kRegionFinalizer) region.has_finalizer = true;
+    if (finalizer.AsString() == kRegionFinalizer) {
+      region.has_finalizer = true;
+    } else {
+      region.others_finalizers.emplace_back(finalizer.Str());
+    }
   });
 
   SpecReader reader;

@@ -24,7 +24,8 @@ struct SovereignRegion {
   enum class OnLoss { kEvict, kCordon };
 
   kube::Meta meta;
-  bool has_finalizer = false;
+  bool has_finalizer = false;                  // ours
+  std::vector<std::string> others_finalizers;  // in their order
   std::string country;
   std::vector<Location> locations;
   OnLoss on_loss = OnLoss::kEvict;

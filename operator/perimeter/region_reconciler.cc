@@ -85,14 +85,16 @@ Result<kube::Outcome> RegionReconciler::Reconcile(kube::ReconcileContext& contex
   return kube::Outcome::AwaitChange();
 }
 
-// Finalizers are a plain list with other owners beside us: server-side apply adds and removes only ours.
+// A plain list that others have entries in, replaced as it was seen. Not by server-side apply, which could not take off
+// a finalizer that came with the manifest of a region: from a backup, or copied from a region that has it.
 Status RegionReconciler::WriteFinalizer(const api::SovereignRegion& region, bool present,
                                         kube::ReconcileContext& context) {
-  Json body = {{"apiVersion", api::kRegions.ApiVersion()},
-               {"kind", api::kRegions.kind},
-               {"metadata", {{"name", region.meta.key.name}, {"uid", region.meta.uid}, {"finalizers", Json::array()}}}};
-  if (present) body["metadata"]["finalizers"].push_back(api::kRegionFinalizer);
-  auto reply = api_.Patch(api::kRegions, region.meta.key, kube::PatchType::kApply, body.dump(), true, context.stop());
+  Json finalizers = region.others_finalizers;
+  if (present) finalizers.push_back(api::kRegionFinalizer);
+  const Json body = {
+      {"metadata",
+       {{"resourceVersion", std::to_string(region.meta.resource_version)}, {"finalizers", std::move(finalizers)}}}};
+  auto reply = api_.Patch(api::kRegions, region.meta.key, kube::PatchType::kMerge, body.dump(), false, context.stop());
   if (!reply && reply.error().kind == ErrorKind::kNotFound) return {};  // gone: what taking the last finalizer off does
   if (!reply) return Fail(std::move(reply.error()));
   if (auto version = kube::ResourceVersionOf(reply->body)) context.Wrote(caches_.regions, *version);

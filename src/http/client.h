@@ -51,6 +51,9 @@ struct TlsOptions {
   std::function<Result<Identity>()> identity;
 };
 
+inline constexpr char kTimedOut[] = "TimedOut";  // Error::reason: time was up
+inline constexpr char kSilent[] = "Silent";      // the same, of an answer that had begun
+
 // A client of one origin, with kept-alive connections: one for each call under way, and up to 32 that wait for the next
 // (those idle for 45 s are not used again). Thread-safe. Calls block the calling thread; a requested stop ends them
 // soon with kCancelled. Errors: kTransient (resolve, connect, TLS, reset, time-out, truncated answer, a kept-alive
@@ -67,7 +70,7 @@ class Client {
   // where a piece ends means nothing, a chunk may come in several. Nothing is read ahead: the connection waits for the
   // sink. The sink returns false to end the stream (that is success). An answer cut short (connection closed inside a
   // chunk or before the announced length) is kTransient. What arrived before an error was handed to the sink, except
-  // after a stop.
+  // after a stop. One that began and then came no further within the request's timeout has the reason kSilent.
   using Sink = std::function<bool(std::string_view piece)>;
   virtual Result<Response> Stream(const Request& request, const Sink& sink, std::stop_token stop) = 0;
 };

@@ -15,6 +15,7 @@
 #include <string_view>
 
 #include "src/base/result.h"
+#include "src/http/client.h"
 #include "src/http/tls.h"
 
 namespace rempart::http {
@@ -34,7 +35,11 @@ struct Patience {
   std::chrono::milliseconds timeout{};   // what the error says
   std::optional<Clock::time_point> end;  // none: `timeout` is for each silence
   Clock::time_point Deadline() const { return end.value_or(Clock::now() + timeout); }
-  Error TimedOut() const { return Error::Transient("no answer within " + std::to_string(timeout.count()) + " ms"); }
+  Error TimedOut() const {
+    Error error = Error::Transient("no answer within " + std::to_string(timeout.count()) + " ms");
+    error.reason = kTimedOut;
+    return error;
+  }
   static Error Stopped() { return Error::Cancelled("stopped"); }
 };
 

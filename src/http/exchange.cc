@@ -187,8 +187,10 @@ Outcome Exchange(Connection& connection, const std::string& host, const Request&
     if (!got || *got == 0) {
       if (got && answer.End()) break;
       Error error = got ? Error::Transient("the server closed the connection") : got.error();
-      if (outcome.heard && error.kind == ErrorKind::kTransient)
+      if (outcome.heard && error.kind == ErrorKind::kTransient) {
         error = std::move(error).While("the answer was cut short");
+        if (error.reason == kTimedOut) error.reason = kSilent;
+      }
       outcome.response = Fail(std::move(error));
       return outcome;
     }

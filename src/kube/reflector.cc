@@ -86,6 +86,12 @@ struct Reflector::Impl {
     if (stop.stop_requested()) return;
     const Duration lasted = clock.Mono() - opened;
     if (!read) return Failed(read.error(), lasted);
+    // Bookmarks are no promise: of a kind that never had an event since the server began, none come.
+    const bool silent = !connection && connection.error().reason == http::kSilent;
+    if (silent && !initial && !decoder.InMidLine()) {
+      machine.OnStreamEnd(lasted);
+      return CountRestart("silent");
+    }
     if (!connection) return Failed(connection.error(), lasted);
     if (decoder.InMidLine()) return Failed(Error::Transient("the watch stream ended within an event"), lasted);
     machine.OnStreamEnd(lasted);

@@ -118,7 +118,7 @@ struct ReflectorOptions {
   std::string field_selector;
   int page_size = 500;                      // of lists; halved when a page is refused as too large
   std::chrono::seconds watch_timeout{290};  // asked of the server, jittered up to twice
-  std::chrono::seconds idle_timeout{90};    // longest silence: bookmarks come about once a minute
+  std::chrono::seconds idle_timeout{90};    // after this silence a watch is opened anew: the connection may be dead
   // When the resource type is not served (404: CRDs not installed): called once, not at each retry; then retried every
   // `missing_retry`. Both are called on the reflector's thread.
   std::function<void(const Resource&)> on_missing;
@@ -127,8 +127,8 @@ struct ReflectorOptions {
 };
 
 // Runs until stopped; no input ends it. Metrics: rempart_watch_restarts_total{resource,reason},
-// rempart_watch_events_total{resource}, with reason one of end, gone, stale, missing, denied, invalid, transient,
-// internal.
+// rempart_watch_events_total{resource}, with reason one of end, silent, gone, stale, missing, denied, invalid,
+// transient, internal.
 //
 // The state never goes back in time: a full state older than what was seen is refused and asked for again. Should etcd
 // have been restored from a backup without raising its revision, that lasts until this process is started anew (the log

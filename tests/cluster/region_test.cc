@@ -87,6 +87,21 @@ TEST_F(RegionTest, DeletionWaitsWhileInUse) {
   EXPECT_TRUE(AwaitNodeLabel(NodeName("a"), kLabel, ""));
 }
 
+// A manifest from a backup, or copied from another region: our finalizer is in it, and is the manifest's for the API
+// server.
+TEST_F(RegionTest, GoesAlsoWhereItsManifestHadTheFinalizer) {
+  Json region = MakeRegion(region_, id_, {Zone("a")});
+  region["metadata"]["finalizers"] = {std::string(api::kRegionFinalizer), "example.org/theirs"};
+  Create(region);
+  ASSERT_TRUE(AwaitRegion("Ready", "False").is_object());
+  ASSERT_TRUE(cluster().Delete(api::kRegions, {"", region_}));
+  const Json theirs = Json::array({"example.org/theirs"});
+  EXPECT_TRUE(cluster().Await(api::kRegions, {"", region_}, [&](const Json& r) {
+    return r.is_object() && r["metadata"].value("finalizers", Json()) == theirs;
+  })) << "ours goes, theirs stays";
+  EXPECT_TRUE(cluster().MergePatch(api::kRegions, {"", region_}, {{"metadata", {{"finalizers", nullptr}}}}));
+}
+
 TEST_F(RegionTest, CordonInsteadOfEviction) {
   MakeNodes({"a", "b"});
   MakeRegionOf({"a", "b"}, {{"onLoss", {{"action", "Cordon"}}}});

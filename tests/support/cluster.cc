@@ -28,6 +28,7 @@ std::optional<std::string> Env(const char* name) {
 
 constexpr kube::Resource kConfigMaps{"", "v1", "configmaps", "ConfigMap", true};
 constexpr kube::Resource kBudgets{"policy", "v1", "poddisruptionbudgets", "PodDisruptionBudget", true};
+constexpr kube::Resource kAutoscalers{"autoscaling", "v2", "horizontalpodautoscalers", "HorizontalPodAutoscaler", true};
 
 Result<Json> Parsed(Result<kube::Reply> reply) {
   if (!reply) return Fail(std::move(reply.error()));
@@ -52,9 +53,10 @@ Cluster::Cluster(const std::string& kubeconfig)
 }
 
 const kube::Resource& Cluster::ResourceOf(const Json& object) {
-  static const std::array<const kube::Resource*, 12> known = {
-      &api::kRegions,      &api::kWorkloads,  &api::kNodes, &api::kPods,     &api::kNamespaces, &api::kDeployments,
-      &api::kStatefulSets, &api::kDaemonSets, &api::kJobs,  &api::kCronJobs, &kConfigMaps,      &kBudgets};
+  static const std::array<const kube::Resource*, 13> known = {
+      &api::kRegions,     &api::kWorkloads,    &api::kNodes,      &api::kPods, &api::kNamespaces,
+      &api::kDeployments, &api::kStatefulSets, &api::kDaemonSets, &api::kJobs, &api::kCronJobs,
+      &kConfigMaps,       &kBudgets,           &kAutoscalers};
   for (const auto* resource : known)
     if (resource->kind == object.at("kind").get<std::string>()) return *resource;
   Die("no resource for kind " + object.at("kind").get<std::string>());

@@ -39,6 +39,7 @@ TEST(DecodeSovereignRegion, ReadsAll) {
   EXPECT_EQ(region.meta.key.name, "france");
   EXPECT_EQ(region.meta.resource_version, 1042u);
   EXPECT_TRUE(region.has_finalizer);
+  EXPECT_EQ(region.others_finalizers, std::vector<std::string>{"other/one"});
   EXPECT_EQ(region.country, "FR");
   ASSERT_EQ(region.locations.size(), 2u);
   EXPECT_EQ(region.locations[0].region, "fr-par");

@@ -100,6 +100,7 @@ TEST(ClientStop, ConnectingIsBoundedByTime) {
   ASSERT_FALSE(late);
   EXPECT_EQ(late.error().kind, ErrorKind::kTransient);
   EXPECT_THAT(late.error().message, ::testing::HasSubstr("no answer within 200 ms"));
+  EXPECT_EQ(late.error().reason, kTimedOut) << "no answer began";
 }
 
 // The error of a call that `serve` stops, which then sees the connection closed.

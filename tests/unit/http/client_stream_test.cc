@@ -262,6 +262,7 @@ TEST_P(ClientStream, SilenceTimesOut) {
                                                 [&](std::string_view) { return ++pieces, true; }, {});
   ASSERT_FALSE(response);
   EXPECT_EQ(response.error().kind, ErrorKind::kTransient);
+  EXPECT_EQ(response.error().reason, kSilent);
   EXPECT_THAT(response.error().message, HasSubstr("150 ms"));
   EXPECT_EQ(pieces, 1);
 }

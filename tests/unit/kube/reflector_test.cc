@@ -73,6 +73,30 @@ TEST_F(ReflectorTest, TakesAFullStateThenWatches) {
   EXPECT_EQ(metrics.GetCounter("rempart_watch_events_total", "", {{"resource", "deployments.apps"}}).Value(), 8);
 }
 
+// Bookmarks may not come at all; what is quiet is not broken, and must not be left unwatched for a back-off.
+TEST_F(ReflectorTest, ASilentWatchIsFollowedAtOnce) {
+  Error silent = Error::Transient("the answer was cut short: no answer within 90000 ms");
+  silent.reason = http::kSilent;
+  api.script = {
+      {{Added("a", 3) + InitialEnd(9)}, silent, seconds(90)}, {{}, silent, seconds(90)}, {{}, silent, seconds(90)}};
+  Run();
+  EXPECT_TRUE(clock.sleeps.empty());
+  EXPECT_EQ(Restarts("silent"), 3);
+  for (std::size_t i : {1, 2}) EXPECT_THAT(api.calls.at(i), HasSubstr("resourceVersion=9&"));
+  EXPECT_EQ(sink.notes, (Notes{"Init", "InitApply a@3", "InitDone 9"}));
+}
+
+TEST_F(ReflectorTest, SilenceWithinAnEventOrTheInitialStateIsAFailure) {
+  Error silent = Error::Transient("the answer was cut short: no answer within 90000 ms");
+  silent.reason = http::kSilent;
+  api.script = {{{Added("a", 3)}, silent, seconds(90)},
+                {{Added("a", 3) + InitialEnd(9) + Modified("a", 10).substr(0, 20)}, silent, seconds(90)}};
+  Run();
+  EXPECT_EQ(clock.sleeps.size(), 2u);
+  EXPECT_EQ(Restarts("silent"), 0);
+  EXPECT_EQ(Restarts("transient"), 2);
+}
+
 TEST_F(ReflectorTest, AsksWithItsSelectorsAndAJitteredTimeout) {
   options.label_selector = "app in (a,b),x!=y";
   options.field_selector = "spec.nodeName=n1";

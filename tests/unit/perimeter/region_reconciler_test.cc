@@ -27,8 +27,9 @@ struct FakeApi final : kube::test::ApiWithoutWatches {
     if (body.contains("status")) {
       calls.push_back("status");
     } else {
-      calls.push_back(body["metadata"]["finalizers"].empty() ? "finalizer off" : "finalizer on");
+      calls.push_back("finalizers " + body["metadata"]["finalizers"].dump());
     }
+    EXPECT_TRUE(body["metadata"].contains("resourceVersion")) << "lists are replaced whole";
     return kube::Reply{200, R"({"metadata":{"resourceVersion":"1000"}})"};
   }
   std::vector<std::string> calls;
@@ -69,14 +70,16 @@ struct RegionReconcilerTest : ::testing::Test {
 TEST_F(RegionReconcilerTest, TheFinalizerIsTheFirstWriteAndTheLast) {
   auto region = Region();
   region.has_finalizer = false;
+  region.others_finalizers = {"their/own"};
   caches.regions.Put(Next(region));
-  EXPECT_THAT(Look(), ElementsAre("finalizer on")) << "the status is written from what is seen with it";
+  EXPECT_THAT(Look(), ElementsAre(R"(finalizers ["their/own","rempart.dev/in-use"])"))
+      << "the status is written from what is seen with it";
   region.has_finalizer = true;
   caches.regions.Put(Next(region));
   EXPECT_THAT(Look(), ElementsAre("status"));
   region.meta.deleting = true;
   caches.regions.Put(Next(region));
-  EXPECT_THAT(Look(), ElementsAre("finalizer off"));
+  EXPECT_THAT(Look(), ElementsAre(R"(finalizers ["their/own"])"));
 }
 
 TEST_F(RegionReconcilerTest, AFirstNodeWakesTheWorkloadsToo) {
@@ -104,7 +107,7 @@ TEST_F(RegionReconcilerTest, APodThatHasNotEndedHoldsTheRegionAndItsNodes) {
   EXPECT_THAT(Woken(), ElementsAre("nodes of france"));
   caches.nodes.Put(Next(Node("fr-1")));
   woken.clear();
-  EXPECT_THAT(Look(), ElementsAre("finalizer off"));
+  EXPECT_THAT(Look(), ElementsAre("finalizers []"));
 }
 
 }  // namespace

@@ -18,10 +18,10 @@ inline std::string KnownText(kube::View value) {
   return std::string(text && text->size() <= kMaxKnownText ? *text : "(unreadable)");
 }
 
-// Compact JSON of the status of one of our resources; "" for none, and for one of another type or above 64 KiB, which
-// none of ours is: it is then written anew.
+// Compact JSON of the status of one of our resources; "" for none, and for one of another type or above 256 KiB, which
+// the schemas do not let through: it is then written anew.
 inline std::string StatusText(kube::View status) {
-  constexpr std::size_t kMaxStatus = 64 * 1024;
+  constexpr std::size_t kMaxStatus = 256 * 1024;
   if (!status.IsObject()) return {};
   std::string text = status.Minified();
   if (text.size() > kMaxStatus) return {};

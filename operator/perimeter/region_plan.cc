@@ -234,7 +234,7 @@ RegionPlan PlanRegion(const RegionObservation& observed, WallTime now) {
                  {"conditions", api::ConditionsJson(conditions, conditions_before, region.meta.generation, now)}};
   if (omitted > 0) status["outsideOmitted"] = omitted;
   DropEmpty(status);
-  plan.status_patch = kube::StatusPatch(before, std::move(status));
+  plan.status_patch = kube::StatusPatch(before, std::move(status), {"outside", "outsideOmitted"});
 
   if (const Condition& ready = conditions.front(); !SaidBefore(conditions_before, ready)) {
     plan.events.push_back(

@@ -67,16 +67,18 @@ Result<kube::Outcome> RegionReconciler::Reconcile(kube::ReconcileContext& contex
 
   // First: what follows tells the world of the region, which must not be gone by then without having waited.
   if (plan.finalizer == true) {
-    if (auto done = WriteFinalizer(*region, true, context); !done) return Fail(std::move(done.error()));
-    return kube::Outcome::AwaitChange();  // of the finalizer: the status is that of the version seen
+    const auto version = WriteFinalizer(*region, true, context);
+    if (!version) return Fail(Error(version.error()));
+    // The status is written from what is seen then; a dry run changes nothing, and is seen never.
+    if (*version != region->meta.resource_version) return kube::Outcome::AwaitChange();
   }
-  for (auto& event : plan.events) events_.Record(std::move(event));
   if (!plan.status_patch.is_null()) {
     auto written = kube::PatchStatus(api_, api::kRegions, region->meta.key, region->meta.resource_version,
                                      std::move(plan.status_patch), context.stop());
     if (!written) return Fail(std::move(written.error()));
     context.Wrote(caches_.regions, *written);
   }
+  for (auto& event : plan.events) events_.Record(std::move(event));  // what a status says that was written
   // Last: taking the finalizer off may end the object.
   if (plan.finalizer == false) {
     if (auto done = WriteFinalizer(*region, false, context); !done) return Fail(std::move(done.error()));
@@ -87,19 +89,20 @@ Result<kube::Outcome> RegionReconciler::Reconcile(kube::ReconcileContext& contex
 
 // A plain list that others have entries in, replaced as it was seen. Not by server-side apply, which could not take off
 // a finalizer that came with the manifest of a region: from a backup, or copied from a region that has it.
-Status RegionReconciler::WriteFinalizer(const api::SovereignRegion& region, bool present,
-                                        kube::ReconcileContext& context) {
+Result<std::uint64_t> RegionReconciler::WriteFinalizer(const api::SovereignRegion& region, bool present,
+                                                       kube::ReconcileContext& context) {
   Json finalizers = region.others_finalizers;
   if (present) finalizers.push_back(api::kRegionFinalizer);
   const Json body = {
       {"metadata",
        {{"resourceVersion", std::to_string(region.meta.resource_version)}, {"finalizers", std::move(finalizers)}}}};
   auto reply = api_.Patch(api::kRegions, region.meta.key, kube::PatchType::kMerge, body.dump(), false, context.stop());
-  if (!reply && reply.error().kind == ErrorKind::kNotFound) return {};  // gone: what taking the last finalizer off does
+  if (!reply && reply.error().kind == ErrorKind::kNotFound) return 0;  // gone: what taking the last finalizer off does
   if (!reply) return Fail(std::move(reply.error()));
-  if (auto version = kube::ResourceVersionOf(reply->body)) context.Wrote(caches_.regions, *version);
+  const auto version = kube::ResourceVersionOf(reply->body);
+  if (version) context.Wrote(caches_.regions, *version);
   log::Info(present ? "finalizer added" : "finalizer taken off", {{"region", region.meta.key.name}});
-  return {};
+  return version.value_or(0);
 }
 
 void RegionReconciler::CountMetrics(const std::string& region, std::size_t qualified, std::size_t outside) {

@@ -30,7 +30,9 @@ class RegionReconciler {
   Result<kube::Outcome> Reconcile(kube::ReconcileContext& context);
 
  private:
-  Status WriteFinalizer(const api::SovereignRegion& region, bool present, kube::ReconcileContext& context);
+  // Gives the resourceVersion that the region then has.
+  Result<std::uint64_t> WriteFinalizer(const api::SovereignRegion& region, bool present,
+                                       kube::ReconcileContext& context);
   void CountMetrics(const std::string& region, std::size_t qualified, std::size_t outside);
   void NoteNodes(const std::string& region, bool any);
 

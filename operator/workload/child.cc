@@ -234,6 +234,9 @@ std::string PodSelectorText(const api::TenantWorkload& workload) {
     if (const auto spec = ParseJson(workload.child_json))
       if (const Json* selector = Member(*spec, "selector")) text = SelectorText(*selector);
   }
+  // Longer than any real one: what an autoscaler cannot use is better than a status that is never written.
+  constexpr std::size_t kMaxSelector = 4096;
+  if (text.size() > kMaxSelector) return {};
   return text.empty() ? fmt::format("{}={}", api::kWorkloadLabel, workload.meta.key.name) : text;
 }
 

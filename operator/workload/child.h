@@ -20,7 +20,8 @@ Result<Json> RenderChild(const api::TenantWorkload& workload, const api::Soverei
 Result<Json> RenderChild(const api::TenantWorkload& workload, Json pod_template, const api::SovereignRegion& region);
 
 // What selects the workload's pods, as text for the scale subresource: the tenant's own selector where the child spec
-// gives one, else "rempart.dev/workload=<name>". Where theirs cannot be read, ours.
+// gives one, else "rempart.dev/workload=<name>". Where theirs cannot be read, ours. "" where it is
+// longer than 4 KiB.
 std::string PodSelectorText(const api::TenantWorkload& workload);
 
 // Whether this object is the workload's child: controlled by it, or, where its owner reference was taken off by hand,

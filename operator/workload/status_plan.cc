@@ -67,10 +67,6 @@ std::optional<Why> StalledBy(const WorkloadObservation& observed, const ChildPla
                              const std::optional<ApplyOutcome>& outcome, const api::Child* child) {
   const api::TenantWorkload& workload = *observed.workload;
   if (plan.stalled) return plan.stalled;
-  if (outcome && outcome->foreign)
-    return Why{"NameTaken",
-               fmt::format("{} exists and is not this workload's: name the workload differently, or delete it",
-                           Named(workload))};
   if (outcome && outcome->error) {
     const Error& error = *outcome->error;
     if (plan.action != Do::kCreate && SaysImmutable(error)) return Immutable(workload, error);
@@ -206,7 +202,6 @@ api::Condition ToCondition(std::string_view type, const Verdict& verdict) {
 }  // namespace
 
 std::optional<Duration> HoldOff(const ApplyOutcome& outcome) {
-  if (outcome.foreign) return Duration::max();
   if (!outcome.error) return std::nullopt;
   if (SaysImmutable(*outcome.error)) return Duration::max();
   switch (outcome.error->kind) {
@@ -241,9 +236,10 @@ StatusPlan PlanStatus(const WorkloadObservation& observed, const ChildPlan& plan
   Json status = {{"observedGeneration", workload.meta.generation},
                  {"replicas", child ? child->replicas : 0},
                  {"ready", child ? child->ready : 0},
-                 {"updated", child ? child->updated : 0},
-                 {"selector", PodSelectorText(workload)}};
-  if (const auto zones = CountByZone(observed); !zones.empty()) status["nodes"] = zones;
+                 {"updated", child ? child->updated : 0}};
+  if (std::string selector = PodSelectorText(workload); !selector.empty()) status["selector"] = std::move(selector);
+  constexpr std::size_t kMaxZones = 1000;  // what the schema takes
+  if (const auto zones = CountByZone(observed); !zones.empty() && zones.size() <= kMaxZones) status["nodes"] = zones;
   if (child) {
     status["child"] = ChildJson(*child, applied);
   } else if (!ReadAppliedText(workload.status_json).ended.empty() && (plan.ended != Ended::kNo || plan.stalled)) {
@@ -258,7 +254,7 @@ StatusPlan PlanStatus(const WorkloadObservation& observed, const ChildPlan& plan
                           conditions_before ? *conditions_before : Json(), workload.meta.generation, now);
 
   result.events = Events(observed, plan, outcome, verdicts.stalled, before);
-  result.status_patch = kube::StatusPatch(before, std::move(status));
+  result.status_patch = kube::StatusPatch(before, std::move(status), {"nodes", "child", "selector"});
   if (outcome) {
     const auto hold_off = HoldOff(*outcome);
     if (hold_off && *hold_off != Duration::max()) result.look_again = hold_off;

@@ -30,7 +30,6 @@ struct PodPlace {
 struct ApplyOutcome {
   ChildPtr child;  // as the server now has it; null when it failed
   std::optional<Error> error;
-  bool foreign = false;  // an object of that name turned out to be somebody else's
 };
 
 struct WorkloadObservation {
@@ -51,7 +50,7 @@ enum class Ended { kNo, kComplete, kFailed };
 struct ChildPlan {
   enum class Do {
     kNothing,  // in step already, or nothing may be done (see `stalled`)
-    kCreate,   // apply without force; an answer 200 instead of 201 means that somebody else's object was hit
+    kCreate,   // apply that only creates, see kube::kOnlyCreate
     kUpdate,   // apply with force: the child is ours
     kAdopt,    // apply with force: it carries the adopt annotation
   } action = Do::kNothing;

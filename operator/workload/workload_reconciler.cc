@@ -30,16 +30,6 @@ Result<kube::Reply> TakeBack(kube::Api& api, const kube::Resource& resource, con
   return api.Patch(resource, key, kube::PatchType::kApply, desired, true, stop);
 }
 
-// The field manager's entries of an object that our apply only added to: an empty apply gives up all that is ours.
-void LetGo(kube::Api& api, const kube::Resource& resource, const kube::ObjectKey& key, std::stop_token stop) {
-  const Json empty = {{"apiVersion", resource.ApiVersion()},
-                      {"kind", resource.kind},
-                      {"metadata", {{"name", key.name}, {"namespace", key.ns}}}};
-  if (auto reply = api.Patch(resource, key, kube::PatchType::kApply, empty.dump(), true, stop); !reply)
-    log::Error("could not give back an object that is not ours",
-               {{"object", key.ToString()}, {"error", reply.error()}});
-}
-
 Result<ChildPtr> DecodeReply(api::ChildKind kind, const std::string& body) {
   thread_local kube::Document document;
   auto view = document.Parse(body);
@@ -55,8 +45,7 @@ bool WorthRetrying(const Error& error) {
          error.kind == ErrorKind::kInternal || error.kind == ErrorKind::kCancelled;
 }
 
-// Stands for all that the plans depend on, by the versions of the objects: equal ones give equal plans. With the
-// workload's generation, since the version that a status write gave it may hold a change of its spec, too.
+// Stands for all that the plans depend on, by the versions of the objects: equal ones give equal plans.
 std::size_t FingerprintOf(const WorkloadObservation& observed, std::uint64_t workload_version,
                           std::uint64_t child_version) {
   fmt::memory_buffer text;
@@ -128,7 +117,6 @@ Result<kube::Outcome> WorkloadReconciler::Reconcile(kube::ReconcileContext& cont
 
   std::uint64_t version = workload->meta.resource_version;
   StatusPlan status = PlanStatus(observed, plan, outcome, applied, clock_.Now());
-  for (auto& event : status.events) events_.Record(std::move(event));
   if (!status.status_patch.is_null()) {
     auto written = kube::PatchStatus(api_, api::kWorkloads, workload->meta.key, version, std::move(status.status_patch),
                                      context.stop());
@@ -138,6 +126,7 @@ Result<kube::Outcome> WorkloadReconciler::Reconcile(kube::ReconcileContext& cont
     context.Wrote(caches_.workloads, *written);
     version = *written;
   }
+  for (auto& event : status.events) events_.Record(std::move(event));  // what a status says that was written
   if (outcome && outcome->error && WorthRetrying(*outcome->error)) return Fail(std::move(*outcome->error));
   if (!held) {
     if (WorthRetrying(held.error())) return Fail(Error(held.error()));
@@ -221,27 +210,19 @@ Status WorkloadReconciler::HoldChildren(ChildPlan& plan, const std::optional<App
   return result;
 }
 
-ApplyOutcome WorkloadReconciler::ApplyChild(const WorkloadObservation& observed, const ChildPlan& plan,
+ApplyOutcome WorkloadReconciler::ApplyChild(const WorkloadObservation& observed, ChildPlan& plan,
                                             kube::ReconcileContext& context) {
   const api::TenantWorkload& workload = *observed.workload;
   const kube::Resource& resource = api::ResourceOf(workload.kind);
-  const std::string& body = plan.desired_text;
   const bool creating = plan.action == ChildPlan::Do::kCreate;
+  if (creating) {  // somebody may have made it between our look and our write
+    plan.desired["metadata"]["resourceVersion"] = kube::kOnlyCreate;
+    plan.desired_text = plan.desired.dump();
+  }
+  const std::string& body = plan.desired_text;
   ApplyOutcome outcome;
 
   auto reply = api_.Patch(resource, workload.meta.key, kube::PatchType::kApply, body, !creating, context.stop());
-  if (reply && creating && reply->status != 201) {
-    // Not created but added to: unless it is our own of a moment ago, somebody made it between our look and our write.
-    if (kube::OthersOwnGoverned(reply->body, kOurLabels)) {
-      LetGo(api_, resource, workload.meta.key, context.stop());
-      // Decided anew once the cache has seen that object.
-      if (auto version = kube::ResourceVersionOf(reply->body)) context.Wrote(caches_.Children(workload.kind), *version);
-      outcome.foreign = true;
-      outcome.error =
-          Error::Conflict(fmt::format("{} {} exists and is not ours", resource.kind, workload.meta.key.ToString()));
-      return outcome;
-    }
-  }
   if (reply && !creating) reply = TakeBack(api_, resource, workload.meta.key, body, std::move(*reply), context.stop());
   if (!reply) {
     outcome.error = std::move(reply.error());  // a conflict too: the object it is with will be seen, or is gone by then
@@ -257,12 +238,12 @@ ApplyOutcome WorkloadReconciler::ApplyChild(const WorkloadObservation& observed,
   return outcome;
 }
 
-ApplyOutcome WorkloadReconciler::TryChild(const WorkloadObservation& observed, const ChildPlan& plan, Memory& memory,
+ApplyOutcome WorkloadReconciler::TryChild(const WorkloadObservation& observed, ChildPlan& plan, Memory& memory,
                                           kube::ReconcileContext& context) {
   const MonoTime now = clock_.Mono();
   if (plan.attempt == memory.refused_attempt && now < memory.until) return memory.refused;
   ApplyOutcome outcome = ApplyChild(observed, plan, context);
-  const auto hold_off = outcome.foreign ? std::nullopt : HoldOff(outcome);
+  const auto hold_off = HoldOff(outcome);
   memory.refused_attempt = hold_off ? plan.attempt : "";
   memory.refused = hold_off ? outcome : ApplyOutcome{};
   memory.until = !hold_off ? MonoTime{} : *hold_off == Duration::max() ? MonoTime::max() : now + *hold_off;

@@ -11,6 +11,11 @@
 
 namespace rempart::kube {
 
+// As metadata.resourceVersion of what is applied: the apply creates the object, and where there is one, touches nothing
+// and gives kConflict. No object has this version, since etcd's revisions begin with it and its first write has the
+// next; the server compares it only with that of an object that is there.
+inline constexpr char kOnlyCreate[] = "1";
+
 // metadata.resourceVersion of an object's JSON; nullopt where it cannot be read.
 std::optional<std::uint64_t> ResourceVersionOf(std::string_view object_json);
 

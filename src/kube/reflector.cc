@@ -73,10 +73,14 @@ struct Reflector::Impl {
     const MonoTime opened = clock.Mono();
     WatchDecoder decoder;
     bool initial = step.kind == WatchStep::Kind::kWatchList;  // until its initial state is complete
+    bool moved_on = false;                                    // beyond that: an event or a bookmark came
     Status read;                                              // how reading went, as against how the connection went
     if (initial) (void)Guarded([&] { sink.Init(); });
 
-    auto on_event = [&](const WatchEvent& event) { return OnEvent(event, initial); };
+    auto on_event = [&](const WatchEvent& event) {
+      moved_on = moved_on || !initial;
+      return OnEvent(event, initial);
+    };
     auto on_piece = [&](std::string_view piece) {
       read = Guarded([&] { return decoder.Feed(piece, on_event); });
       return read.has_value();
@@ -86,9 +90,11 @@ struct Reflector::Impl {
     if (stop.stop_requested()) return;
     const Duration lasted = clock.Mono() - opened;
     if (!read) return Failed(read.error(), lasted);
-    // Bookmarks are no promise: of a kind that never had an event since the server began, none come.
+    // Bookmarks are no promise: of a kind that had no event since the server began, none may come. What moved on and
+    // then fell silent is another matter.
     const bool silent = !connection && connection.error().reason == http::kSilent;
-    if (silent && !initial && !decoder.InMidLine()) {
+    if (silent && !initial && !moved_on && !decoder.InMidLine()) {
+      log::Info("nothing came on the watch, it is opened anew", {{"error", connection.error()}});
       machine.OnStreamEnd(lasted);
       return CountRestart("silent");
     }

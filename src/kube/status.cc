@@ -55,13 +55,17 @@ Json MergePatch(const Json& before, Json after) {
 
 }  // namespace
 
-Json StatusPatch(const Json& before, Json after) {
-  if (const auto ours = after.find("conditions"); ours != after.end() && before.is_object()) {
+Json StatusPatch(const Json& before, Json after, std::initializer_list<std::string_view> optional) {
+  if (!before.is_object()) return after;
+  if (const auto ours = after.find("conditions"); ours != after.end()) {
     if (const auto old = before.find("conditions"); old != before.end()) {
       AddOthers(*old, *ours);
       if (SameConditions(*old, *ours)) *ours = *old;
     }
   }
+  // What is not ours stays as it is, and so makes no difference.
+  for (const auto& [key, value] : before.items())
+    if (!after.contains(key) && std::ranges::find(optional, key) == optional.end()) after[key] = value;
   if (after == before) return nullptr;
   return MergePatch(before, std::move(after));
 }

@@ -1,5 +1,7 @@
 #include <algorithm>
 
+#include "operator/api/tenant_workload.h"
+#include "src/kube/apply.h"
 #include "tests/cluster/suite.h"
 
 namespace rempart::test {
@@ -154,6 +156,40 @@ TEST_F(WorkloadTest, LikeNamedObjectsAreNotTakenOver) {
   const Json after = *cluster().Get(api::kDeployments, {ns_, "web"});
   EXPECT_EQ(after["spec"], before["spec"]);
   EXPECT_FALSE(after["metadata"].contains("ownerReferences"));
+}
+
+// What kube::kOnlyCreate rests on, for each kind of child.
+TEST_F(WorkloadTest, AnApplyThatOnlyCreatesTouchesNothingThatIsThere) {
+  for (int kind = 0; kind < api::kChildKinds; ++kind) {
+    const kube::Resource& resource = api::ResourceOf(static_cast<api::ChildKind>(kind));
+    Json workload = MakeWorkload(ns_, "direct", region_, 1);
+    const Json pod_template = {{"metadata", {{"labels", {{"app", "direct"}}}}},
+                               {"spec",
+                                {{"restartPolicy", kind >= static_cast<int>(api::ChildKind::kJob) ? "Never" : "Always"},
+                                 {"containers", workload["spec"]["template"]["spec"]["containers"]}}}};
+    Json spec = {{"template", pod_template}};
+    if (resource.kind == api::kCronJobs.kind)
+      spec = {{"schedule", "0 0 1 1 *"}, {"jobTemplate", {{"spec", std::move(spec)}}}};
+    else if (resource.kind != api::kJobs.kind)
+      spec["selector"] = {{"matchLabels", {{"app", "direct"}}}};
+    Json object = {{"apiVersion", resource.ApiVersion()},
+                   {"kind", resource.kind},
+                   {"metadata", {{"name", "direct"}, {"namespace", ns_}, {"resourceVersion", kube::kOnlyCreate}}},
+                   {"spec", std::move(spec)}};
+    const auto apply = [&] {
+      return cluster().api().Patch(resource, {ns_, "direct"}, kube::PatchType::kApply, object.dump(), false, {});
+    };
+    const auto made = apply();
+    ASSERT_TRUE(made) << made.error().ToString();
+    EXPECT_EQ(made->status, 201) << resource.kind;
+    object["metadata"]["labels"] = {{"added", "later"}};
+    const auto again = apply();
+    ASSERT_FALSE(again) << resource.kind;
+    EXPECT_EQ(again.error().kind, ErrorKind::kConflict) << again.error().ToString();
+    const auto now = cluster().Get(resource, {ns_, "direct"});
+    ASSERT_TRUE(now);
+    EXPECT_FALSE((*now)["metadata"].value("labels", Json::object()).contains("added")) << resource.kind;
+  }
 }
 
 TEST_F(WorkloadTest, AdoptsWhatSaysSo) {

@@ -41,7 +41,7 @@ func raw(kubectl, kubeconfig string, n, connections int) error {
 		if uid == "" {
 			return fmt.Errorf("no workload %s", nameOf(i))
 		}
-		const as = "?fieldManager=rempart"
+		const as = "?fieldManager=rempart&fieldValidation=Ignore" // as the operator asks
 		pairs[i] = pair{namespaced(deploymentsPath, namespaceOf(i), nameOf(i)) + as + "&force=true",
 			namespaced(workloadsPath, namespaceOf(i), nameOf(i)) + "/status" + as,
 			mustJSON(child(i, uid)), mustJSON(status(i, uid, now))}

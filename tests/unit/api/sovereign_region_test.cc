@@ -220,7 +220,7 @@ TEST(DecodeSovereignRegion, UnreadableMetadataIsAnError) {
 
 TEST(DecodeSovereignRegion, AStatusThatIsNoneOfOursIsDropped) {
   EXPECT_EQ(Region(With(France(), "/status", "x")).status_json, "");
-  EXPECT_EQ(Region(With(France(), "/status", {{"a", std::string(70'000, 'x')}})).status_json, "");
+  EXPECT_EQ(Region(With(France(), "/status", {{"a", std::string(270'000, 'x')}})).status_json, "");
   EXPECT_EQ(Region(With(France(), "/status", Json::object())).status_json, "{}");
 }
 

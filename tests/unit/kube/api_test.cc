@@ -72,11 +72,12 @@ TEST_F(ApiTest, Conveniences) {
       {"POST", "?fieldManager=rempart", "application/json"},
       {"POST", "?fieldManager=rempart&dryRun=All", "application/json"},
       {"POST", "?fieldManager=other", "application/json"},
-      {"PATCH", "/web?fieldManager=rempart&force=true", "application/apply-patch+yaml"},
-      {"PATCH", "/web/status?fieldManager=rempart", "application/apply-patch+yaml"},
-      {"PATCH", "/web?force=true&fieldManager=other", "application/apply-patch+yaml"},
-      {"PATCH", "/base/api/v1/nodes/n?fieldManager=rempart", "application/merge-patch+json"},
-      {"PATCH", "/base/api/v1/nodes/n/status?fieldManager=rempart&dryRun=All", "application/json-patch+json"},
+      {"PATCH", "/web?fieldManager=rempart&force=true&fieldValidation=Ignore", "application/apply-patch+yaml"},
+      {"PATCH", "/web/status?fieldManager=rempart&fieldValidation=Ignore", "application/apply-patch+yaml"},
+      {"PATCH", "/web?force=true&fieldManager=other&fieldValidation=Ignore", "application/apply-patch+yaml"},
+      {"PATCH", "/base/api/v1/nodes/n?fieldManager=rempart&fieldValidation=Ignore", "application/merge-patch+json"},
+      {"PATCH", "/base/api/v1/nodes/n/status?fieldManager=rempart&dryRun=All&fieldValidation=Ignore",
+       "application/json-patch+json"},
       {"DELETE", "/web", "application/json"},
   };
   const auto requests = server_.requests();

@@ -86,6 +86,15 @@ TEST_F(ReflectorTest, ASilentWatchIsFollowedAtOnce) {
   EXPECT_EQ(sink.notes, (Notes{"Init", "InitApply a@3", "InitDone 9"}));
 }
 
+TEST_F(ReflectorTest, SilenceAfterSomethingCameIsAFailure) {
+  Error silent = Error::Transient("the answer was cut short: no answer within 90000 ms");
+  silent.reason = http::kSilent;
+  api.script = {{{Added("a", 3) + InitialEnd(9) + Bookmark(15)}, silent, seconds(150)}};
+  Run();
+  EXPECT_EQ(clock.sleeps.size(), 1u);
+  EXPECT_EQ(Restarts("transient"), 1);
+}
+
 TEST_F(ReflectorTest, SilenceWithinAnEventOrTheInitialStateIsAFailure) {
   Error silent = Error::Transient("the answer was cut short: no answer within 90000 ms");
   silent.reason = http::kSilent;

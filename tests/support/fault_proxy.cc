@@ -243,7 +243,7 @@ struct FaultProxy::Impl {
       return RelayStream(client, server, from_server, answer, exchange, fault);
 
     std::string body = ReadBody(server, from_server, answer);
-    if (exchange.write) {
+    if (exchange.write && answer.get().result_int() < 300) {
       exchange.write_number = ++write_count;
       OnWrite hook;
       {

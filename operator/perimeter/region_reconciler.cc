@@ -75,6 +75,8 @@ Result<kube::Outcome> RegionReconciler::Reconcile(kube::ReconcileContext& contex
   if (!plan.status_patch.is_null()) {
     auto written = kube::PatchStatus(api_, api::kRegions, region->meta.key, region->meta.resource_version,
                                      std::move(plan.status_patch), context.stop());
+    if (!written && written.error().kind == ErrorKind::kNotFound)
+      return kube::Outcome::AwaitChange();  // gone meanwhile
     if (!written) return Fail(std::move(written.error()));
     context.Wrote(caches_.regions, *written);
   }

@@ -24,6 +24,7 @@ using ::testing::IsEmpty;
 struct FakeApi final : kube::test::ApiWithoutWatches {
   Result<kube::Reply> Do(const Call& call, std::stop_token) override {
     const Json body = Json::parse(call.body);
+    if (gone) return Fail(Error::NotFound("there is no such region"));
     if (body.contains("status")) {
       calls.push_back("status");
     } else {
@@ -33,6 +34,7 @@ struct FakeApi final : kube::test::ApiWithoutWatches {
     return kube::Reply{200, Json{{"metadata", {{"resourceVersion", std::to_string(version)}}}}.dump()};
   }
   std::uint64_t version = 1000;  // of each answer
+  bool gone = false;
   std::vector<std::string> calls;
 };
 
@@ -81,6 +83,16 @@ TEST_F(RegionReconcilerTest, TheFinalizerIsTheFirstWriteAndTheLast) {
   region.meta.deleting = true;
   caches.regions.Put(Next(region));
   EXPECT_THAT(Look(), ElementsAre(R"(finalizers ["their/own"])"));
+}
+
+TEST_F(RegionReconcilerTest, ARegionThatIsGoneByTheWriteIsNoFailure) {
+  auto region = Region();
+  for (const bool has_finalizer : {false, true}) {
+    region.has_finalizer = has_finalizer;
+    caches.regions.Put(Next(region));
+    api.gone = true;
+    Look();  // which expects success
+  }
 }
 
 TEST_F(RegionReconcilerTest, ADryRunGoesOnToTheStatus) {

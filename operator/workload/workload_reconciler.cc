@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "operator/workload/child.h"
+#include "operator/workload/json_access.h"
 #include "src/base/log.h"
 #include "src/kube/apply.h"
 #include "src/kube/status.h"
@@ -217,7 +218,7 @@ ApplyOutcome WorkloadReconciler::ApplyChild(const WorkloadObservation& observed,
   const bool creating = plan.action == ChildPlan::Do::kCreate;
   if (creating) {  // somebody may have made it between our look and our write
     plan.desired["metadata"]["resourceVersion"] = kube::kOnlyCreate;
-    plan.desired_text = plan.desired.dump();
+    plan.desired_text = Compact(plan.desired);
   }
   const std::string& body = plan.desired_text;
   ApplyOutcome outcome;

@@ -12,9 +12,6 @@
 
 namespace rempart::test {
 
-// The garbage collector learns of new custom resources every half a minute only, and a region waits for its pods.
-inline constexpr auto kCollected = std::chrono::seconds(90);
-
 class Suite : public ::testing::Environment {
  public:
   static Suite& Get();

@@ -227,9 +227,8 @@ TEST(Stopped, WhileTheServerDoesNotAnswer) {
                             [](const Json& d) { return d.is_object() && d["spec"]["replicas"] == 2; }));
   EXPECT_TRUE(cluster.Delete(api::kWorkloads, {ns, "web"}));
   EXPECT_TRUE(cluster.Delete(api::kRegions, {"", region}));
-  // It waits for its pods, and they for the garbage collector, which learns of new resources every half a minute.
   EXPECT_TRUE(cluster.Await(
-      api::kRegions, {"", region}, [](const Json& r) { return r.is_null(); }, std::chrono::seconds(90)));
+      api::kRegions, {"", region}, [](const Json& r) { return r.is_null(); }, kCollected));
   next->Signal(SIGTERM);
   EXPECT_EQ(next->Wait(std::chrono::seconds(30)), 0);
   EXPECT_TRUE(cluster.Delete(api::kNamespaces, {"", ns}));

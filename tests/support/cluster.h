@@ -22,6 +22,9 @@ namespace rempart::test {
 
 using namespace std::chrono_literals;
 
+// The garbage collector learns of new custom resources every half a minute only, and a region waits for its pods.
+inline constexpr auto kCollected = std::chrono::seconds(90);
+
 // A connection to the control plane. Thread-safe. Failures of set-up end the test program with a message; calls that a
 // test expects to fail give their Error.
 class Cluster {

@@ -73,10 +73,15 @@ TEST_F(ReflectorTest, TakesAFullStateThenWatches) {
   EXPECT_EQ(metrics.GetCounter("rempart_watch_events_total", "", {{"resource", "deployments.apps"}}).Value(), 8);
 }
 
+Error Silent() {
+  Error error = Error::Transient("the answer was cut short: no answer within 90000 ms");
+  error.reason = http::kSilent;
+  return error;
+}
+
 // Bookmarks may not come at all; what is quiet is not broken, and must not be left unwatched for a back-off.
 TEST_F(ReflectorTest, ASilentWatchIsFollowedAtOnce) {
-  Error silent = Error::Transient("the answer was cut short: no answer within 90000 ms");
-  silent.reason = http::kSilent;
+  const Error silent = Silent();
   api.script = {
       {{Added("a", 3) + InitialEnd(9)}, silent, seconds(90)}, {{}, silent, seconds(90)}, {{}, silent, seconds(90)}};
   Run();
@@ -87,8 +92,7 @@ TEST_F(ReflectorTest, ASilentWatchIsFollowedAtOnce) {
 }
 
 TEST_F(ReflectorTest, SilenceAfterSomethingCameIsAFailure) {
-  Error silent = Error::Transient("the answer was cut short: no answer within 90000 ms");
-  silent.reason = http::kSilent;
+  const Error silent = Silent();
   api.script = {{{Added("a", 3) + InitialEnd(9) + Bookmark(15)}, silent, seconds(150)}};
   Run();
   EXPECT_EQ(clock.sleeps.size(), 1u);
@@ -96,8 +100,7 @@ TEST_F(ReflectorTest, SilenceAfterSomethingCameIsAFailure) {
 }
 
 TEST_F(ReflectorTest, SilenceWithinAnEventOrTheInitialStateIsAFailure) {
-  Error silent = Error::Transient("the answer was cut short: no answer within 90000 ms");
-  silent.reason = http::kSilent;
+  const Error silent = Silent();
   api.script = {{{Added("a", 3)}, silent, seconds(90)},
                 {{Added("a", 3) + InitialEnd(9) + Modified("a", 10).substr(0, 20)}, silent, seconds(90)}};
   Run();

@@ -59,8 +59,9 @@ TEST(PlanStatus, IsNullWhereNothingIsNew) {
   const Json status = Play(in_step.observed, in_step.applied).result.status;
   Write(in_step.observed, status);
   EXPECT_TRUE(Play(in_step.observed, in_step.applied, {}, kNow + std::chrono::hours(5)).result.status.is_null());
-  // Others' conditions, and another order.
+  // Others' members and conditions, and another order.
   Json theirs = status;
+  theirs["note"] = "x";
   std::swap(theirs["conditions"][0], theirs["conditions"][3]);
   theirs["conditions"].push_back({{"type", "Other"}, {"status", "True"}});
   Write(in_step.observed, theirs);

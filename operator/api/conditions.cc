@@ -35,6 +35,7 @@ std::string Since(const Condition& condition, const Json& before) {
 Json ConditionsJson(const std::vector<Condition>& conditions, const Json& before, std::int64_t observed_generation,
                     WallTime now) {
   Json all = Json::array();
+  const std::string just_now = FormatTime(now);
   for (const Condition& condition : conditions) {
     std::string since = Since(condition, before);
     // Member by member: a braced list would build each pair as an array first, and this runs for every status.
@@ -44,7 +45,7 @@ Json ConditionsJson(const std::vector<Condition>& conditions, const Json& before
     entry["reason"] = condition.reason;
     entry["message"] = CleanText(condition.message, kMaxMessage);
     entry["observedGeneration"] = observed_generation;
-    entry["lastTransitionTime"] = since.empty() ? FormatTime(now) : std::move(since);
+    entry["lastTransitionTime"] = since.empty() ? just_now : std::move(since);
   }
   return all;
 }

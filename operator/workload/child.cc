@@ -8,8 +8,8 @@
 
 #include "operator/api/names.h"
 #include "operator/workload/json_access.h"
-#include "operator/workload/placement.h"
 #include "operator/workload/selection.h"
+#include "src/kube/apply.h"
 
 namespace rempart::workload {
 namespace {
@@ -37,47 +37,74 @@ Result<Json> ReadChildSpec(const api::TenantWorkload& workload) {
   return spec;
 }
 
-// Jobs do not take a pod's default restartPolicy (Always); what they take is Never or OnFailure.
-void DefaultRestartPolicy(Json& pod_template) {
-  Json& policy = pod_template["spec"]["restartPolicy"];
-  if (policy.is_null()) policy = "OnFailure";
+// The text of an object with one more member. The object does not have it yet.
+std::string WithMember(std::string_view key, std::string_view value, const Json& object) {
+  const std::string others = Compact(object);
+  std::string text;
+  text.reserve(key.size() + value.size() + others.size() + 8);
+  text.append("{\"").append(key).append("\":").append(value);
+  if (!object.empty()) text += ',';
+  return text.append(others, 1);
+}
+
+// The tenant's jobTemplate around the pod template.
+Result<std::string> JobTemplate(const Json* job_template, std::string_view pod_template) {
+  constexpr std::string_view kField = "spec.cronJob.jobTemplate";
+  if (job_template && !job_template->is_object()) return Refused(kField, "is not an object");
+  const Json* spec = Member(job_template, "spec");
+  if (spec && !spec->is_object()) return Refused(fmt::format("{}.spec", kField), "is not an object");
+  if (spec && spec->contains("template"))
+    return Refused(fmt::format("{}.spec.template", kField),
+                   "the pod template is spec.template, for every kind: take this one out");
+  const std::string job_spec = WithMember("template", pod_template, spec ? *spec : Json::object());
+  Json others = job_template ? *job_template : Json::object();
+  others.erase("spec");
+  return WithMember("spec", job_spec, others);
 }
 
 // The child's spec around the rendered template.
-Result<Json> ChildSpec(const api::TenantWorkload& workload, Json pod_template) {
+Result<std::string> ChildSpec(const api::TenantWorkload& workload, PodTemplate pod_template) {
   auto read = ReadChildSpec(workload);
   if (!read) return Fail(std::move(read.error()));
   Json& spec = *read;
   using Kind = api::ChildKind;
-  switch (workload.kind) {
-    case Kind::kDeployment:
-    case Kind::kStatefulSet:
-      spec["replicas"] = workload.replicas;
-      [[fallthrough]];
-    case Kind::kDaemonSet:
-      if (!Member(spec, "selector"))
-        spec["selector"] = {{"matchLabels", {{api::kWorkloadLabel, workload.meta.key.name}}}};
-      spec["template"] = std::move(pod_template);
-      break;
-    case Kind::kJob:  // a Job makes its own selector, unless manualSelector says otherwise
-      DefaultRestartPolicy(pod_template);
-      spec["template"] = std::move(pod_template);
-      break;
-    case Kind::kCronJob: {
-      constexpr std::string_view kField = "spec.cronJob.jobTemplate";
-      const Json* job = Member(spec, "jobTemplate");
-      if (job && !job->is_object()) return Refused(kField, "is not an object");
-      const Json* job_spec = Member(job, "spec");
-      if (job_spec && !job_spec->is_object()) return Refused(fmt::format("{}.spec", kField), "is not an object");
-      if (job_spec && job_spec->contains("template"))
-        return Refused(fmt::format("{}.spec.template", kField),
-                       "the pod template is spec.template, for every kind: take this one out");
-      DefaultRestartPolicy(pod_template);
-      ObjectAt(ObjectAt(spec, "jobTemplate"), "spec")["template"] = std::move(pod_template);
-      break;
-    }
+  if (workload.kind == Kind::kJob || workload.kind == Kind::kCronJob) {
+    // Jobs do not take a pod's default restartPolicy (Always); what they take is Never or OnFailure.
+    Json& policy = pod_template.judged["spec"]["restartPolicy"];
+    if (policy.is_null()) policy = "OnFailure";
+  } else if (!Member(spec, "selector")) {  // a Job makes its own, unless manualSelector says otherwise
+    spec["selector"]["matchLabels"][std::string(api::kWorkloadLabel)] = workload.meta.key.name;
   }
-  return read;
+  if (workload.kind == Kind::kDeployment || workload.kind == Kind::kStatefulSet) spec["replicas"] = workload.replicas;
+
+  const std::string text = pod_template.ToText();
+  if (workload.kind != Kind::kCronJob) return WithMember("template", text, spec);
+  auto job_template = JobTemplate(Member(spec, "jobTemplate"), text);
+  if (!job_template) return job_template;
+  spec.erase("jobTemplate");
+  return WithMember("jobTemplate", *job_template, spec);
+}
+
+// With what a rendered child begins, so that OnlyCreate finds the place.
+constexpr std::string_view kMetadataFirst = R"({"metadata":{)";
+
+Json Metadata(const api::TenantWorkload& workload, const std::string& region) {
+  // Member by member: a braced list would build each pair as an array first.
+  Json metadata = Json::object();
+  metadata["name"] = workload.meta.key.name;
+  metadata["namespace"] = workload.meta.key.ns;
+  Json& labels = metadata["labels"];
+  labels[std::string(api::kWorkloadLabel)] = workload.meta.key.name;
+  labels[std::string(api::kRegionLabel)] = region;
+  labels[std::string(api::kManagedByLabel)] = "rempart";
+  Json& owner = metadata["ownerReferences"].emplace_back(Json::object());
+  owner["apiVersion"] = api::kWorkloads.ApiVersion();
+  owner["kind"] = api::kWorkloads.kind;
+  owner["name"] = workload.meta.key.name;
+  owner["uid"] = workload.meta.uid;
+  owner["controller"] = true;
+  owner["blockOwnerDeletion"] = true;
+  return metadata;
 }
 
 // One requirement of a label selector in the form that label selectors have in queries.
@@ -153,40 +180,34 @@ std::string_view ChildField(api::ChildKind kind) {
   return "deployment";
 }
 
-Result<Json> RenderChild(const api::TenantWorkload& workload, const api::SovereignRegion& region) {
-  auto pod_template = ParseJson(workload.template_json);
+Result<std::string> RenderChild(const api::TenantWorkload& workload, const api::SovereignRegion& region) {
+  auto pod_template = ReadPodTemplate(workload.template_json);
   if (!pod_template) return Refused("spec.template", pod_template.error().message);
   return RenderChild(workload, *std::move(pod_template), region);
 }
 
-Result<Json> RenderChild(const api::TenantWorkload& workload, Json pod_template, const api::SovereignRegion& region) {
+Result<std::string> RenderChild(const api::TenantWorkload& workload, PodTemplate pod_template,
+                                const api::SovereignRegion& region) {
   const std::string &name = workload.meta.key.name, &region_name = region.meta.key.name;
   if (name.size() > kMaxLabelValue)
     return Refused("metadata.name",
                    "has more than 63 characters, and becomes the value of a label: choose a shorter one");
   if (region_name.size() > kMaxLabelValue)
     return Refused("spec.region", "names a region with more than 63 characters, which cannot be the value of a label");
-  if (!pod_template.is_object())
+  if (!pod_template.judged.is_object())
     return Refused("spec.template", "is not an object: write a pod template (metadata, spec)");
-  auto spec = ChildSpec(workload, RenderTemplate(workload, std::move(pod_template), region));
-  if (!spec) return Fail(std::move(spec.error()));
+  pod_template.judged = RenderTemplate(workload, std::move(pod_template.judged), region);
+  const auto spec = ChildSpec(workload, std::move(pod_template));
+  if (!spec) return spec;
 
   const kube::Resource& resource = api::ResourceOf(workload.kind);
-  const Json owner = {{"apiVersion", api::kWorkloads.ApiVersion()},
-                      {"kind", api::kWorkloads.kind},
-                      {"name", name},
-                      {"uid", workload.meta.uid},
-                      {"controller", true},
-                      {"blockOwnerDeletion", true}};
-  return Json{
-      {"apiVersion", resource.ApiVersion()},
-      {"kind", resource.kind},
-      {"metadata",
-       {{"name", name},
-        {"namespace", workload.meta.key.ns},
-        {"labels", {{api::kWorkloadLabel, name}, {api::kRegionLabel, region_name}, {api::kManagedByLabel, "rempart"}}},
-        {"ownerReferences", Json::array({owner})}}},
-      {"spec", std::move(*spec)}};
+  return fmt::format(R"({}{},"apiVersion":"{}","kind":"{}","spec":{}}})", kMetadataFirst,
+                     Compact(Metadata(workload, region_name)).substr(1), resource.ApiVersion(), resource.kind, *spec);
+}
+
+std::string OnlyCreate(std::string_view rendered) {
+  return fmt::format(R"({}"resourceVersion":"{}",{})", kMetadataFirst, kube::kOnlyCreate,
+                     rendered.substr(std::min(rendered.size(), kMetadataFirst.size())));
 }
 
 bool IsChildOf(const api::Child& child, const api::TenantWorkload& workload) {
@@ -224,8 +245,10 @@ AppliedText ReadAppliedText(const std::string& status_json) {
   return read;
 }
 
-bool RemovedAfterEnd(const Json& desired) {
-  return TextAt(&desired, "kind") == api::kJobs.kind && Member(Member(desired, "spec"), "ttlSecondsAfterFinished");
+bool RemovedAfterEnd(const api::TenantWorkload& workload) {
+  if (workload.kind != api::ChildKind::kJob) return false;
+  const auto spec = ReadChildSpec(workload);
+  return spec && Member(*spec, "ttlSecondsAfterFinished") != nullptr;
 }
 
 std::string PodSelectorText(const api::TenantWorkload& workload) {

@@ -7,17 +7,21 @@
 #include "operator/api/observed.h"
 #include "operator/api/sovereign_region.h"
 #include "operator/api/tenant_workload.h"
+#include "operator/workload/pod_template.h"
 #include "src/base/json.h"
 #include "src/base/result.h"
 
 namespace rempart::workload {
 
-// The whole desired object: apiVersion, kind, metadata (name, namespace, labels, ownerReferences), spec. kInvalid when
-// template or child spec cannot be read, or says what is said elsewhere (replicas, the template). Whether the region
-// allows the template is CheckPlacement's business.
-Result<Json> RenderChild(const api::TenantWorkload& workload, const api::SovereignRegion& region);
-// The same, for a template that was parsed already.
-Result<Json> RenderChild(const api::TenantWorkload& workload, Json pod_template, const api::SovereignRegion& region);
+// The whole desired object as compact JSON: apiVersion, kind, metadata (name, namespace, labels, ownerReferences),
+// spec; the same text for the same wish. kInvalid when template or child spec cannot be read, or says what is said
+// elsewhere (replicas, the template). Whether the region allows the template is CheckPlacement's business.
+Result<std::string> RenderChild(const api::TenantWorkload& workload, const api::SovereignRegion& region);
+// The same, for a template that was read already.
+Result<std::string> RenderChild(const api::TenantWorkload& workload, PodTemplate pod_template,
+                                const api::SovereignRegion& region);
+// What RenderChild gave, to be applied only where there is no such object yet (kube::kOnlyCreate).
+std::string OnlyCreate(std::string_view rendered);
 
 // What selects the workload's pods, as text for the scale subresource: the tenant's own selector where the child spec
 // gives one, else "rempart.dev/workload=<name>". Where theirs cannot be read, ours. "" where it is
@@ -45,8 +49,8 @@ struct AppliedText {
 AppliedText ReadAppliedText(
     const std::string& status_json);  // empty where it cannot be read, each of the two by itself
 
-// Whether a rendered Job is removed by Kubernetes some time after it ended (spec.ttlSecondsAfterFinished).
-bool RemovedAfterEnd(const Json& desired);
+// Whether it is a Job that Kubernetes removes some time after it ended (spec.job.ttlSecondsAfterFinished).
+bool RemovedAfterEnd(const api::TenantWorkload& workload);
 
 // "deployment", "statefulSet", …: the field of spec that holds the child's own part.
 std::string_view ChildField(api::ChildKind kind);

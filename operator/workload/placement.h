@@ -1,5 +1,4 @@
-// A tenant's pod template held to its region: what is refused, and what is added. Pure; neither function throws,
-// whatever the template.
+// What a region refuses in a tenant's pod template. Pure; nothing here throws, whatever the template.
 #pragma once
 
 #include <optional>
@@ -26,9 +25,5 @@ struct Refusal {
 inline constexpr std::size_t kMaxRefusals = 20;
 std::vector<Refusal> CheckPlacement(const api::TenantWorkload& workload, const Json& pod_template,
                                     const api::SovereignRegion& region);
-
-// The template as the child carries it: labels, nodeSelector with the region's label, zones ANDed into each affinity
-// term, topology spread. Without nodeName in any case. Rendering what was rendered changes nothing.
-Json RenderTemplate(const api::TenantWorkload& workload, Json pod_template, const api::SovereignRegion& region);
 
 }  // namespace rempart::workload

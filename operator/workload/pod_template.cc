@@ -1,18 +1,34 @@
-// RenderTemplate of placement.h.
+#include "operator/workload/pod_template.h"
+
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
+#include <iterator>
 #include <set>
 #include <utility>
 
 #include "operator/api/names.h"
 #include "operator/workload/json_access.h"
-#include "operator/workload/placement.h"
+#include "src/kube/decode.h"
 
 namespace rempart::workload {
 namespace {
 
 constexpr std::string_view kHostname = "kubernetes.io/hostname";
+
+// Members of spec that say where pods may go, or that we set.
+constexpr std::array<std::string_view, 5> kJudged = {"nodeName", "nodeSelector", "affinity",
+                                                     "topologySpreadConstraints", "restartPolicy"};
+
+bool IsJudged(std::string_view key) { return std::ranges::find(kJudged, key) != kJudged.end(); }
+
+// A part that was parsed as a piece of the whole, and so can be parsed by itself.
+Json Parsed(kube::View part) {
+  if (!part) return nullptr;
+  auto json = ParseJson(part.Minified());
+  return json ? *std::move(json) : Json();
+}
 
 bool IsNonEmptyList(const Json* json) { return json && json->is_array() && !json->empty(); }
 
@@ -74,7 +90,53 @@ void AddSpread(Json& spec, const api::TenantWorkload& workload) {
   if (placement.spread == Spread::kNode) AddConstraint(spec, constraint(kHostname, "ScheduleAnyway"));
 }
 
+// The text of an object, with `members` in front of its own.
+std::string WithMembers(const std::string& members, const std::string& object) {
+  std::string text = "{" + members;
+  if (!members.empty() && object != "{}") text += ',';
+  return text.append(object, 1);
+}
+
 }  // namespace
+
+Result<PodTemplate> ReadPodTemplate(std::string_view text) {
+  const auto whole = kube::ParseOnThread(text);
+  if (!whole) return Fail(Error(whole.error()));
+  PodTemplate read;
+  if (!whole->IsObject()) {
+    read.judged = Parsed(*whole);
+    return read;
+  }
+  read.judged = Json::object();
+  whole->ForEachMember([&](std::string_view key, kube::View member) {
+    Json& judged = read.judged[std::string(key)];
+    if (key != "spec" || !member.IsObject()) {
+      judged = Parsed(member);
+      return;
+    }
+    judged = Json::object();
+    member.ForEachMember([&](std::string_view field, kube::View value) {
+      if (IsJudged(field)) {
+        judged[std::string(field)] = Parsed(value);
+      } else {
+        fmt::format_to(std::back_inserter(read.rest), "{}{}:{}", read.rest.empty() ? "" : ",", Compact(Json(field)),
+                       value ? value.Minified() : "null");
+      }
+    });
+  });
+  return read;
+}
+
+std::string PodTemplate::ToText() const {
+  if (rest.empty()) return Compact(judged);
+  std::string text;
+  text.reserve(rest.size() + 1024);
+  for (const auto& [key, value] : judged.items()) {
+    text.append(text.empty() ? "{" : ",").append(Compact(Json(key))).append(":");
+    text += key == "spec" ? WithMembers(rest, Compact(value)) : Compact(value);
+  }
+  return text + "}";
+}
 
 Json RenderTemplate(const api::TenantWorkload& workload, Json pod_template, const api::SovereignRegion& region) {
   Json rendered = pod_template.is_object() ? std::move(pod_template) : Json::object();

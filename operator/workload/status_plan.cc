@@ -56,9 +56,9 @@ Why Immutable(const api::TenantWorkload& workload, const Error& error) {
 Why JobFailed(const api::TenantWorkload& workload, const ChildPlan& plan, const std::string& failure) {
   std::string message = Named(workload) + " failed" + (failure.empty() ? "" : fmt::format(" ({})", failure));
   // A Job that is removed by itself is not made anew when it is gone.
-  message += RemovedAfterEnd(plan.desired) ? ": change spec.template to run it again"
-                                           : fmt::format(": delete it to run it again (kubectl delete job {} -n {})",
-                                                         workload.meta.key.name, workload.meta.key.ns);
+  message += RemovedAfterEnd(workload) ? ": change spec.template to run it again"
+                                       : fmt::format(": delete it to run it again (kubectl delete job {} -n {})",
+                                                     workload.meta.key.name, workload.meta.key.ns);
   return {"JobFailed", std::move(message)};
 }
 
@@ -223,7 +223,8 @@ StatusPlan PlanStatus(const WorkloadObservation& observed, const ChildPlan& plan
   if (workload.meta.deleting) return result;
 
   Json before;
-  if (auto parsed = ParseJson(workload.status_json); parsed && parsed->is_object()) before = std::move(*parsed);
+  if (!workload.status_json.empty())
+    if (auto parsed = ParseJson(workload.status_json); parsed && parsed->is_object()) before = std::move(*parsed);
 
   const api::Child* child = nullptr;
   if (outcome && outcome->child) {

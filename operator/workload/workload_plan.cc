@@ -104,7 +104,7 @@ void PlanOurs(const api::Child& child, const std::string& uid, const std::string
 // How a Job that is gone, or going, ended; kNo where it did not end by itself, or another one is asked for now. Without
 // this, every Job with a ttlSecondsAfterFinished would run again whenever that has passed.
 Ended HowItEnded(const WorkloadObservation& observed, const ChildPlan& plan) {
-  if (!RemovedAfterEnd(plan.desired)) return Ended::kNo;
+  if (!RemovedAfterEnd(*observed.workload)) return Ended::kNo;
   const api::Child* child = observed.child.get();
   if (child && (!child->meta.deleting || !IsChildOf(*child, *observed.workload))) return Ended::kNo;
   const AppliedText before = ReadAppliedText(observed.workload->status_json);
@@ -176,17 +176,16 @@ ChildPlan PlanWish(const WorkloadObservation& observed, const Applied& applied, 
   }
 
   const api::SovereignRegion& region = *observed.region;
-  auto pod_template = ParseJson(workload.template_json);
+  auto pod_template = ReadPodTemplate(workload.template_json);
   if (!pod_template) return stalled("InvalidSpec", "spec.template: " + pod_template.error().message);
-  if (const auto refusals = CheckPlacement(workload, *pod_template, region); !refusals.empty()) {
+  if (const auto refusals = CheckPlacement(workload, pod_template->judged, region); !refusals.empty()) {
     plan.stalled = PlacementRefused(refusals);
     return plan;
   }
   auto desired = RenderChild(workload, *std::move(pod_template), region);
   if (!desired) return stalled("InvalidSpec", desired.error().message);
   plan.desired = std::move(*desired);
-  plan.desired_text = Compact(plan.desired);
-  plan.desired_digest = DigestOf(plan.desired_text);
+  plan.desired_digest = DigestOf(plan.desired);
 
   plan.ended = HowItEnded(observed, plan);
   if (plan.ended != Ended::kNo) return plan;

@@ -54,9 +54,8 @@ struct ChildPlan {
     kUpdate,   // apply with force: the child is ours
     kAdopt,    // apply with force: it carries the adopt annotation
   } action = Do::kNothing;
-  Json desired;                  // the object to apply
-  std::string desired_text;      // the same as compact text
-  std::string desired_digest;    // DigestOf(desired_text)
+  std::string desired;           // the object to apply, see RenderChild
+  std::string desired_digest;    // DigestOf(desired)
   bool drifted = false;          // kUpdate because the child was changed by hand, not because the workload changed
   std::vector<ChildPtr> remove;  // to be deleted (foreground, with uid precondition)
   // Children of ours that do not hold their pods to the region they were made for, because somebody changed them. They

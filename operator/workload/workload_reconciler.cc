@@ -32,8 +32,7 @@ Result<kube::Reply> TakeBack(kube::Api& api, const kube::Resource& resource, con
 }
 
 Result<ChildPtr> DecodeReply(api::ChildKind kind, const std::string& body) {
-  thread_local kube::Document document;
-  auto view = document.Parse(body);
+  auto view = kube::ParseOnThread(body);
   if (!view) return Fail(std::move(view.error()).While("read the answer"));
   auto child = api::DecodeChild(kind, *view);
   if (!child) return Fail(std::move(child.error()).While("read the answer"));
@@ -211,16 +210,13 @@ Status WorkloadReconciler::HoldChildren(ChildPlan& plan, const std::optional<App
   return result;
 }
 
-ApplyOutcome WorkloadReconciler::ApplyChild(const WorkloadObservation& observed, ChildPlan& plan,
+ApplyOutcome WorkloadReconciler::ApplyChild(const WorkloadObservation& observed, const ChildPlan& plan,
                                             kube::ReconcileContext& context) {
   const api::TenantWorkload& workload = *observed.workload;
   const kube::Resource& resource = api::ResourceOf(workload.kind);
   const bool creating = plan.action == ChildPlan::Do::kCreate;
-  if (creating) {  // somebody may have made it between our look and our write
-    plan.desired["metadata"]["resourceVersion"] = kube::kOnlyCreate;
-    plan.desired_text = Compact(plan.desired);
-  }
-  const std::string& body = plan.desired_text;
+  // Somebody may have made it between our look and our write.
+  const std::string body = creating ? OnlyCreate(plan.desired) : plan.desired;
   ApplyOutcome outcome;
 
   auto reply = api_.Patch(resource, workload.meta.key, kube::PatchType::kApply, body, !creating, context.stop());
@@ -239,7 +235,7 @@ ApplyOutcome WorkloadReconciler::ApplyChild(const WorkloadObservation& observed,
   return outcome;
 }
 
-ApplyOutcome WorkloadReconciler::TryChild(const WorkloadObservation& observed, ChildPlan& plan, Memory& memory,
+ApplyOutcome WorkloadReconciler::TryChild(const WorkloadObservation& observed, const ChildPlan& plan, Memory& memory,
                                           kube::ReconcileContext& context) {
   const MonoTime now = clock_.Mono();
   if (plan.attempt == memory.refused_attempt && now < memory.until) return memory.refused;

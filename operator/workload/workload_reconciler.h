@@ -29,7 +29,7 @@ class WorkloadReconciler {
   Status RemoveOthers(const ChildPlan& plan, kube::ReconcileContext& context);
   // Carries out plan.hold, and leaves in it what was done. The last error, where there was one.
   Status HoldChildren(ChildPlan& plan, const std::optional<ApplyOutcome>& outcome, kube::ReconcileContext& context);
-  ApplyOutcome ApplyChild(const WorkloadObservation& observed, ChildPlan& plan, kube::ReconcileContext& context);
+  ApplyOutcome ApplyChild(const WorkloadObservation& observed, const ChildPlan& plan, kube::ReconcileContext& context);
   // What the operator remembers of a workload between two looks, by its uid.
   struct Memory {
     // What was last applied and what the server made of it. status.child.applied says the same, but tenants may be
@@ -46,7 +46,7 @@ class WorkloadReconciler {
     std::optional<std::size_t> settled;
   };
   Memory& MemoryOf(const api::TenantWorkload& workload);  // valid as long as the key is being reconciled; needs no lock
-  ApplyOutcome TryChild(const WorkloadObservation& observed, ChildPlan& plan, Memory& memory,
+  ApplyOutcome TryChild(const WorkloadObservation& observed, const ChildPlan& plan, Memory& memory,
                         kube::ReconcileContext& context);
 
   cache::Caches& caches_;

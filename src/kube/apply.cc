@@ -65,22 +65,16 @@ void Unite(Json& into, const Json& from) {
   for (const auto& [key, value] : from.items()) Unite(into[key], value);
 }
 
-// Answers to writes are read on the workers' threads, each with its own parser.
-Result<View> ReadAnswer(std::string_view text) {
-  thread_local Document document;
-  return document.Parse(text);
-}
-
 }  // namespace
 
 std::optional<std::uint64_t> ResourceVersionOf(std::string_view object_json) {
-  const auto view = ReadAnswer(object_json);
+  const auto view = ParseOnThread(object_json);
   const auto version = view ? DecodeResourceVersion(*view) : Fail(Error(view.error()));
   return version ? std::optional(*version) : std::nullopt;
 }
 
 bool OthersOwnGoverned(std::string_view object_json, std::string_view our_labels) {
-  const auto object = ReadAnswer(object_json);
+  const auto object = ParseOnThread(object_json);
   if (!object) return true;
   bool found = false;
   (*object)["metadata"]["managedFields"].ForEachElement([&](View entry) {

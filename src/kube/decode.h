@@ -62,6 +62,10 @@ class Document {
   std::unique_ptr<Impl> impl_;
 };
 
+// Parses with a parser that the calling thread keeps, for texts that are looked into at once: the next call on the
+// thread ends the life of the views. Limits and errors are those of a Document.
+Result<View> ParseOnThread(std::string_view text);
+
 // metadata -> Meta. kInvalid where name, uid or resourceVersion is missing, unreadable or longer than 1,024 bytes, or
 // creationTimestamp is there and is no time.
 Result<Meta> DecodeMeta(View object);

@@ -1,4 +1,5 @@
 // The Api that talks to a real server.
+#include <map>
 #include <mutex>
 #include <optional>
 #include <utility>
@@ -76,6 +77,10 @@ class HttpApi final : public Api {
   const std::string user_agent_;
   const MakeHttpClient make_client_;
 
+  std::mutex handles_mutex_;
+  std::map<std::pair<std::string, int>, Counter> counters_;  // by method and status
+  std::map<std::string, Histogram> histograms_;              // by method
+
   mutable std::mutex mutex_;
   std::shared_ptr<Clients> clients_;
   std::string ca_pem_;
@@ -145,17 +150,25 @@ http::Request HttpApi::MakeRequest(const std::string& method, const std::string&
 }
 
 void HttpApi::Count(const std::string& method, int status) {
-  metrics_
-      .GetCounter("rest_client_requests_total", "Requests to the API server, by method and code of the answer.",
-                  {{"code", status == 0 ? "<error>" : std::to_string(status)}, {"method", method}})
-      .Add();
+  const std::scoped_lock lock(handles_mutex_);
+  auto [entry, added] = counters_.try_emplace({method, status});
+  if (added) {
+    entry->second = metrics_.GetCounter(
+        "rest_client_requests_total", "Requests to the API server, by method and code of the answer.",
+        {{"code", status == 0 ? "<error>" : std::to_string(status)}, {"method", method}});
+  }
+  entry->second.Add();
 }
 
 void HttpApi::Observe(const std::string& method, MonoTime began) {
-  metrics_
-      .GetHistogram("rest_client_request_duration_seconds", "How long requests to the API server took, by verb.",
-                    kLatencyBuckets, {{"verb", method}})
-      .Observe(std::chrono::duration<double>(clock_.Mono() - began).count());
+  const std::scoped_lock lock(handles_mutex_);
+  auto [entry, added] = histograms_.try_emplace(method);
+  if (added) {
+    entry->second = metrics_.GetHistogram("rest_client_request_duration_seconds",
+                                          "How long requests to the API server took, by verb.", kLatencyBuckets,
+                                          {{"verb", method}});
+  }
+  entry->second.Observe(std::chrono::duration<double>(clock_.Mono() - began).count());
 }
 
 Result<Reply> HttpApi::Do(const Call& call, std::stop_token stop) {

@@ -1,6 +1,9 @@
 #include "src/kube/decode.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
 
 #include <string>
 #include <utility>
@@ -76,6 +79,37 @@ TEST_F(ViewTest, WalksInDocumentOrder) {
 TEST_F(ViewTest, MinifiedKeepsOrderAndEscapes) {
   EXPECT_EQ(Parse("{ \"b\" : [ 1 , 2.5, true , null ] ,\n \"a\" : \"q\\\"\\u0001\\n\u00e9\" }").Minified(),
             "{\"b\":[1,2.5,true,null],\"a\":\"q\\\"\\u0001\\n\u00e9\"}");
+}
+
+TEST_F(ViewTest, MinifiedSaysTheSame) {
+  std::string every_byte = "\"";
+  for (int c = 0; c < 0x20; ++c) every_byte += fmt::format("\\u{:04x}", c);
+  every_byte += "\\\"\\\\\\/ \x7f \u00e9 \\ud83d\\ude00\"";
+  for (const std::string& text :
+       {every_byte, std::string("[]"), std::string("{}"), std::string(R"([[],{},[{}],"",{"":[""]}])"),
+        std::string(R"([0,-1,9223372036854775807,-9223372036854775808,18446744073709551615])"),
+        std::string(R"([0.1,-1.5e-9,1e300,2.2250738585072014e-308,123456789.123456789])"),
+        std::string(R"([true,false,null,",",[","],{"a":","}])")}) {
+    const std::string minified = Parse(text).Minified();
+    EXPECT_EQ(nlohmann::json::parse(minified), nlohmann::json::parse(text)) << minified;
+    EXPECT_EQ(Parse(minified).Minified(), minified);
+  }
+}
+
+TEST(ParseOnThread, EndsTheLifeOfTheLast) {
+  const auto first = ParseOnThread(R"({"a":"first"})");
+  ASSERT_TRUE(first);
+  EXPECT_EQ((*first)["a"].Str(), "first");
+  const auto second = ParseOnThread(R"({"a":"second"})");
+  ASSERT_TRUE(second);
+  EXPECT_EQ((*second)["a"].Str(), "second");
+  EXPECT_EQ(ParseOnThread("{").error().kind, ErrorKind::kInvalid);
+  const std::string huge = "[\"" + std::string(3'000'000, 'x') + "\"]";
+  for (const std::string& text : {huge, std::string("[1]"), huge, huge, std::string("[]")}) {
+    const auto view = ParseOnThread(text);
+    ASSERT_TRUE(view);
+    EXPECT_EQ(view->Minified(), text);
+  }
 }
 
 std::string Nested(int depth) { return std::string(depth, '[') + std::string(depth, ']'); }

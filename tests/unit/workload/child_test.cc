@@ -22,7 +22,7 @@ api::TenantWorkload With(Kind kind, std::string child_json = "") {
 Json Render(const api::TenantWorkload& workload) {
   auto child = RenderChild(workload, test::Region());
   EXPECT_TRUE(child) << child.error().message;
-  return child.value_or(Json());
+  return child ? Parse(*child) : Json();
 }
 
 TEST(RenderChild, HasOurMetadataAndNoneOfTheTenants) {
@@ -91,6 +91,36 @@ TEST(RenderChild, ReplicasAreThoseOfTheWorkload) {
   workload.replicas = 0;
   EXPECT_EQ(Render(workload)["spec"]["replicas"], 0);
   EXPECT_FALSE(Render(With(Kind::kDaemonSet))["spec"].contains("replicas"));
+}
+
+// A template is carried as it is, but for what says where its pods go.
+TEST(PodTemplate, IsTheSameWhenPutTogether) {
+  for (
+      const char* text :
+      {"{}", R"({"spec":{}})", R"({"spec":{"containers":[{"name":"c","args":["\u0001\"\n"]}]}})",
+       R"({"metadata":{"labels":{"a":"b"}},"spec":{"volumes":[],"nodeSelector":{"disk":"ssd"},"x":null,"nodeName":"n"}})",
+       R"({"spec":{"affinity":{"nodeAffinity":{}},"topologySpreadConstraints":[1],"restartPolicy":"Never"},"other":7})",
+       R"({"spec":"x","metadata":null})", R"({"spec":{"a \"quoted\" key":{"b":[1.5,true]},"hostNetwork":false}})"}) {
+    const auto pod_template = ReadPodTemplate(text);
+    ASSERT_TRUE(pod_template) << text;
+    EXPECT_EQ(Parse(pod_template->ToText()), Parse(text));
+  }
+  EXPECT_FALSE(ReadPodTemplate("{"));
+  EXPECT_FALSE(ReadPodTemplate(""));
+  EXPECT_TRUE(ReadPodTemplate("[]")->judged.is_array());
+  const auto pod_template = ReadPodTemplate(R"({"spec":{"containers":[],"nodeName":"n"}})");
+  EXPECT_EQ(pod_template->rest, R"("containers":[])");
+  EXPECT_EQ(pod_template->judged, Parse(R"({"spec":{"nodeName":"n"}})"));
+}
+
+TEST(OnlyCreate, AddsTheResourceVersionAndNothingElse) {
+  for (const auto kind : test::kAllKinds) {
+    const auto child = RenderChild(With(kind), test::Region());
+    ASSERT_TRUE(child);
+    Json expected = Parse(*child);
+    expected["metadata"]["resourceVersion"] = "1";
+    EXPECT_EQ(Parse(OnlyCreate(*child)), expected);
+  }
 }
 
 struct BadCase {

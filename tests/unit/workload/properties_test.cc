@@ -184,7 +184,7 @@ RC_GTEST_PROP(PlanChildDecides, AnyWorkload, ()) {
   }
   RC_ASSERT(plan.action == Do::kCreate);
   const bool cron = observed.workload->kind == Kind::kCronJob;
-  const Json& spec = plan.desired["spec"];
+  const Json spec = Json::parse(plan.desired)["spec"];
   RC_ASSERT(HeldToFrance(cron ? spec["jobTemplate"]["spec"]["template"] : spec["template"]));
   RC_ASSERT(PlanChild(observed, {}).desired_digest == plan.desired_digest);
 }

@@ -31,7 +31,7 @@ TEST(PlanChild, NewWorkloadGetsItsChild) {
     const auto plan = PlanChild(observed, {});
     EXPECT_EQ(plan.action, Do::kCreate);
     EXPECT_EQ(plan.desired, *RenderChild(*observed.workload, *observed.region));
-    EXPECT_EQ(plan.desired_digest, DigestOf(plan.desired.dump()));
+    EXPECT_EQ(plan.desired_digest, DigestOf(plan.desired));
     EXPECT_EQ(StalledOf(plan) + WaitingOf(plan), "nonenone");
     EXPECT_NE(plan.attempt, "");
   }
@@ -324,7 +324,7 @@ TEST(PlanChild, ChangedWorkloadUpdatesAndIsNoDrift) {
   const auto plan = PlanChild(in_step.observed, in_step.applied);
   EXPECT_EQ(plan.action, Do::kUpdate);
   EXPECT_FALSE(plan.drifted);
-  EXPECT_EQ(plan.desired["spec"]["replicas"], 5);
+  EXPECT_EQ(test::Parse(plan.desired)["spec"]["replicas"], 5);
   // Nothing is known after a restart without a status.
   const auto unknown = PlanChild(test::ObserveInStep(test::Workload()).observed, {});
   EXPECT_EQ(unknown.action, Do::kUpdate);

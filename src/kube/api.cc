@@ -50,6 +50,14 @@ Result<Reply> Api::Create(const Resource& r, std::string_view ns, std::string bo
             stop);
 }
 
+Result<Reply> Api::Replace(const Resource& r, const ObjectKey& key, std::string body, std::stop_token stop) {
+  return Do({.method = "PUT",
+             .target = WithManager(r.Path(key.ns, key.name), "fieldValidation=Ignore"),
+             .body = std::move(body),
+             .doing = Doing("replace", r, key)},
+            stop);
+}
+
 Result<Reply> Api::Patch(const Resource& r, const ObjectKey& key, PatchType type, std::string body, bool force,
                          std::stop_token stop, std::string_view subresource, std::string_view extra_query) {
   std::string query(extra_query);

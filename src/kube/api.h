@@ -7,6 +7,7 @@
 #include <stop_token>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "src/base/clock.h"
 #include "src/base/metrics.h"
@@ -23,6 +24,8 @@ enum class PatchType { kApply, kMerge, kJson };  // application/apply-patch+yaml
 struct Reply {
   int status = 0;  // 200, 201 (created), 202
   std::string body;
+  std::vector<std::string>
+      warnings;  // the texts of Warning headers with code 299 (RFC 7234 5.5), as admission gives them
 };
 
 // An interface so that tests can stand in for the server. Thread-safe; calls block. Errors are those of the answer's
@@ -49,6 +52,9 @@ class Api {
   Result<Reply> Get(const Resource& r, const ObjectKey& key, std::stop_token stop);
   Result<Reply> Create(const Resource& r, std::string_view ns, std::string body, std::stop_token stop,
                        std::string_view query = {});
+  // PUT: `body` is the whole object; with a metadata.resourceVersion, only in the place of that version (else
+  // kConflict).
+  Result<Reply> Replace(const Resource& r, const ObjectKey& key, std::string body, std::stop_token stop);
   // `force` (only for kApply) takes fields that other managers own. `subresource` may be empty or "status".
   Result<Reply> Patch(const Resource& r, const ObjectKey& key, PatchType type, std::string body, bool force,
                       std::stop_token stop, std::string_view subresource = {}, std::string_view extra_query = {});

@@ -109,6 +109,7 @@ std::string Text(const Json& object, const char* name) {
 // {…}: field is immutable"): where a cause is long, its middle goes rather than its end.
 std::string WithShortCauses(std::string message, const Json& details) {
   constexpr std::size_t kMostCauses = 20;
+  if (message.size() <= kMaxMessage) return message;
   const auto causes = details.find("causes");
   if (causes == details.end() || !causes->is_array()) return message;
   for (std::size_t i = 0; i < std::min(causes->size(), kMostCauses); ++i) {

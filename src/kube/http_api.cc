@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "src/base/log.h"
+#include "src/http/header_text.h"
 #include "src/kube/api.h"
 #include "src/kube/read_file.h"
 
@@ -18,6 +19,23 @@ constexpr Duration kBrokenAtOnce = std::chrono::seconds(1);
 constexpr Duration kCaFileAge = std::chrono::seconds(10);
 
 const std::vector<double> kLatencyBuckets = {0.005, 0.025, 0.1, 0.25, 0.5, 1, 2, 4, 8, 15, 30, 60};
+
+// 299 <agent> "<text>", where text has backslashes before quotes and backslashes.
+std::vector<std::string> WarningsOf(const http::Headers& headers) {
+  std::vector<std::string> warnings;
+  for (const auto& [name, value] : headers) {
+    if (!http::SameIgnoringCase(name, "Warning") || !value.starts_with("299 ")) continue;
+    std::string text;
+    const auto begin = value.find('"');
+    for (std::size_t i = begin == std::string::npos ? value.size() : begin + 1; i < value.size() && value[i] != '"';
+         ++i) {
+      if (value[i] == '\\' && i + 1 < value.size()) ++i;
+      text += value[i];
+    }
+    if (!text.empty()) warnings.push_back(std::move(text));
+  }
+  return warnings;
+}
 
 // Both clients of the server, replaced together. Who uses them holds a reference until the call is over.
 struct Clients {
@@ -199,7 +217,10 @@ Result<Reply> HttpApi::Do(const Call& call, std::stop_token stop) {
       }
       return Fail(std::move(answer.error()).While(call.doing));
     }
-    if (answer->status >= 200 && answer->status <= 299) return Reply{answer->status, std::move(answer->body)};
+    if (answer->status >= 200 && answer->status <= 299) {
+      auto warnings = WarningsOf(answer->headers);
+      return Reply{answer->status, std::move(answer->body), std::move(warnings)};
+    }
     if (answer->status == 401 && !std::exchange(renewed, true)) {
       const Result<bool> other = Renew(*login);
       if (!other) return Fail(Error(other.error()).While(call.doing));

@@ -114,11 +114,8 @@ CommandResult Must(const std::vector<std::string>& argv) {
 void InstallDefinitions(const std::string& source) {
   Must({"kubectl", "apply", "-f", source + "/crds"});
   // `kubectl wait --for=condition` fails where there are no conditions yet; they come with the accepted names.
-  const std::string accepted = "--for=jsonpath={.status.acceptedNames.kind}=", limit = "--timeout=60s";
-  const std::string regions = "crd/sovereignregions.rempart.dev", workloads = "crd/tenantworkloads.rempart.dev";
-  Must({"kubectl", "wait", accepted + "SovereignRegion", regions, limit});
-  Must({"kubectl", "wait", accepted + "TenantWorkload", workloads, limit});
-  Must({"kubectl", "wait", "--for=condition=Established", regions, workloads, limit});
+  for (const char* until : {"--for=jsonpath={.status.acceptedNames.kind}", "--for=condition=Established"})
+    Must({"kubectl", "wait", until, "--recursive=false", "-f", source + "/crds", "--timeout=60s"});
 }
 
 std::unique_ptr<Process> StartOperator(const std::string& kubeconfig, const std::vector<std::string>& extra_flags) {

@@ -50,7 +50,7 @@ func (c *Cluster) prepare(ctx context.Context) error {
 		return err
 	}
 	// kubectl wait fails on a CRD that is so new that it has no status yet, so it is asked again.
-	established := []string{"wait", "--for=condition=Established", "--timeout=60s", "crd/tenantworkloads.rempart.dev", "crd/sovereignregions.rempart.dev"}
+	established := []string{"wait", "--for=condition=Established", "--timeout=60s", "--recursive=false", "-f", filepath.Join(c.root, "crds")}
 	for attempt := 1; ; attempt++ {
 		err := c.kubectl(ctx, established...)
 		if err == nil {

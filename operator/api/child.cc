@@ -6,8 +6,8 @@
 #include <vector>
 
 #include "operator/api/decoded_text.h"
+#include "operator/api/governed.h"
 #include "operator/api/observed.h"
-#include "src/base/json.h"
 #include "src/base/text.h"
 
 namespace rempart::api {
@@ -15,7 +15,6 @@ namespace rempart::api {
 namespace {
 
 constexpr std::size_t kMaxFailure = 256;
-constexpr std::string_view kOurPrefix = "rempart.dev/";
 
 std::int32_t Count(kube::View value) {
   return static_cast<std::int32_t>(std::clamp<std::int64_t>(value.Int(), 0, std::numeric_limits<std::int32_t>::max()));
@@ -35,28 +34,6 @@ kube::View ControllerOf(kube::View metadata) {
 
 bool IsWorkload(kube::View owner) {
   return owner["kind"].Str() == kWorkloads.kind && owner["apiVersion"].Str().starts_with(kOurPrefix);
-}
-
-// Labels or annotations that we govern, a line each, sorted: what others add does not matter, nor does the order.
-void AppendOurs(std::string& text, kube::View members) {
-  std::vector<std::string> lines;
-  members.ForEachMember([&](std::string_view key, kube::View value) {
-    if (!key.starts_with(kOurPrefix) && key != kManagedByLabel) return;
-    lines.push_back(std::string(key) + "=" + value.Minified());
-  });
-  std::ranges::sort(lines);
-  for (const std::string& line : lines) text.append(line).append("\n");
-}
-
-// Sections are set apart by empty lines, which compact JSON and keys do not contain.
-std::string DigestOfGoverned(kube::View object) {
-  const kube::View metadata = object["metadata"];
-  std::string text = object["spec"].Minified() + "\n\n";
-  AppendOurs(text, metadata["labels"]);
-  text += "\n";
-  AppendOurs(text, metadata["annotations"]);
-  text += "\n" + metadata["ownerReferences"].Minified();
-  return DigestOf(text);
 }
 
 std::string ReasonAndMessage(kube::View condition) {

@@ -10,6 +10,13 @@ namespace rempart::api {
 inline constexpr std::string_view kGroup = "rempart.dev";
 inline constexpr kube::Resource kRegions{"rempart.dev", "v1alpha1", "sovereignregions", "SovereignRegion", false};
 inline constexpr kube::Resource kWorkloads{"rempart.dev", "v1alpha1", "tenantworkloads", "TenantWorkload", true};
+inline constexpr kube::Resource kPerimeterParameters{"rempart.dev", "v1alpha1", "perimeterparameters",
+                                                     "PerimeterParameters", false};
+inline constexpr kube::Resource kAdmissionPolicies{"admissionregistration.k8s.io", "v1", "validatingadmissionpolicies",
+                                                   "ValidatingAdmissionPolicy", false};
+inline constexpr kube::Resource kAdmissionPolicyBindings{"admissionregistration.k8s.io", "v1",
+                                                         "validatingadmissionpolicybindings",
+                                                         "ValidatingAdmissionPolicyBinding", false};
 inline constexpr kube::Resource kNodes{"", "v1", "nodes", "Node", false};
 inline constexpr kube::Resource kPods{"", "v1", "pods", "Pod", true};
 inline constexpr kube::Resource kNamespaces{"", "v1", "namespaces", "Namespace", false};
@@ -37,6 +44,7 @@ inline constexpr std::string_view kTopologyZone = "topology.kubernetes.io/zone";
 inline constexpr std::string_view kLegacyTopologyRegion = "failure-domain.beta.kubernetes.io/region";
 inline constexpr std::string_view kLegacyTopologyZone = "failure-domain.beta.kubernetes.io/zone";
 
+inline constexpr std::string_view kOurPrefix = "rempart.dev/";          // of labels and annotations
 inline constexpr std::string_view kRegionLabel = "rempart.dev/region";  // namespaces; children and their pods
 inline constexpr std::string_view kWorkloadLabel =
     "rempart.dev/workload";  // children and their pods: the TenantWorkload's name (63 characters at most)

@@ -42,6 +42,7 @@ void ReadOnLoss(const Field& at, SpecReader& reader, SovereignRegion& region) {
 void ReadSpec(const Field& spec, SpecReader& reader, SovereignRegion& region) {
   if (!reader.Object(spec, Need::kRequired)) return;
   region.country = reader.Text(spec["country"], kCountryRule, Need::kRequired);
+  region.rules = ReadRegionRules(spec, reader);
   const Field hosting = spec["hosting"];
   if (!reader.Object(hosting, Need::kRequired)) return;
   reader.List(hosting["locations"], 1, kMaxLocations, "an object with region, zones and country",

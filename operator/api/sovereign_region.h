@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "operator/api/names.h"
+#include "operator/api/region_rules.h"
 #include "src/base/result.h"
 #include "src/kube/decode.h"
 #include "src/kube/object.h"
@@ -32,6 +33,7 @@ struct SovereignRegion {
   Duration grace_period = std::chrono::seconds(30);
   Duration deadline = std::chrono::minutes(10);
   bool taint_outside_nodes = false;
+  RegionRules rules;  // for what tenants apply
   // Not empty: the spec cannot be used (unknown enum value, unreadable duration, bad pattern, …): field and fix. Such a
   // region qualifies nothing.
   std::string invalid;

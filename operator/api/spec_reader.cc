@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
+#include <unordered_set>
 
 #include "src/base/json.h"
 #include "src/base/text.h"
@@ -124,10 +125,11 @@ Duration SpecReader::Time(const Field& at, Duration fallback) {
 
 std::vector<std::string> SpecReader::Texts(const Field& at, std::size_t min, std::size_t max, const TextRule& rule) {
   std::vector<std::string> texts;
+  std::unordered_set<std::string_view> seen;  // of the document's own texts; a list of images may have thousands
   List(at, min, max, rule.wanted, [&](const Field& element) {
     std::string text = Text(element, rule, Need::kRequired);
     if (text.empty()) return;
-    if (std::ranges::find(texts, text) != texts.end())
+    if (!seen.insert(element.value.Str()).second)
       Refuse(element, Shown(element.value) + " is there twice: name it once");
     else
       texts.push_back(std::move(text));

@@ -1,0 +1,118 @@
+#include "operator/api/region_rules.h"
+
+#include <arpa/inet.h>
+#include <re2/re2.h>
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+
+namespace rempart::api {
+namespace {
+
+using Need = SpecReader::Need;
+
+constexpr std::size_t kMaxNames = 100;  // registries, classes, namespaces, identities
+constexpr std::size_t kMaxReleased = 10'000;
+constexpr std::size_t kMaxText = 253;
+constexpr std::size_t kMaxSelector = 4096;
+
+bool IsCidr(std::string_view text) {
+  const auto slash = text.find('/');
+  if (slash == std::string_view::npos) return false;
+  const std::string address(text.substr(0, slash));
+  const std::string_view digits = text.substr(slash + 1);
+  unsigned bits = 0;
+  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), bits);
+  if (error != std::errc{} || end != digits.data() + digits.size() || (digits.size() > 1 && digits[0] == '0'))
+    return false;
+  std::array<unsigned char, 16> bytes{};
+  if (inet_pton(AF_INET, address.c_str(), bytes.data()) == 1) return bits <= 32;
+  return inet_pton(AF_INET6, address.c_str(), bytes.data()) == 1 && bits <= 128;
+}
+
+bool IsRegistry(std::string_view text) {
+  static const re2::RE2 pattern(R"([a-z0-9]([a-z0-9.-]*[a-z0-9])?(:[0-9]{1,5})?(/[a-z0-9]+([._-]+[a-z0-9]+)*)*)");
+  return text.size() <= kMaxText && re2::RE2::FullMatch({text.data(), text.size()}, pattern);
+}
+
+bool IsIdentity(std::string_view text) {
+  return text.size() <= kMaxText && (text.starts_with("group:") || text.starts_with("user:")) && !text.ends_with(":");
+}
+
+bool IsDigest(std::string_view text) {
+  return text.size() == 71 && text.starts_with("sha256:") &&
+         text.substr(7).find_first_not_of("0123456789abcdef") == std::string_view::npos;
+}
+
+bool IsName(std::string_view text) {
+  static const re2::RE2 pattern("[a-z0-9]([a-z0-9./-]*[a-z0-9])?");
+  return text.size() <= kMaxText && re2::RE2::FullMatch({text.data(), text.size()}, pattern);
+}
+
+const TextRule kCidrRule{IsCidr, "a CIDR range like 10.0.0.0/8 or fd00::/8"};
+const TextRule kRegistryRule{IsRegistry,
+                             "a registry like registry.example, registry.example:5000 or registry.example/team"};
+const TextRule kIdentityRule{IsIdentity, "group:<name> or user:<name>"};
+const TextRule kDigestRule{IsDigest, "a digest: sha256: and 64 hexadecimal digits in lower case"};
+const TextRule kNameRule{IsName, "a name in lower case of at most 253 characters"};
+
+std::vector<std::string> Names(const Field& at, SpecReader& reader, const TextRule& rule = kNameRule) {
+  return reader.Texts(at, 0, kMaxNames, rule);
+}
+
+RegionRules::Images ReadImages(const Field& at, SpecReader& reader) {
+  RegionRules::Images images;
+  images.registries = Names(at["registries"], reader, kRegistryRule);
+  images.require_digest = reader.Bool(at["requireDigest"], true);
+  images.require_release = reader.Bool(at["requireRelease"], false);
+  images.released = reader.Texts(at["released"], 0, kMaxReleased, kDigestRule);
+  return images;
+}
+
+RegionRules::Network ReadNetwork(const Field& at, SpecReader& reader) {
+  RegionRules::Network network;
+  network.allow_external_name = reader.Bool(at["allowExternalName"], false);
+  network.load_balancer_classes = Names(at["loadBalancerClasses"], reader);
+  network.ranges = Names(at["ranges"], reader, kCidrRule);
+  return network;
+}
+
+}  // namespace
+
+RegionRules ReadRegionRules(const Field& spec, SpecReader& reader) {
+  RegionRules rules;
+  using Enforcement = RegionRules::Enforcement;
+  using Language = RegionRules::Language;
+  rules.enforcement = reader.OneOf<Enforcement>(
+      spec["enforcement"],
+      {{"Audit", Enforcement::kAudit}, {"Warn", Enforcement::kWarn}, {"Enforce", Enforcement::kEnforce}},
+      rules.enforcement);
+  rules.language =
+      reader.OneOf<Language>(spec["language"], {{"en", Language::kEnglish}, {"fr", Language::kFrench}}, rules.language);
+  if (const Field selector = spec["namespaceSelector"]; reader.Object(selector, Need::kOptional)) {
+    rules.namespace_selector = selector.value.Minified();
+    if (rules.namespace_selector == "{}")  // selects all namespaces, the system's too
+      reader.Refuse(selector, "selects every namespace: name a label");
+    if (rules.namespace_selector.size() > kMaxSelector) reader.Refuse(selector, "is larger than 4096 bytes");
+  }
+  rules.exempt_namespaces = Names(spec["exemptNamespaces"], reader);
+  if (const Field at = spec["images"]; reader.Object(at, Need::kOptional)) rules.images = ReadImages(at, reader);
+  if (const Field at = spec["storage"]; reader.Object(at, Need::kOptional))
+    rules.storage = {Names(at["classes"], reader)};
+  if (const Field at = spec["network"]; reader.Object(at, Need::kOptional)) rules.network = ReadNetwork(at, reader);
+  if (const Field at = spec["keys"]; reader.Object(at, Need::kOptional)) {
+    rules.keys.emplace();
+    rules.keys->deny_external_stores =
+        reader.OneOf<bool>(at["externalStores"], {{"Deny", true}, {"Allow", false}}, true);
+    rules.keys->allowed_stores = Names(at["allowedStores"], reader);
+  }
+  if (const Field at = spec["access"]; reader.Object(at, Need::kOptional)) {
+    rules.access.admins = Names(at["admins"], reader, kIdentityRule);
+    rules.access.exec = Names(at["exec"], reader, kIdentityRule);
+    rules.access.node_identity = Names(at["nodeIdentity"], reader, kIdentityRule);
+  }
+  return rules;
+}
+
+}  // namespace rempart::api

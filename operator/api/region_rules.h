@@ -1,0 +1,58 @@
+// What a SovereignRegion asks of what tenants apply: spec.enforcement, images, storage, network, keys, access. Each of
+// the sections that is not there asks for nothing. See crds/sovereignregion.md.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "operator/api/spec_reader.h"
+
+namespace rempart::api {
+
+struct RegionRules {
+  // What the API server does with what a rule is against: writes it to its audit log, warns, or refuses.
+  enum class Enforcement : std::uint8_t { kAudit, kWarn, kEnforce };
+  enum class Language : std::uint8_t { kEnglish, kFrench };  // of refusals and events
+
+  struct Images {
+    std::vector<std::string> registries;  // "host[:port]" or "host[:port]/path"; empty: any
+    bool require_digest = true;
+    bool require_release = false;
+    std::vector<std::string> released;  // "sha256:<64 hex>"
+  };
+  struct Storage {
+    std::vector<std::string> classes;  // empty: any
+  };
+  struct Network {
+    bool allow_external_name = false;
+    std::vector<std::string> load_balancer_classes;  // empty: no load balancer
+    std::vector<std::string> ranges;                 // CIDR, where endpoints may be; empty: not asked for
+  };
+  struct Keys {
+    bool deny_external_stores = true;
+    std::vector<std::string> allowed_stores;  // names of SecretStores and ClusterSecretStores
+  };
+  // "group:<name>" or "user:<name>". An empty list leaves the matter to RBAC.
+  struct Access {
+    std::vector<std::string> admins;         // who moves namespaces in and out, and writes Rempart's objects
+    std::vector<std::string> exec;           // who may exec, attach, port-forward, add ephemeral containers
+    std::vector<std::string> node_identity;  // who may change a node's location and provider id
+  };
+
+  Enforcement enforcement = Enforcement::kAudit;
+  Language language = Language::kEnglish;
+  std::string namespace_selector;  // a label selector, compact JSON; "" for {matchLabels: {rempart.dev/region: <name>}}
+  std::vector<std::string> exempt_namespaces;  // besides kube-system and Rempart's own
+  std::optional<Images> images;
+  std::optional<Storage> storage;
+  std::optional<Network> network;
+  std::optional<Keys> keys;
+  Access access;
+};
+
+// `spec`: the region's. What the schema would have refused is told to the reader.
+RegionRules ReadRegionRules(const Field& spec, SpecReader& reader);
+
+}  // namespace rempart::api

@@ -1,0 +1,108 @@
+// RP-7xx: who may change the perimeter itself, and who may step into a pod. Each only where the region lists who: an
+// empty list leaves the matter to RBAC.
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+#include <set>
+
+#include "operator/perimeter/rules/table.h"
+#include "src/base/json.h"
+
+namespace rempart::rules {
+namespace {
+
+constexpr char kAdministrators[] = "SecNumCloud 3.2: 9.7.d";
+
+// The labels that say whether a namespace is the region's.
+std::set<std::string> SelectorKeys(const api::SovereignRegion& region) {
+  std::set<std::string> keys;
+  const auto selector = ParseJson(region.rules.namespace_selector.empty() ? "{}" : region.rules.namespace_selector);
+  if (selector && selector->is_object()) {
+    if (const auto labels = selector->find("matchLabels"); labels != selector->end() && labels->is_object())
+      for (const auto& [key, value] : labels->items()) keys.insert(key);
+    if (const auto list = selector->find("matchExpressions"); list != selector->end() && list->is_array())
+      for (const Json& expression : *list)
+        if (expression.is_object() && expression.contains("key") && expression["key"].is_string())
+          keys.insert(expression["key"].get<std::string>());
+  }
+  if (keys.empty()) keys.insert(std::string(api::kRegionLabel));
+  return keys;
+}
+
+std::string Listed(const std::vector<std::string>& identities) {
+  return fmt::format("{}", fmt::join(identities, ", "));
+}
+
+Sentence Ask(const std::vector<std::string>& identities) {
+  return {"ask one of: " + Listed(identities), "demandez à : " + Listed(identities)};
+}
+
+}  // namespace
+
+void AddControlRules(const api::SovereignRegion& region, const RuleContext& context, Table& table) {
+  const auto& access = region.rules.access;
+  const Text operation = Request()["operation"].AsText();
+  const Text user = Request()["userInfo"]["username"].AsText();
+  if (!access.admins.empty()) {
+    const Bool is_trusted = IsUser(context.operator_user) || IsClusterAdmin() || IsOneOf(access.admins);
+    Bool stays = operation == "UPDATE";
+    for (const std::string& key : SelectorKeys(region))
+      stays = stays && Object()["metadata"]["labels"][std::string_view(key)].AsText() ==
+                           OldObject()["metadata"]["labels"][std::string_view(key)].AsText();
+    table.push_back({.id = "RP-701",
+                     .gate = Gate::kNamespace,
+                     .holds = is_trusted || stays,
+                     .wrong = {"only the region's admins move a namespace in or out",
+                               "seuls les administrateurs de la région y font entrer ou sortir un espace de noms"},
+                     .fix = Ask(access.admins),
+                     .clauses = kAdministrators,
+                     .needs_request = true});
+    table.push_back({.id = "RP-702",
+                     .gate = Gate::kRempart,
+                     .holds = Request()["name"].AsText() != std::string_view(region.meta.key.name) || is_trusted ||
+                              IsClusterController(),
+                     .wrong = {"only the region's admins change what makes the perimeter",
+                               "seuls les administrateurs de la région changent ce qui fait le périmètre"},
+                     .fix = Ask(access.admins),
+                     .clauses = kAdministrators,
+                     .needs_request = true});
+  }
+  if (!access.exec.empty()) {
+    const Bool may_exec = IsOneOf(access.exec);
+    const Sentence wrong = {"only those whom the region lists step into a pod",
+                            "seuls ceux que la région désigne entrent dans un pod"};
+    table.push_back({.id = "RP-703",
+                     .gate = Gate::kAccess,
+                     .holds = may_exec,
+                     .wrong = wrong,
+                     .fix = Ask(access.exec),
+                     .clauses = kAdministrators,
+                     .needs_request = true});
+    table.push_back({.id = "RP-704",
+                     .gate = Gate::kPods,
+                     .holds = Request()["subResource"].AsText() != "ephemeralcontainers" || may_exec,
+                     .wrong = wrong,
+                     .fix = Ask(access.exec),
+                     .clauses = kAdministrators,
+                     .needs_request = true});
+  }
+  if (!access.node_identity.empty()) {
+    const auto same = [](std::string_view label) {
+      return Object()["metadata"]["labels"][label].AsText() == OldObject()["metadata"]["labels"][label].AsText();
+    };
+    const Bool stays = same(api::kTopologyRegion) && same(api::kTopologyZone) && same(api::kLegacyTopologyRegion) &&
+                       same(api::kLegacyTopologyZone) &&
+                       Object()["spec"]["providerID"].AsText() == OldObject()["spec"]["providerID"].AsText();
+    table.push_back(
+        {.id = "RP-202",
+         .gate = Gate::kNodes,
+         .holds = operation == "CREATE" || stays || IsOneOf(access.node_identity),
+         .wrong = {"a node's location and provider id are changed only by those whom the region lists",
+                   "l'emplacement et l'identifiant d'un nœud ne sont changés que par ceux que la région désigne"},
+         .fix = Ask(access.node_identity),
+         .clauses = "SecNumCloud 3.2: 19.2.b",
+         .needs_request = true});
+  }
+}
+
+}  // namespace rempart::rules

@@ -1,0 +1,49 @@
+// The tree judged over JSON documents, as the API server's CEL would. Pure; nothing throws; any thread.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "operator/perimeter/rules/expr.h"
+#include "src/base/json.h"
+
+namespace rempart::rules {
+
+struct Absent {};  // not there, or null
+struct Failed {};  // CEL would report an error
+class Value;
+using Values = std::shared_ptr<const std::vector<Value>>;
+
+// A list or an object of the document is pointed to, which must outlive the value.
+class Value : public std::variant<Absent, Failed, bool, std::string, const Json*, Values> {
+ public:
+  using variant::variant;
+  template <class T>
+  const T* As() const {
+    return std::get_if<T>(this);
+  }
+  bool IsTrue() const { return As<bool>() != nullptr && *As<bool>(); }
+  bool Bad() const { return As<Failed>() != nullptr; }
+};
+
+// A value of a document: null is Absent.
+Value ValueOf(const Json* json);
+
+// What names stand for. A name that is not bound fails.
+class Bindings {
+ public:
+  void Set(std::string_view name, Value value);
+
+ private:
+  friend class Evaluator;
+  std::vector<std::pair<std::string, Value>> entries_;  // the last of a name counts
+};
+
+Value Evaluate(const Expr& expr, Bindings& bindings);
+
+}  // namespace rempart::rules

@@ -1,0 +1,92 @@
+// RP-3xx: which images run.
+#include <fmt/format.h>
+
+#include "operator/perimeter/rules/table.h"
+
+namespace rempart::rules {
+namespace {
+
+// Everywhere that a pod names an image.
+const std::vector<Subject>& Images() {
+  static const std::vector<Subject> all = {{{"spec", "containers", "*", "image"}},
+                                           {{"spec", "initContainers", "*", "image"}},
+                                           {{"spec", "ephemeralContainers", "*", "image"}},
+                                           {{"spec", "volumes", "*", "image", "reference"}}};
+  return all;
+}
+
+// What names a registry before the first slash (distribution/reference, splitDockerDomain): a dot, a port, localhost,
+// or an upper-case letter. All else is a path on Docker Hub.
+Bool NamesARegistry(const Text& image) {
+  const Text first = Before(image, "/");
+  return Contains(image, Literal("/")) && (Contains(first, Literal(".")) || Contains(first, Literal(":")) ||
+                                           first == "localhost" || Lower(first) != first);
+}
+
+Text Registry(const Text& image) {
+  const Text named = If(NamesARegistry(image), Before(image, "/"), Literal("docker.io"));
+  return If(named == "index.docker.io", Literal("docker.io"), named);
+}
+
+// Without the registry; "library/" stands before the short names of Docker Hub.
+Text Repository(const Text& image) {
+  const Text path = If(NamesARegistry(image), After(image, "/"), image);
+  return If(Registry(image) == "docker.io" && !Contains(path, Literal("/")), Literal("library/") + path, path);
+}
+
+// A repository that is `allowed` or below it: "registry.example/team".
+Bool IsBelow(const Text& image, const Text& allowed) {
+  const Text whole = Registry(image) + Literal("/") + Repository(image);
+  return whole == allowed || StartsWith(whole, allowed + Literal("/")) || StartsWith(whole, allowed + Literal(":")) ||
+         StartsWith(whole, allowed + Literal("@"));
+}
+
+Rule ImageRule(std::string id, Bool holds, Sentence wrong, Sentence fix, std::string clauses) {
+  const Text it = It().AsText();
+  return {.id = std::move(id),
+          .gate = Gate::kPods,
+          .variable = "images",
+          .subjects = Images(),
+          .holds = it == "" || holds,  // a volume that is no image; the API server refuses a container without one
+          .shown = it,
+          .wrong = std::move(wrong),
+          .fix = std::move(fix),
+          .clauses = std::move(clauses)};
+}
+
+}  // namespace
+
+void AddImageRules(const api::SovereignRegion& region, Table& table) {
+  if (!region.rules.images) return;
+  const auto& images = *region.rules.images;
+  const Text it = It().AsText();
+  if (!images.registries.empty()) {
+    std::vector<std::string> paths;
+    for (const std::string& registry : images.registries)
+      if (registry.contains('/')) paths.push_back(registry);
+    Bool allowed = In(Registry(it), Params()["spec"]["registries"].AsMap());
+    if (!paths.empty())
+      allowed = allowed || Any(Literal(paths), [&](const Item& path) { return IsBelow(it, path.AsText()); });
+    const std::string list = fmt::format("{}", fmt::join(images.registries, ", "));
+    table.push_back(ImageRule(
+        "RP-301", allowed,
+        {"comes from a registry that the region does not allow", "vient d'un registre que la région n'admet pas"},
+        {"use one of: " + list, "utilisez l'un de : " + list}, "SecNumCloud 3.2: 12.10.c"));
+  }
+  if (images.require_digest) {
+    table.push_back(ImageRule("RP-302", Matches(it, "@sha256:[0-9a-f]{64}$"),
+                              {"is not named by its digest, so that what it is may change",
+                               "n'est pas désignée par son condensat : son contenu peut changer"},
+                              {"write <image>@sha256:<digest>", "écrivez <image>@sha256:<condensat>"},
+                              "SecNumCloud 3.2: 12.10.c"));
+  }
+  if (images.require_release) {
+    table.push_back(ImageRule(
+        "RP-303", In(After(it, "@"), Params()["spec"]["released"].AsMap()),
+        {"has not been released to the region", "n'a pas été admise dans la région"},
+        {"have its digest released (spec.images.released)", "faites admettre son condensat (spec.images.released)"},
+        "SecNumCloud 3.2: 12.10.c, 14.2.b"));
+  }
+}
+
+}  // namespace rempart::rules

@@ -1,0 +1,39 @@
+#include "operator/perimeter/rules/message.h"
+
+#include <fmt/format.h>
+
+#include "operator/perimeter/rules/cel.h"
+
+namespace rempart::rules {
+namespace {
+
+const std::string& In(const Sentence& sentence, api::RegionRules::Language language) {
+  return language == api::RegionRules::Language::kFrench ? sentence.fr : sentence.en;
+}
+
+// All that is the same for every request: before what was found, and behind it.
+std::string Begin(const Rule& rule, std::string_view field) {
+  return field.empty() ? rule.id + ": " : fmt::format("{} {}: ", rule.id, field);
+}
+std::string End(const Rule& rule, api::RegionRules::Language language) {
+  // French sets a space before a semicolon.
+  const std::string_view stop = language == api::RegionRules::Language::kFrench ? " ; " : "; ";
+  return fmt::format("{}{}{} ({})", In(rule.wrong, language), stop, In(rule.fix, language), rule.clauses);
+}
+
+}  // namespace
+
+std::string MessageOf(const Rule& rule, api::RegionRules::Language language, std::string_view field,
+                      std::string_view shown) {
+  return fmt::format("{}{}{}{}", Begin(rule, field), shown, shown.empty() ? "" : " ", End(rule, language));
+}
+
+std::string MessageCel(const Rule& rule, api::RegionRules::Language language) {
+  if (rule.subjects.empty() || !rule.shown.node) return {};
+  std::string fields;
+  for (const Subject& subject : rule.subjects) fields += (fields.empty() ? "" : ", ") + subject.ToString();
+  return fmt::format("{} + variables.{}.filter(it, !{}).map(it, {}).join(\", \") + {}", CelText(Begin(rule, fields)),
+                     rule.variable, ToCel(rule.holds), ToCel(rule.shown), CelText(" " + End(rule, language)));
+}
+
+}  // namespace rempart::rules

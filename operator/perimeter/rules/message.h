@@ -1,0 +1,19 @@
+// What is said where a rule does not hold: "RP-301 spec.containers[0].image: docker.io/evil comes from a registry that
+// the region does not allow; use one of: registry.example (SecNumCloud 3.2: 12.10.c)".
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "operator/perimeter/rules/rule.h"
+
+namespace rempart::rules {
+
+// `field` and `shown` may be "".
+std::string MessageOf(const Rule& rule, api::RegionRules::Language language, std::string_view field,
+                      std::string_view shown);
+
+// The same as CEL, with all values that the rule is against; "" where it is the same for every request.
+std::string MessageCel(const Rule& rule, api::RegionRules::Language language);
+
+}  // namespace rempart::rules

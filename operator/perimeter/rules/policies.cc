@@ -1,0 +1,205 @@
+#include "operator/perimeter/rules/policies.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <set>
+
+#include "operator/api/gate_object.h"
+#include "operator/perimeter/rules/cel.h"
+#include "operator/perimeter/rules/message.h"
+
+namespace rempart::rules {
+namespace {
+
+constexpr std::string_view kNamespaceName = "kubernetes.io/metadata.name";  // set by the API server on every namespace
+
+bool Uses(const Node& node, std::string_view variable) {
+  if (node.op == Op::kVariable && node.text == variable) return true;
+  return std::ranges::any_of(node.of, [&](const NodePtr& child) { return Uses(*child, variable); });
+}
+
+// The values at a path, as a list.
+Expr ValuesAt(const Subject& subject, bool texts) {
+  Item item = Object();
+  const auto& path = subject.path;
+  const auto value = [texts](const Item& at) { return texts ? Expr(at.AsText()) : Expr(at); };
+  for (std::size_t i = 0; i < path.size(); ++i) {
+    if (path[i] != "*") {
+      item = item[std::string_view(path[i])];
+      continue;
+    }
+    const List list = item.AsList();
+    if (i + 1 == path.size()) return list;
+    return MapEach(list, [&](const Item& element) {
+      Item at = element;
+      for (std::size_t k = i + 1; k < path.size(); ++k) at = at[std::string_view(path[k])];
+      return value(at);
+    });
+  }
+  return ListOf({value(item)});
+}
+
+std::string VariableOf(const Rule& rule) {
+  List all;
+  for (const Subject& subject : rule.subjects) {
+    List list;
+    list.node = ValuesAt(subject, rule.texts).node;
+    all = all.node ? all + list : list;
+  }
+  return ToCel(all);
+}
+
+Json ValidationOf(const Rule& rule, const Bool& free, api::RegionRules::Language language) {
+  std::string holds = ToCel(rule.holds);
+  if (!rule.subjects.empty()) holds = fmt::format("variables.{}.all(it, {})", rule.variable, holds);
+  const bool always = free.node->op == Op::kLiteralBool && free.node->number == 0;
+  Json validation = {{"expression", always ? holds : fmt::format("variables.free || {}", holds)},
+                     {"message", MessageOf(rule, language, "", "")},
+                     {"reason", "Forbidden"}};
+  if (std::string message = MessageCel(rule, language); !message.empty()) validation["messageExpression"] = message;
+  return validation;
+}
+
+Json ResourceRules(const GateRequests& requests) {
+  Json rules = Json::array();
+  for (const auto& [group, versions, resources] : requests.resources)
+    rules.push_back({{"apiGroups", Json::array({group})},
+                     {"apiVersions", versions},
+                     {"operations", requests.operations},
+                     {"resources", resources}});
+  return rules;
+}
+
+Json NamespaceSelector(const api::SovereignRegion& region, const PolicyContext& context) {
+  Json selector = Json::object();
+  if (auto given = ParseJson(region.rules.namespace_selector.empty() ? "{}" : region.rules.namespace_selector);
+      given && given->is_object())
+    selector = *std::move(given);
+  if (selector.empty()) selector["matchLabels"][std::string(api::kRegionLabel)] = region.meta.key.name;
+  std::set<std::string> exempt(region.rules.exempt_namespaces.begin(), region.rules.exempt_namespaces.end());
+  exempt.insert("kube-system");
+  if (!context.own_namespace.empty()) exempt.insert(context.own_namespace);
+  Json& expressions = selector["matchExpressions"];
+  if (!expressions.is_array()) expressions = Json::array();
+  expressions.push_back({{"key", kNamespaceName}, {"operator", "NotIn"}, {"values", exempt}});
+  return selector;
+}
+
+Json MatchResources(const GateRequests& requests, const api::SovereignRegion& region, const PolicyContext& context) {
+  using Scope = GateRequests::Scope;
+  switch (requests.scope) {
+    case Scope::kNamespaces:
+      return {{"namespaceSelector", NamespaceSelector(region, context)}};
+    case Scope::kNamespaceObjects:  // as it was or as it is to be
+      return {{"objectSelector", NamespaceSelector(region, context)}};
+    case Scope::kNodes:
+      return {{"objectSelector", {{"matchLabels", {{api::kNodeRegionLabel, region.meta.key.name}}}}}};
+    case Scope::kCluster:
+      break;
+  }
+  return nullptr;
+}
+
+Json Actions(api::RegionRules::Enforcement enforcement) {
+  switch (enforcement) {
+    case api::RegionRules::Enforcement::kAudit:
+      return Json::array({"Audit"});
+    case api::RegionRules::Enforcement::kWarn:
+      return Json::array({"Warn", "Audit"});
+    case api::RegionRules::Enforcement::kEnforce:
+      break;
+  }
+  return Json::array({"Deny", "Audit"});
+}
+
+Json Metadata(const std::string& name, const api::SovereignRegion& region) {
+  Json metadata = {{"name", name},
+                   {"labels", {{api::kManagedByLabel, "rempart"}, {api::kRegionLabel, region.meta.key.name}}}};
+  if (!region.meta.uid.empty()) {
+    metadata["ownerReferences"] = Json::array({{{"apiVersion", api::kRegions.ApiVersion()},
+                                                {"kind", api::kRegions.kind},
+                                                {"name", region.meta.key.name},
+                                                {"uid", region.meta.uid},
+                                                {"controller", true},
+                                                {"blockOwnerDeletion", true}}});
+  }
+  return metadata;
+}
+
+Policy PolicyOf(Gate gate, const std::vector<const Rule*>& rules, const api::SovereignRegion& region,
+                const PolicyContext& context) {
+  const GateRequests& requests = RequestsOf(gate);
+  const std::string name = api::GateObjectName(region.meta.key.name, requests.name);
+  Json variables = Json::array(), validations = Json::array();
+  std::set<std::string> named;
+  bool with_parameters = false;
+  const auto add_variable = [&](const std::string& variable, const std::string& expression) {
+    if (named.insert(variable).second) variables.push_back({{"name", variable}, {"expression", expression}});
+  };
+  if (requests.free.node->op != Op::kLiteralBool) add_variable("free", ToCel(requests.free));
+  for (const Rule* rule : rules) {
+    if (!rule->subjects.empty()) add_variable(rule->variable, VariableOf(*rule));
+    validations.push_back(ValidationOf(*rule, requests.free, region.rules.language));
+    with_parameters = with_parameters || Uses(*rule->holds.node, "params");
+  }
+
+  // A cluster that is only looked at, or warned, must not come to harm by the gate: what is amiss with the policy
+  // itself (parameters that are missing, their definition gone) would otherwise be refused in every mode.
+  const bool enforces = region.rules.enforcement == api::RegionRules::Enforcement::kEnforce;
+  Json spec = {{"failurePolicy", enforces ? "Fail" : "Ignore"},
+               {"matchConstraints", {{"resourceRules", ResourceRules(requests)}}},
+               {"validations", std::move(validations)}};
+  if (!variables.empty()) spec["variables"] = std::move(variables);
+  Json binding = {{"policyName", name}, {"validationActions", Actions(region.rules.enforcement)}};
+  if (Json match = MatchResources(requests, region, context); !match.is_null()) binding["matchResources"] = match;
+  if (with_parameters) {
+    spec["paramKind"] = {{"apiVersion", api::kPerimeterParameters.ApiVersion()},
+                         {"kind", api::kPerimeterParameters.kind}};
+    binding["paramRef"] = {{"name", region.meta.key.name}, {"parameterNotFoundAction", enforces ? "Deny" : "Allow"}};
+  }
+  const auto object = [&](const kube::Resource& resource, Json of) {
+    return Json{{"apiVersion", resource.ApiVersion()},
+                {"kind", resource.kind},
+                {"metadata", Metadata(name, region)},
+                {"spec", std::move(of)}};
+  };
+  return {name, object(api::kAdmissionPolicies, std::move(spec)),
+          object(api::kAdmissionPolicyBindings, std::move(binding))};
+}
+
+Json Keys(const std::vector<std::string>& names) {
+  Json map = Json::object();
+  for (const std::string& name : names) map[name] = true;
+  return map;
+}
+
+}  // namespace
+
+std::vector<Policy> PoliciesOf(const api::SovereignRegion& region, const PolicyContext& context) {
+  const std::vector<Rule> rules = RulesOf(region, context.rules);
+  std::vector<Policy> policies;
+  for (int k = 0; k < kGates; ++k) {
+    std::vector<const Rule*> here;
+    for (const Rule& rule : rules)
+      if (rule.gate == static_cast<Gate>(k)) here.push_back(&rule);
+    if (!here.empty()) policies.push_back(PolicyOf(static_cast<Gate>(k), here, region, context));
+  }
+  return policies;
+}
+
+Json ParametersOf(const api::SovereignRegion& region, const std::vector<std::string>& qualified_nodes) {
+  std::vector<std::string> hosts, released;
+  if (region.rules.images) {
+    for (const std::string& registry : region.rules.images->registries)
+      if (!registry.contains('/')) hosts.push_back(registry);
+    released = region.rules.images->released;
+  }
+  return {{"apiVersion", api::kPerimeterParameters.ApiVersion()},
+          {"kind", api::kPerimeterParameters.kind},
+          {"metadata", Metadata(region.meta.key.name, region)},
+          {"spec", {{"nodes", Keys(qualified_nodes)}, {"registries", Keys(hosts)}, {"released", Keys(released)}}}};
+}
+
+}  // namespace rempart::rules

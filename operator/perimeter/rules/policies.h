@@ -1,0 +1,32 @@
+// A region's rules as objects for the API server: one ValidatingAdmissionPolicy and one binding a gate (KEP-3488), and
+// the parameters that they look things up in. Pure; any thread.
+#pragma once
+
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "operator/perimeter/rules/rule.h"
+#include "src/base/json.h"
+
+namespace rempart::rules {
+
+struct Policy {
+  std::string name;  // of both, see api::GateObjectName
+  Json policy, binding;
+};
+
+// Where the operator itself runs; its namespace is exempt.
+struct PolicyContext {
+  RuleContext rules;
+  std::string own_namespace;
+};
+
+// In the order of the gates; a gate without rules has no policy.
+std::vector<Policy> PoliciesOf(const api::SovereignRegion& region, const PolicyContext& context);
+
+// What changes often, for lookups by key: spec {nodes: {<name>: true}, registries: {<host>: true}, released: {<digest>:
+// true}}. The object has the region's name and goes with it.
+Json ParametersOf(const api::SovereignRegion& region, const std::vector<std::string>& qualified_nodes);
+
+}  // namespace rempart::rules

@@ -1,0 +1,59 @@
+#include "operator/perimeter/rules/rule.h"
+
+#include <array>
+#include <cstddef>
+
+namespace rempart::rules {
+
+std::string Subject::ToString() const {
+  std::string text;
+  for (const std::string& part : path) {
+    if (part == "*") {
+      text += "[*]";
+    } else {
+      text.append(text.empty() ? "" : ".").append(part);
+    }
+  }
+  return text;
+}
+
+const GateRequests& RequestsOf(Gate gate) {
+  using Scope = GateRequests::Scope;
+  const auto creates = [](auto... more) { return std::vector<std::string_view>{"CREATE", "UPDATE", more...}; };
+  // What does not touch the spec (labels, finalizers of a pod that was there before the rules) is let through: a rule
+  // that came later must not keep a pod from ending.
+  static const Bool spec_is_untouched =
+      Request()["operation"].AsText() == "UPDATE" && Same(Object()["spec"], OldObject()["spec"]);
+  static const Bool never = Truth(false);
+  static const std::array<GateRequests, kGates> all = {{
+      {"pods", {{"", {"v1"}, {"pods", "pods/ephemeralcontainers"}}}, creates(), Scope::kNamespaces, spec_is_untouched},
+      {"bindings", {{"", {"v1"}, {"pods/binding", "bindings"}}}, {"CREATE"}, Scope::kNamespaces, never},
+      {"access",
+       {{"", {"v1"}, {"pods/exec", "pods/attach", "pods/portforward"}}},
+       {"CONNECT"},
+       Scope::kNamespaces,
+       never},
+      {"nodes", {{"", {"v1"}, {"nodes"}}}, creates(), Scope::kNodes, never},
+      {"namespaces", {{"", {"v1"}, {"namespaces"}}}, creates(), Scope::kNamespaceObjects, never},
+      {"services", {{"", {"v1"}, {"services"}}}, creates(), Scope::kNamespaces, spec_is_untouched},
+      {"endpoints",
+       {{"", {"v1"}, {"endpoints"}}, {"discovery.k8s.io", {"v1"}, {"endpointslices"}}},
+       creates(),
+       Scope::kNamespaces,
+       never},
+      {"claims", {{"", {"v1"}, {"persistentvolumeclaims"}}}, creates(), Scope::kNamespaces, spec_is_untouched},
+      {"stores",
+       {{"external-secrets.io", {"*"}, {"secretstores", "externalsecrets"}}},
+       creates(),
+       Scope::kNamespaces,
+       spec_is_untouched},
+      {"rempart",
+       {{"rempart.dev", {"*"}, {"sovereignregions", "perimeterparameters"}}},
+       creates("DELETE"),
+       Scope::kCluster,
+       never},
+  }};
+  return all[static_cast<std::size_t>(gate)];
+}
+
+}  // namespace rempart::rules

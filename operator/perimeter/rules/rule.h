@@ -1,0 +1,82 @@
+// The rules of the perimeter, each written once: for which requests it is, what must hold, and what is said where it
+// does not. policies.h makes admission policies of them, judge.h judges documents by them.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "operator/api/sovereign_region.h"
+#include "operator/perimeter/rules/expr.h"
+
+namespace rempart::rules {
+
+// One admission policy each: the API server converts an object anew for every policy, which costs more than all the
+// rules within (DESIGN.md, decision 1).
+enum class Gate : std::uint8_t {
+  kPods,       // pods and their ephemeral containers
+  kBindings,   // pods/binding, bindings
+  kAccess,     // pods/exec, attach, portforward
+  kNodes,      // of the region
+  kNamespace,  // the region's namespaces
+  kServices,
+  kEndpoints,  // endpointslices, endpoints
+  kClaims,     // persistentvolumeclaims
+  kStores,     // external-secrets.io SecretStore
+  kRempart,    // rempart.dev
+};
+inline constexpr int kGates = 10;
+
+// Which requests a gate sees.
+struct GateRequests {
+  struct Resources {
+    std::string_view group;  // "" is the core group
+    std::vector<std::string_view> versions, resources;
+  };
+  std::string_view name;  // of the policy: "<region>.<name>.rempart.dev"
+  std::vector<Resources> resources;
+  std::vector<std::string_view> operations;
+  // What a region's namespaces are is told by their labels, which nodes are its own by theirs.
+  enum class Scope : std::uint8_t { kNamespaces, kNodes, kNamespaceObjects, kCluster } scope;
+  // A request of which nothing is asked.
+  Bool free;
+};
+const GateRequests& RequestsOf(Gate gate);
+
+// What a rule is asked of: the value at a path, or each of those at a path with one "*" for all elements of a list.
+struct Subject {
+  std::vector<std::string> path;  // {"spec", "containers", "*", "image"}
+  std::string ToString() const;   // spec.containers[*].image
+};
+
+struct Sentence {
+  std::string en, fr;
+};
+
+struct Rule {
+  std::string id;  // "RP-101"
+  Gate gate;
+  std::string variable;           // of the policy, shared by rules with the same subjects: "images"
+  std::vector<Subject> subjects;  // none: the request as a whole
+  bool texts = true;              // whether the values are texts (absent: "") or objects
+  Bool holds;                     // over It(), and object, oldObject, request, params
+  Text shown;                     // of It(), for the message; null node: nothing
+  Sentence wrong;                 // "is not a node of region france"
+  Sentence fix;                   // "take it out: the scheduler chooses one"
+  std::string clauses;            // "SecNumCloud 3.2: 19.2.b"
+  bool needs_request = false;     // asks who does it, which a manifest does not tell
+};
+
+// What `holds` is asked of.
+inline Item It() { return Variable("it"); }
+
+// What a region's rules are made from, besides its spec.
+struct RuleContext {
+  std::string operator_user;  // "system:serviceaccount:rempart-system:rempart"
+};
+
+// The rules that a region asks for, in the order of their ids. Pure.
+std::vector<Rule> RulesOf(const api::SovereignRegion& region, const RuleContext& context);
+
+}  // namespace rempart::rules

@@ -1,0 +1,39 @@
+// RulesOf: the whole table, for one region.
+#include <algorithm>
+
+#include "operator/perimeter/rules/table.h"
+
+namespace rempart::rules {
+
+Bool IsUser(const std::string& name) { return Request()["userInfo"]["username"].AsText() == std::string_view(name); }
+
+Bool IsOneOf(const std::vector<std::string>& identities) {
+  const List known = Literal(identities);
+  const Item user = Request()["userInfo"];
+  return In(Literal("user:") + user["username"].AsText(), known) ||
+         Any(user["groups"].AsList(), [&](const Item& group) { return In(Literal("group:") + group.AsText(), known); });
+}
+
+Bool IsClusterController() {
+  return StartsWith(Request()["userInfo"]["username"].AsText(), Literal("system:serviceaccount:kube-system:"));
+}
+
+Bool IsClusterAdmin() {
+  return Any(Request()["userInfo"]["groups"].AsList(),
+             [](const Item& group) { return group.AsText() == "system:masters"; });
+}
+
+std::vector<Rule> RulesOf(const api::SovereignRegion& region, const RuleContext& context) {
+  Table table;
+  AddPlacementRules(region, table);
+  AddNodeRules(region, context, table);
+  AddImageRules(region, table);
+  AddStorageRules(region, table);
+  AddNetworkRules(region, table);
+  AddKeyRules(region, table);
+  AddControlRules(region, context, table);
+  std::ranges::sort(table, {}, &Rule::id);
+  return table;
+}
+
+}  // namespace rempart::rules

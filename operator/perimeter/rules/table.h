@@ -1,0 +1,27 @@
+// The parts of the rule table, a file a topic. Only rules.cc calls them.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "operator/perimeter/rules/rule.h"
+
+namespace rempart::rules {
+
+using Table = std::vector<Rule>;
+
+void AddPlacementRules(const api::SovereignRegion& region, Table& table);                            // RP-1xx
+void AddNodeRules(const api::SovereignRegion& region, const RuleContext& context, Table& table);     // RP-2xx
+void AddImageRules(const api::SovereignRegion& region, Table& table);                                // RP-3xx
+void AddStorageRules(const api::SovereignRegion& region, Table& table);                              // RP-4xx
+void AddNetworkRules(const api::SovereignRegion& region, Table& table);                              // RP-5xx
+void AddKeyRules(const api::SovereignRegion& region, Table& table);                                  // RP-6xx
+void AddControlRules(const api::SovereignRegion& region, const RuleContext& context, Table& table);  // RP-7xx
+
+// Who asks.
+Bool IsUser(const std::string& name);
+Bool IsOneOf(const std::vector<std::string>& identities);  // "user:<name>", "group:<name>"
+Bool IsClusterController();                                // of kube-system, as the controller manager's are
+Bool IsClusterAdmin();                                     // group system:masters, which RBAC does not hold either
+
+}  // namespace rempart::rules

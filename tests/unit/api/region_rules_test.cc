@@ -1,0 +1,118 @@
+#include "operator/api/region_rules.h"
+
+#include <fmt/format.h>
+
+#include "operator/api/sovereign_region.h"
+#include "tests/unit/api/decoding.h"
+
+namespace rempart::api {
+namespace {
+
+Json France(const Json& rules) {
+  Json object = {
+      {"metadata", MetaJson("france")},
+      {"spec",
+       {{"country", "FR"},
+        {"hosting",
+         {{"locations", Json::array({{{"region", "fr-par"}, {"zones", {"fr-par-1"}}, {"country", "FR"}}})}}}}}};
+  object["spec"].update(rules);
+  return object;
+}
+SovereignRegion Region(const Json& rules) {
+  auto region = Decoded(France(rules), DecodeSovereignRegion);
+  EXPECT_TRUE(region) << region.error().message;
+  return region.value_or(SovereignRegion());
+}
+std::string Invalid(const Json& rules) { return Region(rules).invalid; }
+
+TEST(RegionRules, NothingIsAskedForUnlessDeclared) {
+  const RegionRules rules = Region(Json::object()).rules;
+  EXPECT_EQ(rules.enforcement, RegionRules::Enforcement::kAudit);
+  EXPECT_EQ(rules.language, RegionRules::Language::kEnglish);
+  EXPECT_EQ(rules.namespace_selector, "");
+  EXPECT_FALSE(rules.images || rules.storage || rules.network || rules.keys);
+  EXPECT_TRUE(rules.access.admins.empty() && rules.access.exec.empty() && rules.access.node_identity.empty());
+}
+
+TEST(RegionRules, ReadsAll) {
+  const std::string digest = "sha256:" + std::string(64, 'a');
+  const auto region = Region({{"enforcement", "Enforce"},
+                              {"language", "fr"},
+                              {"namespaceSelector", {{"matchLabels", {{"team", "a"}}}}},
+                              {"exemptNamespaces", {"monitoring"}},
+                              {"images",
+                               {{"registries", {"registry.example:5000/team"}},
+                                {"requireDigest", false},
+                                {"requireRelease", true},
+                                {"released", Json::array({digest})}}},
+                              {"storage", {{"classes", Json::array({"local-fr"})}}},
+                              {"network",
+                               {{"allowExternalName", true},
+                                {"loadBalancerClasses", Json::array({"metal.example/fr"})},
+                                {"ranges", {"10.0.0.0/8", "fd00::/8"}}}},
+                              {"keys", {{"externalStores", "Allow"}, {"allowedStores", Json::array({"vault-fr"})}}},
+                              {"access",
+                               {{"admins", Json::array({"group:region-admins"})},
+                                {"exec", Json::array({"user:alice"})},
+                                {"nodeIdentity", Json::array({"user:system:cloud-controller-manager"})}}}});
+  EXPECT_EQ(region.invalid, "");
+  const RegionRules& rules = region.rules;
+  EXPECT_EQ(rules.enforcement, RegionRules::Enforcement::kEnforce);
+  EXPECT_EQ(rules.language, RegionRules::Language::kFrench);
+  EXPECT_EQ(rules.namespace_selector, R"({"matchLabels":{"team":"a"}})");
+  EXPECT_EQ(rules.exempt_namespaces, std::vector<std::string>{"monitoring"});
+  EXPECT_EQ(rules.images->registries, std::vector<std::string>{"registry.example:5000/team"});
+  EXPECT_FALSE(rules.images->require_digest);
+  EXPECT_TRUE(rules.images->require_release);
+  EXPECT_EQ(rules.images->released, std::vector<std::string>{digest});
+  EXPECT_EQ(rules.storage->classes, std::vector<std::string>{"local-fr"});
+  EXPECT_TRUE(rules.network->allow_external_name);
+  EXPECT_EQ(rules.network->ranges, (std::vector<std::string>{"10.0.0.0/8", "fd00::/8"}));
+  EXPECT_FALSE(rules.keys->deny_external_stores);
+  EXPECT_EQ(rules.access.node_identity, std::vector<std::string>{"user:system:cloud-controller-manager"});
+}
+
+TEST(RegionRules, SectionsHaveStrictDefaults) {
+  const auto rules = Region({{"images", Json::object()}, {"keys", Json::object()}, {"network", Json::object()}}).rules;
+  EXPECT_TRUE(rules.images->require_digest);
+  EXPECT_FALSE(rules.images->require_release);
+  EXPECT_TRUE(rules.keys->deny_external_stores);
+  EXPECT_FALSE(rules.network->allow_external_name);
+}
+
+// What the schema would refuse is told, with field and fix; a region that says it is not used.
+TEST(RegionRules, RefusesWhatTheSchemaWould) {
+  const struct {
+    Json rules;
+    const char* field;
+  } rows[] = {
+      {{{"enforcement", "enforce"}}, "spec.enforcement: "},
+      {{{"language", "de"}}, "spec.language: "},
+      {{{"namespaceSelector", Json::object()}}, "spec.namespaceSelector: "},
+      {{{"namespaceSelector", "x"}}, "spec.namespaceSelector: "},
+      {{{"exemptNamespaces", {"Upper"}}}, "spec.exemptNamespaces[0]: "},
+      {{{"images", {{"registries", {"https://x"}}}}}, "spec.images.registries[0]: "},
+      {{{"images", {{"registries", {"a", "a"}}}}}, "spec.images.registries[1]: "},
+      {{{"images", {{"released", {"sha256:abc"}}}}}, "spec.images.released[0]: "},
+      {{{"images", 7}}, "spec.images: "},
+      {{{"network", {{"ranges", {"10.0.0.0"}}}}}, "spec.network.ranges[0]: "},
+      {{{"network", {{"ranges", {"10.0.0.0/33"}}}}}, "spec.network.ranges[0]: "},
+      {{{"network", {{"ranges", {"10.0.0.0/08"}}}}}, "spec.network.ranges[0]: "},
+      {{{"keys", {{"externalStores", true}}}}, "spec.keys.externalStores: "},
+      {{{"access", {{"admins", {"region-admins"}}}}}, "spec.access.admins[0]: "},
+      {{{"access", {{"exec", {"group:"}}}}}, "spec.access.exec[0]: "},
+  };
+  for (const auto& [rules, field] : rows)
+    EXPECT_TRUE(Invalid(rules).starts_with(field)) << rules << ": " << Invalid(rules);
+}
+
+TEST(RegionRules, TenThousandReleasesAreReadInNoTime) {
+  Json released = Json::array();
+  for (int i = 0; i < 10'000; ++i) released.push_back(fmt::format("sha256:{:064x}", i));
+  EXPECT_EQ(Region({{"images", {{"released", released}}}}).rules.images->released.size(), 10'000U);
+  released.push_back("sha256:" + std::string(64, 'f'));
+  EXPECT_TRUE(Invalid({{"images", {{"released", released}}}}).starts_with("spec.images.released: "));
+}
+
+}  // namespace
+}  // namespace rempart::api

@@ -1,0 +1,50 @@
+// A region with every rule on, and objects that no rule is against.
+#pragma once
+
+#include <nlohmann/json.hpp>
+#include <string>
+
+#include "operator/api/sovereign_region.h"
+#include "operator/perimeter/rules/policies.h"
+
+namespace rempart::rules::test {
+
+inline const std::string kDigest = "sha256:" + std::string(64, 'a');
+inline const std::string kImage = "registry.sas.example/acme/web@" + kDigest;
+inline constexpr char kOperator[] = "system:serviceaccount:rempart-system:rempart";
+
+inline api::SovereignRegion Region() {
+  api::SovereignRegion region;
+  region.meta.key.name = "france";
+  region.meta.uid = "uid-of-region";
+  region.country = "FR";
+  region.locations = {{"fr-par", {"fr-par-1"}, "FR", ""}};
+  auto& rules = region.rules;
+  rules.enforcement = api::RegionRules::Enforcement::kEnforce;
+  rules.images = {{"registry.sas.example", "registry.example:5000/team"}, true, true, {kDigest}};
+  rules.storage = {{"local-fr"}};
+  rules.network = {false, {"metal.example/fr"}, {"10.0.0.0/8", "fd00::/8"}};
+  rules.keys = {true, {"vault-fr"}};
+  rules.access = {{"group:region-admins"}, {"group:tenant-admins", "user:alice"}, {"user:cloud"}};
+  return region;
+}
+inline PolicyContext Context() { return {{kOperator}, "rempart-system"}; }
+
+inline Json Pod() {
+  return {{"apiVersion", "v1"},
+          {"kind", "Pod"},
+          {"metadata", {{"name", "web"}, {"namespace", "acme"}}},
+          {"spec",
+           {{"nodeSelector", {{"rempart.node-restriction.kubernetes.io/region", "france"}}},
+            {"containers", Json::array({{{"name", "web"}, {"image", kImage}}})}}}};
+}
+inline Json Service() {
+  return {
+      {"apiVersion", "v1"}, {"kind", "Service"}, {"metadata", {{"name", "web"}}}, {"spec", {{"type", "ClusterIP"}}}};
+}
+inline Json RequestBy(const std::string& user, const std::vector<std::string>& groups = {},
+                      const std::string& operation = "CREATE") {
+  return {{"operation", operation}, {"name", "web"}, {"userInfo", {{"username", user}, {"groups", groups}}}};
+}
+
+}  // namespace rempart::rules::test

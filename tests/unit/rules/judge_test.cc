@@ -1,0 +1,298 @@
+// Every rule with an object that it alone is against, and with those that it must let through.
+#include "operator/perimeter/rules/judge.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <set>
+
+#include "tests/unit/rules/builders.h"
+
+namespace rempart::rules {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using Language = api::RegionRules::Language;
+
+std::vector<Violation> JudgeIn(const api::SovereignRegion& region, const Case& judged) {
+  const Json parameters = ParametersOf(region, {"fr-par-1-a"});
+  return Judge(RulesOf(region, test::Context().rules), region.rules.language, parameters, judged);
+}
+// "RP-101 spec.nodeName; …"
+std::string Found(const Case& judged) {
+  std::string text;
+  for (const auto& violation : JudgeIn(test::Region(), judged))
+    text += (text.empty() ? "" : "; ") + violation.rule + (violation.field.empty() ? "" : " " + violation.field);
+  return text;
+}
+
+struct Row {
+  Gate gate;
+  const char* patch;  // a JSON merge patch of the gate's compliant object
+  const char* found;
+};
+void PrintTo(const Row& row, std::ostream* out) { *out << row.patch; }
+
+Json Compliant(Gate gate) {
+  switch (gate) {
+    case Gate::kPods:
+      return test::Pod();
+    case Gate::kServices:
+      return test::Service();
+    case Gate::kBindings:
+      return {{"kind", "Binding"}, {"target", {{"kind", "Node"}, {"name", "fr-par-1-a"}}}};
+    case Gate::kEndpoints:
+      return {{"kind", "EndpointSlice"}, {"endpoints", Json::array({{{"addresses", {"10.1.2.3", "fd00::1"}}}})}};
+    case Gate::kClaims:
+      return {{"kind", "PersistentVolumeClaim"}, {"spec", {{"storageClassName", "local-fr"}}}};
+    case Gate::kStores:
+      return {{"kind", "SecretStore"}, {"metadata", {{"name", "vault-fr"}}}};
+    default:
+      return Json::object();
+  }
+}
+
+class Table : public ::testing::TestWithParam<Row> {};
+
+TEST_P(Table, Finds) {
+  const auto& [gate, patch, found] = GetParam();
+  Json object = Compliant(gate);
+  object.merge_patch(Json::parse(patch));
+  const Json request = test::RequestBy("bob");
+  EXPECT_EQ(Found({gate, &object, nullptr, &request}), found);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Pods, Table,
+    ::testing::Values(
+        Row{Gate::kPods, "{}", ""}, Row{Gate::kPods, R"({"spec":{"nodeName":"fr-par-1-a"}})", ""},
+        Row{Gate::kPods, R"({"spec":{"nodeName":"de-fra-1"}})", "RP-101 spec.nodeName"},
+        Row{Gate::kPods, R"({"spec":{"nodeName":7}})", "RP-101 spec.nodeName"},
+        Row{Gate::kPods, R"({"spec":{"nodeSelector":null}})",
+            "RP-103 spec.nodeSelector.rempart.node-restriction.kubernetes.io/region"},
+        Row{Gate::kPods, R"({"spec":{"nodeSelector":{"rempart.node-restriction.kubernetes.io/region":"germany"}}})",
+            "RP-103 spec.nodeSelector.rempart.node-restriction.kubernetes.io/region"},
+        Row{Gate::kPods, R"({"spec":{"nodeSelector":{"disk":"ssd"}}})", ""},
+        Row{Gate::kPods, R"({"spec":{"tolerations":[{"key":"rempart.dev/outside","operator":"Exists"}]}})",
+            "RP-104 spec.tolerations[0]"},
+        Row{Gate::kPods, R"({"spec":{"tolerations":[{"key":"gpu"},{"operator":"Exists"}]}})",
+            "RP-104 spec.tolerations[1]"},
+        Row{Gate::kPods, R"({"spec":{"tolerations":[{"operator":"Exists","effect":"NoSchedule"}]}})",
+            "RP-104 spec.tolerations[0]"},
+        Row{Gate::kPods, R"({"spec":{"tolerations":[{"operator":"Exists","effect":"NoExecute"}]}})", ""},
+        Row{Gate::kPods, R"({"spec":{"tolerations":[{"key":"node.kubernetes.io/not-ready","operator":"Exists"}]}})",
+            ""},
+        Row{Gate::kPods, R"({"spec":{"tolerations":{}}})", "RP-104 spec.tolerations"}));
+
+// Only the image differs; the digest is the released one unless the row says otherwise.
+struct ImageRow {
+  std::string image;
+  const char* found;
+};
+TEST(Images, Table) {
+  const std::string digest = "@" + test::kDigest, other = "@sha256:" + std::string(64, 'b');
+  const ImageRow rows[] = {
+      {"registry.sas.example/a" + digest, ""},
+      {"registry.sas.example/a:1.2" + digest, ""},
+      {"registry.sas.example:443/a" + digest, "RP-301"},  // another origin
+      {"registry.sas.example.evil.example/a" + digest, "RP-301"},
+      {"Registry.sas.example/a" + digest, "RP-301"},
+      {"nginx" + digest, "RP-301"},
+      {"library/nginx" + digest, "RP-301"},
+      {"docker.io/library/nginx" + digest, "RP-301"},
+      {"registry.sas.example" + digest, "RP-301"},  // an image of that name on Docker Hub
+      {"registry.example:5000/team" + digest, ""},
+      {"registry.example:5000/team/a" + digest, ""},
+      {"registry.example:5000/teammate/a" + digest, "RP-301"},
+      {"registry.example:5000/other" + digest, "RP-301"},
+      {"registry.example/team/a" + digest, "RP-301"},
+      {"registry.sas.example/a:1.2", "RP-302 RP-303"},
+      {"registry.sas.example/a@sha256:abc", "RP-302 RP-303"},
+      {"registry.sas.example/a" + digest + "0", "RP-302 RP-303"},
+      {"registry.sas.example/a@sha256:" + std::string(64, 'A'), "RP-302 RP-303"},
+      {"registry.sas.example/a" + other, "RP-303"},
+      {"nginx", "RP-301 RP-302 RP-303"},
+  };
+  for (const auto& [image, found] : rows) {
+    for (const char* list : {"containers", "initContainers", "ephemeralContainers", "volumes"}) {
+      Json pod = test::Pod();
+      Json entry = {{"name", "x"}, {"image", image}};
+      if (std::string(list) == "volumes") entry["image"] = {{"reference", image}};
+      pod["spec"][list] = Json::array({entry});
+      std::string ids;
+      for (const auto& violation : JudgeIn(test::Region(), {Gate::kPods, &pod})) {
+        ids += (ids.empty() ? "" : " ") + violation.rule;
+        EXPECT_THAT(violation.field, HasSubstr(std::string("spec.") + list + "[0].image"));
+        EXPECT_THAT(violation.message, HasSubstr(image.substr(0, 40)));
+      }
+      EXPECT_EQ(ids, found) << list << " " << image;
+    }
+  }
+}
+
+TEST(Images, DockerHubByAnyOfItsNames) {
+  auto region = test::Region();
+  region.rules.images = {{"docker.io/library"}, false, false, {}};
+  for (const auto& [image, allowed] : {std::pair{"nginx", true},
+                                       {"nginx:1", true},
+                                       {"library/nginx", true},
+                                       {"docker.io/nginx", true},
+                                       {"index.docker.io/library/nginx", true},
+                                       {"evil/nginx", false},
+                                       {"docker.io/evil/nginx", false},
+                                       {"localhost/nginx", false}}) {
+    Json pod = test::Pod();
+    pod["spec"]["containers"][0]["image"] = image;
+    EXPECT_EQ(JudgeIn(region, {Gate::kPods, &pod}).empty(), allowed) << image;
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Others, Table,
+    ::testing::Values(
+        Row{Gate::kBindings, "{}", ""}, Row{Gate::kBindings, R"({"target":{"name":"de-fra-1"}})", "RP-102 target.name"},
+        Row{Gate::kBindings, R"({"target":null})", "RP-102 target.name"}, Row{Gate::kServices, "{}", ""},
+        Row{Gate::kServices, R"({"spec":{"type":"ExternalName","externalName":"x.example"}})", "RP-501 spec.type"},
+        Row{Gate::kServices, R"({"spec":{"externalIPs":["192.0.2.1"]}})", "RP-502 spec.externalIPs[0]"},
+        Row{Gate::kServices, R"({"spec":{"type":"LoadBalancer"}})", "RP-503 spec"},
+        Row{Gate::kServices, R"({"spec":{"type":"LoadBalancer","loadBalancerClass":"metal.example/fr"}})", ""},
+        Row{Gate::kServices, R"({"spec":{"type":"LoadBalancer","loadBalancerClass":"other"}})", "RP-503 spec"},
+        Row{Gate::kEndpoints, "{}", ""},
+        Row{Gate::kEndpoints, R"({"endpoints":[{"addresses":["10.1.1.1"]},{"addresses":["192.0.2.1"]}]})",
+            "RP-505 endpoints[1]"},
+        Row{Gate::kEndpoints, R"({"addressType":"FQDN","endpoints":[{"addresses":["x.example"]}]})",
+            "RP-505 endpoints[0]"},
+        Row{Gate::kEndpoints, R"({"endpoints":null,"subsets":[{"notReadyAddresses":[{"ip":"192.0.2.1"}]}]})",
+            "RP-506 subsets[0]"},
+        Row{Gate::kClaims, "{}", ""},
+        Row{Gate::kClaims, R"({"spec":{"storageClassName":"gp3"}})", "RP-401 spec.storageClassName"},
+        Row{Gate::kClaims, R"({"spec":{"storageClassName":null}})", "RP-401 spec.storageClassName"},
+        Row{Gate::kStores, "{}", ""}, Row{Gate::kStores, R"({"metadata":{"name":"aws"}})", "RP-601 metadata.name"},
+        Row{Gate::kStores, R"({"kind":"ExternalSecret","spec":{"secretStoreRef":{"name":"aws"}}})",
+            "RP-602 spec.secretStoreRef.name"},
+        Row{Gate::kStores,
+            R"({"kind":"ExternalSecret","spec":{"secretStoreRef":{"name":"vault-fr"},"data":[{"sourceRef":{"storeRef":{"name":"x"}}}]}})",
+            "RP-602 spec.data[0].sourceRef.storeRef.name"}));
+
+TEST(Requests, WhoMayDoWhat) {
+  const Json labelled = {{"metadata", {{"labels", {{"rempart.dev/region", "france"}}}}}},
+             plain = {{"metadata", Json::object()}};
+  const Json node = {
+      {"metadata",
+       {{"labels",
+         {{"rempart.node-restriction.kubernetes.io/region", "france"}, {"topology.kubernetes.io/zone", "fr-par-1"}}}}}};
+  Json moved = node, unlabelled = node;
+  moved["metadata"]["labels"]["topology.kubernetes.io/zone"] = "fr-par-2";
+  unlabelled["metadata"]["labels"].erase("rempart.node-restriction.kubernetes.io/region");
+  const Json pod = test::Pod();
+  struct RequestRow {
+    Gate gate;
+    const Json *before, *after;
+    const char* operation;
+    const char* by;  // a user, or "group:<name>"
+    const char* found;
+  };
+  const RequestRow rows[] = {
+      {Gate::kNamespace, nullptr, &labelled, "CREATE", "bob", "RP-701"},
+      {Gate::kNamespace, nullptr, &labelled, "CREATE", "group:region-admins", ""},
+      {Gate::kNamespace, &labelled, &labelled, "UPDATE", "bob", ""},
+      {Gate::kNamespace, &labelled, &plain, "UPDATE", "bob", "RP-701"},
+      {Gate::kNamespace, &plain, &labelled, "UPDATE", "bob", "RP-701"},
+      {Gate::kNamespace, &labelled, &plain, "UPDATE", test::kOperator, ""},
+      {Gate::kNamespace, &labelled, &plain, "UPDATE", "group:system:masters", ""},
+      {Gate::kNodes, &node, &node, "UPDATE", "bob", ""},
+      {Gate::kNodes, &node, &unlabelled, "UPDATE", "bob", "RP-201"},
+      {Gate::kNodes, &unlabelled, &node, "UPDATE", "group:system:masters", "RP-201"},
+      {Gate::kNodes, nullptr, &node, "CREATE", "bob", "RP-201"},
+      {Gate::kNodes, &unlabelled, &node, "UPDATE", test::kOperator, ""},
+      {Gate::kNodes, &node, &moved, "UPDATE", "system:node:n", "RP-202"},
+      {Gate::kNodes, &node, &moved, "UPDATE", "cloud", ""},
+      {Gate::kAccess, nullptr, &plain, "CONNECT", "bob", "RP-703"},
+      {Gate::kAccess, nullptr, &plain, "CONNECT", "alice", ""},
+      {Gate::kAccess, nullptr, &plain, "CONNECT", "group:tenant-admins", ""},
+      {Gate::kPods, nullptr, &pod, "CREATE", "bob", ""},
+  };
+  for (const auto& [gate, before, after, operation, by, found] : rows) {
+    const std::string who = by;
+    const Json request = who.starts_with("group:") ? test::RequestBy("somebody", {who.substr(6)}, operation)
+                                                   : test::RequestBy(who, {}, operation);
+    EXPECT_EQ(Found({gate, after, before, &request}), found) << operation << " by " << by;
+  }
+  Json request = test::RequestBy("bob", {}, "UPDATE");
+  request["subResource"] = "ephemeralcontainers";
+  Json changed = pod;
+  changed["spec"]["ephemeralContainers"] = Json::array({{{"image", test::kImage}}});
+  EXPECT_EQ(Found({Gate::kPods, &changed, &pod, &request}), "RP-704");
+}
+
+// A pod that was there before the rules must be able to end.
+TEST(Judge, WhatLeavesTheSpecAloneIsLetThrough) {
+  Json before = test::Pod();
+  before["spec"]["containers"][0]["image"] = "nginx";
+  Json after = before;
+  after["metadata"]["finalizers"] = Json::array();
+  const Json request = test::RequestBy("system:serviceaccount:kube-system:job-controller", {}, "UPDATE");
+  EXPECT_EQ(Found({Gate::kPods, &after, &before, &request}), "");
+  after["spec"]["containers"][0]["image"] = "nginx:2";
+  EXPECT_NE(Found({Gate::kPods, &after, &before, &request}), "");
+}
+
+TEST(Judge, SectionsThatAreNotThereAskForNothing) {
+  api::SovereignRegion region;
+  region.meta.key.name = "france";
+  std::vector<std::string> ids;
+  for (const auto& rule : RulesOf(region, {})) ids.push_back(rule.id);
+  EXPECT_THAT(ids, ElementsAre("RP-101", "RP-102", "RP-103", "RP-104", "RP-201"));
+  region.taint_outside_nodes = true;
+  ids.clear();
+  for (const auto& rule : RulesOf(region, {})) ids.push_back(rule.id);
+  EXPECT_THAT(ids, ElementsAre("RP-101", "RP-102", "RP-104", "RP-201"));
+}
+
+TEST(Rules, SayAllThatARefusalHasToSay) {
+  std::set<std::string> ids;
+  for (const auto& rule : RulesOf(test::Region(), test::Context().rules)) {
+    EXPECT_TRUE(ids.insert(rule.id).second) << rule.id;
+    EXPECT_NE(rule.wrong.en, "");
+    EXPECT_NE(rule.wrong.fr, "");
+    EXPECT_NE(rule.fix.en, "");
+    EXPECT_NE(rule.fix.fr, "");
+    EXPECT_NE(rule.wrong.en, rule.wrong.fr) << rule.id;
+    EXPECT_THAT(rule.clauses, HasSubstr("SecNumCloud 3.2"));
+  }
+  EXPECT_EQ(ids.size(), 21U);
+}
+
+TEST(Judge, MessageNamesRuleFieldFindingFixAndClause) {
+  Json pod = test::Pod();
+  pod["spec"]["containers"][0]["image"] = "docker.io/evil@" + test::kDigest;
+  auto region = test::Region();
+  const auto english = JudgeIn(region, {Gate::kPods, &pod});
+  ASSERT_EQ(english.size(), 1U);
+  EXPECT_EQ(english[0].message, "RP-301 spec.containers[0].image: docker.io/evil@" + test::kDigest +
+                                    " comes from a registry that the region does not allow; use one of: "
+                                    "registry.sas.example, registry.example:5000/team (SecNumCloud 3.2: 12.10.c)");
+  region.rules.language = Language::kFrench;
+  EXPECT_THAT(JudgeIn(region, {Gate::kPods, &pod})[0].message,
+              HasSubstr("vient d'un registre que la région n'admet pas ; "));
+}
+
+// Nothing that can be written as JSON ends the process or is taken for compliant by mistake of type.
+TEST(Judge, WrongTypesAreViolations) {
+  for (const char* value : {"7", "true", "\"x\"", "[]", "{}", "[[]]", "[7]", "[{\"image\":{}}]"}) {
+    for (const char* at : {"/spec", "/spec/containers", "/spec/volumes", "/spec/tolerations", "/spec/nodeSelector"}) {
+      Json pod = test::Pod();
+      pod[Json::json_pointer(at)] = Json::parse(value);
+      (void)JudgeIn(test::Region(), {Gate::kPods, &pod});
+    }
+  }
+  for (const char* spec : {"7", "[]", "\"x\"", "true"}) {
+    Json pod = test::Pod();
+    pod["spec"] = Json::parse(spec);
+    EXPECT_FALSE(JudgeIn(test::Region(), {Gate::kPods, &pod}).empty()) << spec;
+  }
+}
+
+}  // namespace
+}  // namespace rempart::rules

@@ -1,0 +1,116 @@
+#include "operator/perimeter/rules/policies.h"
+
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "tests/unit/rules/builders.h"
+
+namespace rempart::rules {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+Policy Named(const std::string& gate, const api::SovereignRegion& region = test::Region()) {
+  for (auto& policy : PoliciesOf(region, test::Context()))
+    if (policy.name == "france." + gate + ".rempart.dev") return policy;
+  ADD_FAILURE() << "no policy for " << gate;
+  return {};
+}
+
+TEST(Policies, OneAGateWithAllItsRules) {
+  std::vector<std::string> names;
+  for (const auto& policy : PoliciesOf(test::Region(), test::Context())) {
+    names.push_back(policy.name);
+    EXPECT_EQ(policy.policy["metadata"]["name"], policy.name);
+    EXPECT_EQ(policy.binding["metadata"]["name"], policy.name);
+    EXPECT_EQ(policy.binding["spec"]["policyName"], policy.name);
+    EXPECT_EQ(policy.policy["spec"]["failurePolicy"], "Fail");
+    EXPECT_EQ(policy.policy["metadata"]["ownerReferences"][0]["uid"], "uid-of-region");
+    for (const auto& validation : policy.policy["spec"]["validations"]) {
+      const std::string message = validation["message"];
+      EXPECT_THAT(message, HasSubstr("RP-"));
+      EXPECT_THAT(message, Not(HasSubstr("\n")));  // the server refuses such a message
+      EXPECT_LT(message.size(), 1024U);
+    }
+  }
+  EXPECT_THAT(names,
+              ElementsAre("france.pods.rempart.dev", "france.bindings.rempart.dev", "france.access.rempart.dev",
+                          "france.nodes.rempart.dev", "france.namespaces.rempart.dev", "france.services.rempart.dev",
+                          "france.endpoints.rempart.dev", "france.claims.rempart.dev", "france.stores.rempart.dev",
+                          "france.rempart.rempart.dev"));
+}
+
+TEST(Policies, ParametersAreAskedForWhereTheyAreUsedAndMissingOnesRefuse) {
+  const Policy pods = Named("pods"), services = Named("services");
+  EXPECT_EQ(pods.policy["spec"]["paramKind"],
+            Json({{"apiVersion", "rempart.dev/v1alpha1"}, {"kind", "PerimeterParameters"}}));
+  EXPECT_EQ(pods.binding["spec"]["paramRef"], Json({{"name", "france"}, {"parameterNotFoundAction", "Deny"}}));
+  EXPECT_FALSE(services.policy["spec"].contains("paramKind"));
+  EXPECT_FALSE(services.binding["spec"].contains("paramRef"));
+}
+
+TEST(Policies, OnlyAGateThatIsToEnforceFailsClosed) {
+  auto region = test::Region();
+  using Enforcement = api::RegionRules::Enforcement;
+  for (const auto mode : {Enforcement::kAudit, Enforcement::kWarn}) {
+    region.rules.enforcement = mode;
+    EXPECT_EQ(Named("pods", region).policy["spec"]["failurePolicy"], "Ignore");
+    EXPECT_EQ(Named("pods", region).binding["spec"]["paramRef"]["parameterNotFoundAction"], "Allow");
+  }
+}
+
+TEST(Policies, BindingsSelectTheRegionAndLeaveExemptNamespacesOut) {
+  auto region = test::Region();
+  region.rules.exempt_namespaces = {"monitoring"};
+  const Json exempt = {{"key", "kubernetes.io/metadata.name"},
+                       {"operator", "NotIn"},
+                       {"values", {"kube-system", "monitoring", "rempart-system"}}};
+  EXPECT_EQ(Named("pods", region).binding["spec"]["matchResources"]["namespaceSelector"],
+            Json({{"matchLabels", {{"rempart.dev/region", "france"}}}, {"matchExpressions", Json::array({exempt})}}));
+  EXPECT_EQ(Named("nodes").binding["spec"]["matchResources"]["objectSelector"]["matchLabels"],
+            Json({{"rempart.node-restriction.kubernetes.io/region", "france"}}));
+  region.rules.namespace_selector = R"({"matchExpressions":[{"key":"team","operator":"Exists"}]})";
+  const Json selector = Named("pods", region).binding["spec"]["matchResources"]["namespaceSelector"];
+  EXPECT_FALSE(selector.contains("matchLabels"));
+  EXPECT_EQ(selector["matchExpressions"].size(), 2U);
+  EXPECT_THAT(Named("namespaces", region).policy["spec"]["validations"][0]["expression"].get<std::string>(),
+              HasSubstr("?team"));
+}
+
+TEST(Policies, ModesAreValidationActions) {
+  auto region = test::Region();
+  using Enforcement = api::RegionRules::Enforcement;
+  for (const auto& [mode, actions] : {std::pair{Enforcement::kAudit, R"(["Audit"])"},
+                                      {Enforcement::kWarn, R"(["Warn","Audit"])"},
+                                      {Enforcement::kEnforce, R"(["Deny","Audit"])"}}) {
+    region.rules.enforcement = mode;
+    EXPECT_EQ(Named("pods", region).binding["spec"]["validationActions"].dump(), actions);
+  }
+}
+
+TEST(Policies, TheSameRegionGivesTheSameText) {
+  const auto a = PoliciesOf(test::Region(), test::Context()), b = PoliciesOf(test::Region(), test::Context());
+  ASSERT_EQ(a.size(), b.size());
+  for (std::size_t i = 0; i < a.size(); ++i)
+    EXPECT_EQ(a[i].policy.dump() + a[i].binding.dump(), b[i].policy.dump() + b[i].binding.dump());
+}
+
+TEST(Parameters, FitAtTheSizesThatArePromised) {
+  auto region = test::Region();
+  region.rules.images->released.clear();
+  for (int i = 0; i < 10'000; ++i) region.rules.images->released.push_back(fmt::format("sha256:{:064x}", i));
+  std::vector<std::string> nodes;
+  for (int i = 0; i < 5'000; ++i) nodes.push_back(fmt::format("gke-production-pool-{:04d}.c.project.internal", i));
+  const Json parameters = ParametersOf(region, nodes);
+  EXPECT_EQ(parameters["spec"]["released"].size(), 10'000U);
+  EXPECT_EQ(parameters["spec"]["nodes"].size(), 5'000U);
+  EXPECT_EQ(parameters["spec"]["registries"],
+            Json({{"registry.sas.example", true}}));  // a path is in the policy itself
+  EXPECT_LT(parameters.dump().size(), 1'300'000U);    // etcd takes 1.5 MiB
+}
+
+}  // namespace
+}  // namespace rempart::rules

@@ -16,6 +16,15 @@ Caches::Caches()
         std::make_unique<kube::Store<api::Child>>(std::string(api::ResourceOf(kind).plural),
                                                   [kind](kube::View object) { return api::DecodeChild(kind, object); });
   }
+  for (int k = 0; k < api::kGateKinds; ++k) {
+    const auto kind = static_cast<api::GateKind>(k);
+    auto& store = gate[static_cast<std::size_t>(k)];
+    store = std::make_unique<kube::Store<api::GateObject>>(
+        std::string(api::ResourceOf(kind).plural),
+        [kind](kube::View object) { return api::DecodeGateObject(kind, object); });
+    gate_by_region_[static_cast<std::size_t>(k)] =
+        store->AddIndex([](const api::GateObject& object, const auto& emit) { emit(object.region); });
+  }
   workload_by_region_ = workloads.AddIndex([](const api::TenantWorkload& w, const auto& emit) {
     if (!w.region.empty()) emit(w.region);
   });
@@ -80,6 +89,15 @@ std::vector<WorkloadPtr> Caches::WorkloadsOfRegion(const std::string& region) co
   return found;
 }
 
+std::vector<GateObjectPtr> Caches::GateOf(const std::string& region) const {
+  std::vector<GateObjectPtr> all;
+  for (std::size_t k = 0; k < gate.size(); ++k) {
+    auto found = gate[k]->ByIndex(gate_by_region_[k], region);
+    all.insert(all.end(), found.begin(), found.end());
+  }
+  return all;
+}
+
 std::vector<NodePtr> Caches::NodesWithLabel(const std::string& region) const {
   return nodes.ByIndex(node_by_region_, region);
 }
@@ -118,6 +136,10 @@ std::vector<Caches::Watched> Caches::All() {
   for (int k = 0; k < api::kChildKinds; ++k) {
     auto* store = children[static_cast<std::size_t>(k)].get();
     all.push_back({api::ResourceOf(static_cast<api::ChildKind>(k)), store, store});
+  }
+  for (int k = 0; k < api::kGateKinds; ++k) {
+    auto* store = gate[static_cast<std::size_t>(k)].get();
+    all.push_back({api::ResourceOf(static_cast<api::GateKind>(k)), store, store});
   }
   return all;
 }

@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "operator/api/gate_object.h"
 #include "operator/api/observed.h"
 #include "operator/api/sovereign_region.h"
 #include "operator/api/tenant_workload.h"
@@ -24,6 +25,7 @@ using WorkloadPtr = std::shared_ptr<const api::TenantWorkload>;
 using NodePtr = std::shared_ptr<const api::Node>;
 using PodPtr = std::shared_ptr<const api::Pod>;
 using ChildPtr = std::shared_ptr<const api::Child>;
+using GateObjectPtr = std::shared_ptr<const api::GateObject>;
 
 // Thread-safe, as its stores are.
 class Caches {
@@ -36,6 +38,8 @@ class Caches {
   kube::Store<api::Node> nodes;
   kube::Store<api::Pod> pods;
   std::array<std::unique_ptr<kube::Store<api::Child>>, api::kChildKinds> children;
+  std::array<std::unique_ptr<kube::Store<api::GateObject>>, api::kGateKinds> gate;
+  kube::Store<api::GateObject>& Gate(api::GateKind kind) { return *gate[static_cast<std::size_t>(kind)]; }
   kube::Store<api::Child>& Children(api::ChildKind kind) { return *children[static_cast<std::size_t>(kind)]; }
   const kube::Store<api::Child>& Children(api::ChildKind kind) const {
     return *children[static_cast<std::size_t>(kind)];
@@ -52,6 +56,7 @@ class Caches {
   // The region that a workload is for: its own field, or its namespace's label; "" for neither.
   std::string RegionNameOf(const api::TenantWorkload& workload) const;
   std::vector<WorkloadPtr> WorkloadsOfRegion(const std::string& region) const;
+  std::vector<GateObjectPtr> GateOf(const std::string& region) const;
   std::vector<NodePtr> NodesWithLabel(const std::string& region) const;
   bool AnyNodeWithLabel(const std::string& region) const;
   std::vector<PodPtr> PodsOnNode(const std::string& node) const;
@@ -74,11 +79,12 @@ class Caches {
  private:
   int workload_by_region_, workload_without_region_, node_by_region_, pod_by_node_, pod_by_workload_, pod_by_region_,
       pod_by_region_label_;
+  std::array<int, api::kGateKinds> gate_by_region_{};
 };
 
 // Which controller has which number in the queue.
 struct ControllerIds {
-  std::uint8_t region, node, workload;
+  std::uint8_t region, node, workload, gate;
 };
 
 // Registers listeners that add to `queue` what a change concerns, and no more: heartbeats of nodes wake nobody, and

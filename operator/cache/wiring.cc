@@ -30,6 +30,7 @@ class Wiring {
     const bool matters = !before || !after || before->meta.generation != after->meta.generation ||
                          before->meta.uid != after->meta.uid || before->meta.deleting != after->meta.deleting;
     if (!matters) return;  // its status only
+    Gate(name);
     // The older region wins a node, so one region's change may concern what the others have.
     for (const auto& node : caches_.nodes.List()) Node(node->meta.key.name);
     for (const auto& other : caches_.regions.List())
@@ -71,6 +72,8 @@ class Wiring {
     if (before && after && SameNode(*before, *after)) return;
     const std::string& name = (after ? after : before)->meta.key.name;
     Node(name);
+    for (const std::string& region : {before ? before->region_label : "", after ? after->region_label : ""})
+      if (!region.empty()) Gate(region);  // the nodes that its parameters list
     for (const auto& region : caches_.regions.List()) RegionSoon(region->meta.key.name);
     for (const auto& pod : caches_.PodsOnNode(name))  // their places change with it
       if (!pod->workload.empty()) Workload({pod->meta.key.ns, pod->workload});
@@ -85,6 +88,8 @@ class Wiring {
     if (before && before != pod && (before->region_label != pod->region_label || before->workload != pod->workload))
       PodPlaced(*before);  // who held it until now
   }
+
+  void OnGateObject(const GateObjectPtr& before, const GateObjectPtr& after) { Gate((after ? after : before)->region); }
 
   // A child has its workload's name, whatever its kind.
   void OnChild(const ChildPtr& before, const ChildPtr& after) {
@@ -106,6 +111,7 @@ class Wiring {
   void Region(const std::string& name) { queue_.Add({ids_.region, {"", name}}); }
   void RegionSoon(const std::string& name) { queue_.AddAfter({ids_.region, {"", name}}, kRegionRefresh); }
   void Node(const std::string& name) { queue_.Add({ids_.node, {"", name}}); }
+  void Gate(const std::string& region) { queue_.Add({ids_.gate, {"", region}}); }
   void Workload(const kube::ObjectKey& key) { queue_.Add({ids_.workload, key}); }
   void WorkloadsOf(const std::string& region) {
     for (const auto& workload : caches_.WorkloadsOfRegion(region)) Workload(workload->meta.key);
@@ -126,6 +132,8 @@ void WireCaches(Caches& caches, kube::Queue& queue, ControllerIds ids) {
       [wiring](const auto& before, const auto& after) { wiring->OnNamespace(before, after); });
   caches.nodes.AddListener([wiring](const auto& before, const auto& after) { wiring->OnNode(before, after); });
   caches.pods.AddListener([wiring](const auto& before, const auto& after) { wiring->OnPod(before, after); });
+  for (auto& objects : caches.gate)
+    objects->AddListener([wiring](const auto& before, const auto& after) { wiring->OnGateObject(before, after); });
   for (auto& children : caches.children)
     children->AddListener([wiring](const auto& before, const auto& after) { wiring->OnChild(before, after); });
 }

@@ -14,6 +14,7 @@
 #include "operator/main/environment.h"
 #include "operator/main/process_metrics.h"
 #include "operator/main/version.h"
+#include "operator/perimeter/gate_reconciler.h"
 #include "operator/perimeter/node_reconciler.h"
 #include "operator/perimeter/region_nodes.h"
 #include "operator/perimeter/region_reconciler.h"
@@ -29,6 +30,7 @@
 #include "src/kube/queue.h"
 #include "src/kube/runner.h"
 #include "src/kube/watch.h"
+#include "src/kube/who_am_i.h"
 
 namespace rempart {
 namespace {
@@ -58,12 +60,15 @@ class OperatorApp {
                  {[this](const std::string& region) { WakeWorkloads(region); },
                   [this](const std::string& region) { WakeNodes(region); }}),
         nodes_(caches_, WritingApi(), Events(), clock, metrics),
-        workloads_(caches_, WritingApi(), Events(), clock, metrics, region_nodes_) {
+        workloads_(caches_, WritingApi(), Events(), clock, metrics, region_nodes_),
+        gates_(caches_, WritingApi(), Events(), metrics,
+               [this](std::stop_token stop) { return kube::WhoAmI(*real_api_, std::move(stop)); }) {
     ids_.region =
         runner_.AddController({"region", [this](kube::ReconcileContext& c) { return regions_.Reconcile(c); }});
     ids_.node = runner_.AddController({"node", [this](kube::ReconcileContext& c) { return nodes_.Reconcile(c); }});
     ids_.workload =
         runner_.AddController({"workload", [this](kube::ReconcileContext& c) { return workloads_.Reconcile(c); }});
+    ids_.gate = runner_.AddController({"gate", [this](kube::ReconcileContext& c) { return gates_.Reconcile(c); }});
     cache::WireCaches(caches_, queue_, ids_);
   }
 
@@ -217,6 +222,7 @@ class OperatorApp {
   perimeter::RegionReconciler regions_;
   perimeter::NodeReconciler nodes_;
   workload::WorkloadReconciler workloads_;
+  perimeter::GateReconciler gates_;
   cache::ControllerIds ids_{};
 };
 

@@ -1,5 +1,6 @@
-// A tenant's pod template: taken apart, held to its region, put together again. Only what says where pods may go becomes
-// a document; containers, volumes and the rest are carried as the text that they are. Pure; nothing here throws.
+// A tenant's pod template: taken apart, held to its region, put together again. Only what says where pods may go
+// becomes a document; containers, volumes and the rest are carried as the text that they are. Pure; nothing here
+// throws.
 #pragma once
 
 #include <nlohmann/json.hpp>

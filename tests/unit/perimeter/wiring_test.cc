@@ -38,7 +38,7 @@ api::Pod Bare(std::string node) {
 
 struct WiringTest : ::testing::Test {
   WiringTest() {
-    WireCaches(caches, queue, {0, 1, 2});
+    WireCaches(caches, queue, {0, 1, 2, 3});
     caches.regions.Put(Next(Region()));
     caches.nodes.Put(Next(Labelled(Node("fr-1"))));
     caches.nodes.Put(Next(Frankfurt("de-1")));
@@ -49,7 +49,7 @@ struct WiringTest : ::testing::Test {
     clock.Advance(1s);
     while (queue.depth() > 0) {
       const auto key = queue.Take({});
-      const char* kinds[] = {"region ", "node ", "workload "};
+      const char* kinds[] = {"region ", "node ", "workload ", "gate "};
       names.insert(kinds[key->controller] + key->object.ToString());
       queue.Done(*key);
     }
@@ -62,6 +62,29 @@ struct WiringTest : ::testing::Test {
   kube::Queue queue{clock, random, metrics};
   Caches caches;
 };
+
+TEST_F(WiringTest, TheGateFollowsItsRegionItsNodesAndItself) {
+  Woken();
+  auto heartbeat = Labelled(Node("fr-1"));
+  caches.nodes.Put(Next(heartbeat));
+  EXPECT_THAT(Woken(), Not(Contains("gate france")));
+  caches.nodes.Put(Next(Node("fr-1")));
+  EXPECT_THAT(Woken(), Contains("gate france")) << "a node that it lists has left";
+  caches.nodes.Put(Next(Labelled(Node("fr-2"))));
+  EXPECT_THAT(Woken(), Contains("gate france"));
+  api::GateObject policy;
+  policy.kind = api::GateKind::kPolicy;
+  policy.meta.key.name = "france.pods.rempart.dev";
+  policy.region = "france";
+  caches.Gate(api::GateKind::kPolicy).Put(Next(policy));
+  EXPECT_THAT(Woken(), Contains("gate france"));
+  caches.Gate(api::GateKind::kPolicy).Remove(policy.meta.key, 0);
+  EXPECT_THAT(Woken(), Contains("gate france")) << "somebody deleted it";
+  auto region = Region();
+  region.meta.generation = 4;
+  caches.regions.Put(Next(region));
+  EXPECT_THAT(Woken(), Contains("gate france"));
+}
 
 TEST_F(WiringTest, APodThatOnlyItsLabelsHoldWakesItsNode) {
   caches.workloads.Put(Next(Web()));

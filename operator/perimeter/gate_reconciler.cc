@@ -1,0 +1,125 @@
+#include "operator/perimeter/gate_reconciler.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <utility>
+
+#include "src/base/log.h"
+#include "src/base/text.h"
+
+namespace rempart::perimeter {
+namespace {
+
+constexpr std::string_view kServiceAccount = "system:serviceaccount:";
+
+// "rempart-system" of "system:serviceaccount:rempart-system:rempart"; "" for who is no service account.
+std::string NamespaceOf(std::string_view user) {
+  if (!user.starts_with(kServiceAccount)) return {};
+  user.remove_prefix(kServiceAccount.size());
+  return std::string(user.substr(0, user.find(':')));
+}
+
+Result<api::GateObject> Decode(api::GateKind kind, const std::string& body) {
+  const auto view = kube::ParseOnThread(body);
+  if (!view) return Fail(Error(view.error()).While("read the answer"));
+  return api::DecodeGateObject(kind, *view);
+}
+
+}  // namespace
+
+GateReconciler::GateReconciler(cache::Caches& caches, kube::Api& api, kube::EventRecorder& events, Metrics& metrics,
+                               WhoAmI who_am_i)
+    : caches_(caches), api_(api), events_(events), who_am_i_(std::move(who_am_i)) {
+  restored_ = metrics.GetCounter(
+      "rempart_policies_restored_total",
+      "Admission policies, bindings and parameters that were edited or deleted by hand and put back.");
+}
+
+Result<kube::Outcome> GateReconciler::Reconcile(kube::ReconcileContext& context) {
+  const auto region = caches_.regions.Get(context.key());
+  if (!region) {  // what it owned goes with it
+    std::scoped_lock lock(mutex_);
+    memory_.erase(context.key().name);
+    return kube::Outcome::AwaitChange();
+  }
+  const auto policy_context = Context(context.stop());
+  if (!policy_context) return Fail(Error(policy_context.error()));
+
+  const std::string& name = region->meta.key.name;
+  GateObservation observed{region, {}, caches_.GateOf(name)};
+  for (const auto& node : caches_.NodesWithLabel(name)) observed.qualified_nodes.push_back(node->meta.key.name);
+  std::ranges::sort(observed.qualified_nodes);
+
+  GateMemory& memory = MemoryOf(*region);
+  const GatePlan plan = PlanGate(observed, memory, *policy_context);
+  for (const auto& write : plan.writes)
+    if (auto done = Write(*region, write, memory, context); !done) return Fail(std::move(done.error()));
+  for (const auto& object : plan.removes)
+    if (auto done = Remove(*object, memory, context); !done) return Fail(std::move(done.error()));
+  return kube::Outcome::AwaitChange();
+}
+
+Result<rules::PolicyContext> GateReconciler::Context(std::stop_token stop) {
+  {
+    std::scoped_lock lock(mutex_);
+    if (context_) return *context_;
+  }
+  auto user = who_am_i_(std::move(stop));
+  if (!user) return Fail(std::move(user.error()));
+  std::scoped_lock lock(mutex_);
+  context_ = rules::PolicyContext{{*user}, NamespaceOf(*user)};
+  return *context_;
+}
+
+Status GateReconciler::Write(const api::SovereignRegion& region, const GatePlan::Write& write, GateMemory& memory,
+                             kube::ReconcileContext& context) {
+  const kube::Resource& resource = api::ResourceOf(write.kind);
+  auto reply = write.create ? api_.Create(resource, "", write.body, context.stop())
+                            : api_.Replace(resource, {"", write.name}, write.body, context.stop());
+  if (!reply) return Fail(std::move(reply.error()));
+  auto stored = Decode(write.kind, reply->body);
+  if (!stored) return Fail(std::move(stored.error()));
+  context.Wrote(caches_.Gate(write.kind), stored->meta.resource_version);
+  memory.written[{write.kind, write.name}] = {write.wanted_digest, stored->digest};
+  if (!write.restored) {
+    log::Info("the gate was written", {{"kind", resource.kind}, {"name", write.name}});
+    return {};
+  }
+  restored_.Add();
+  log::Warn("the gate was changed by hand and is put back", {{"kind", resource.kind}, {"name", write.name}});
+  events_.Record(
+      {{api::kRegions.ApiVersion(), std::string(api::kRegions.kind), "", region.meta.key.name, region.meta.uid},
+       kube::Event::Type::kWarning,
+       "PolicyRestored",
+       "Restore",
+       fmt::format("{} {} was {} by hand and has been put back", resource.kind, write.name,
+                   write.create ? "deleted" : "changed"),
+       kube::ObjectRef{resource.ApiVersion(), std::string(resource.kind), "", write.name, stored->meta.uid}});
+  return {};
+}
+
+Status GateReconciler::Remove(const api::GateObject& object, GateMemory& memory, kube::ReconcileContext& context) {
+  const Json options = {{"apiVersion", "v1"}, {"kind", "DeleteOptions"}, {"preconditions", {{"uid", object.meta.uid}}}};
+  const kube::Resource& resource = api::ResourceOf(object.kind);
+  auto reply = api_.Delete(resource, object.meta.key, options.dump(), context.stop());
+  if (!reply && reply.error().kind != ErrorKind::kNotFound && reply.error().kind != ErrorKind::kConflict)
+    return Fail(std::move(reply.error()));
+  memory.written.erase({object.kind, object.meta.key.name});
+  log::Info("the gate no longer needs it", {{"kind", resource.kind}, {"name", object.meta.key.name}});
+  return {};
+}
+
+// References into an unordered_map stay valid while others are added, and no other thread works on this key.
+GateMemory& GateReconciler::MemoryOf(const api::SovereignRegion& region) {
+  std::scoped_lock lock(mutex_);
+  auto& [uid, memory] = memory_[region.meta.key.name];
+  if (uid != region.meta.uid) {
+    uid = region.meta.uid;
+    memory = {};
+  }
+  return memory;
+}
+
+}  // namespace rempart::perimeter

@@ -1,0 +1,47 @@
+#include "operator/cli/rules.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+
+namespace rempart::cli {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+TEST(ExplainRule, SaysWhatItAsksInBothLanguagesAndCel) {
+  const auto text = ExplainRule("rp-301");
+  ASSERT_TRUE(text);
+  for (const char* part :
+       {"RP-301\n", "pods, pods/ephemeralcontainers (CREATE, UPDATE)", "spec.containers[*].image",
+        "spec.volumes[*].image.reference", "does not allow; use one of: <registry> (SecNumCloud 3.2: 12.10.c)",
+        "n'admet pas ; utilisez", "params.?spec.?registries"})
+    EXPECT_THAT(*text, HasSubstr(part));
+}
+
+TEST(ExplainRule, NamesThoseThatThereAre) {
+  const auto text = ExplainRule("RP-999");
+  ASSERT_FALSE(text);
+  EXPECT_EQ(text.error().kind, ErrorKind::kNotFound);
+  EXPECT_THAT(text.error().message, HasSubstr("RP-101, RP-102"));
+  EXPECT_THAT(text.error().message, HasSubstr("RP-704"));
+}
+
+TEST(PrintPolicies, AreObjectsThatKubectlTakes) {
+  api::SovereignRegion region;
+  region.meta.key.name = "france";
+  region.meta.uid = "uid";
+  const Json list = Json::parse(PrintPolicies({region}, {{"operator"}, "rempart-system"}));
+  EXPECT_EQ(list["kind"], "List");
+  std::string kinds;
+  for (const auto& item : list["items"]) {
+    kinds += item["kind"].get<std::string>() + " ";
+    EXPECT_FALSE(item["metadata"].contains("ownerReferences"));
+  }
+  EXPECT_THAT(kinds, HasSubstr("PerimeterParameters ValidatingAdmissionPolicy ValidatingAdmissionPolicyBinding"));
+}
+
+}  // namespace
+}  // namespace rempart::cli

@@ -1,0 +1,225 @@
+// Policies, bindings and parameters: what is written, in which order, put back, left alone and taken away.
+#include "operator/perimeter/gate_reconciler.h"
+
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+#include <set>
+
+#include "tests/unit/kube/reconcile_fakes.h"
+#include "tests/unit/perimeter/builders.h"
+
+namespace rempart::perimeter {
+namespace {
+
+using test::Labelled;
+using test::Next;
+using test::Node;
+using test::Region;
+using ::testing::Contains;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+
+// Stores what is written, as the server would, and shows it to the caches, as its watches would.
+struct FakeServer final : kube::test::ApiWithoutWatches {
+  explicit FakeServer(cache::Caches& into) : caches(into) {}
+
+  Result<kube::Reply> Do(const Call& call, std::stop_token) override {
+    if (failing) return Fail(Error::Transient("the server is away"));
+    const std::string path = call.target.substr(0, call.target.find('?'));
+    const auto kind = KindOf(path);
+    if (call.method == "DELETE") {
+      const std::string name = path.substr(path.rfind('/') + 1);
+      calls.push_back(fmt::format("delete {} {}", api::ResourceOf(kind).plural, name));
+      Forget(kind, name);
+      return kube::Reply{200, "{}"};
+    }
+    Json object = Json::parse(call.body);
+    const std::string name = object["metadata"]["name"];
+    calls.push_back(
+        fmt::format("{} {} {}", call.method == "POST" ? "create" : "replace", api::ResourceOf(kind).plural, name));
+    Json& stored = objects[{kind, name}];
+    if (call.method == "PUT" && object["metadata"]["resourceVersion"] != stored["metadata"]["resourceVersion"])
+      return Fail(Error::Conflict("somebody else wrote"));
+    object["metadata"]["uid"] =
+        call.method == "POST" ? fmt::format("uid-{}", ++version) : stored["metadata"]["uid"].get<std::string>();
+    object["spec"]["defaulted"] = "by the server";
+    stored = object;
+    Store(kind, name);
+    return kube::Reply{200, stored.dump()};
+  }
+
+  // With a new version, seen by the caches.
+  void Store(api::GateKind kind, const std::string& name) {
+    Json& stored = objects[{kind, name}];
+    stored["metadata"]["resourceVersion"] = std::to_string(++version);
+    kube::Document document;
+    const auto view = document.Parse(stored.dump());
+    ASSERT_TRUE(view);
+    auto object = api::DecodeGateObject(kind, *view);
+    ASSERT_TRUE(object) << object.error().message;
+    caches.Gate(kind).Put(std::move(*object));
+  }
+  void Edit(api::GateKind kind, const std::string& name, const Json& patch) {
+    objects[{kind, name}].merge_patch(patch);
+    Store(kind, name);
+  }
+  void Forget(api::GateKind kind, const std::string& name) {
+    objects.erase({kind, name});
+    caches.Gate(kind).Remove({"", name}, 0);
+  }
+  static api::GateKind KindOf(const std::string& path) {
+    if (path.find("perimeterparameters") != std::string::npos) return api::GateKind::kParameters;
+    return path.find("policybindings") != std::string::npos ? api::GateKind::kBinding : api::GateKind::kPolicy;
+  }
+
+  cache::Caches& caches;
+  std::map<std::pair<api::GateKind, std::string>, Json> objects;
+  std::uint64_t version = 100;
+  bool failing = false;
+  std::vector<std::string> calls;
+};
+
+struct Events final : kube::EventRecorder {
+  void Record(kube::Event event) override { notes.push_back(event.reason + ": " + event.note); }
+  std::vector<std::string> notes;
+};
+
+struct GateReconcilerTest : ::testing::Test {
+  std::vector<std::string> Look() {
+    server.calls.clear();
+    kube::test::FakeContext context({"", "france"});
+    outcome = reconciler.Reconcile(context).has_value();
+    return server.calls;
+  }
+  void Put(const api::SovereignRegion& region) { caches.regions.Put(Next(region)); }
+
+  Metrics metrics;
+  cache::Caches caches;
+  FakeServer server{caches};
+  Events events;
+  bool outcome = false;
+  int asked = 0;
+  GateReconciler reconciler{caches, server, events, metrics, [this](std::stop_token) -> Result<std::string> {
+                              ++asked;
+                              return "system:serviceaccount:rempart-system:rempart";
+                            }};
+};
+
+TEST_F(GateReconcilerTest, ParametersThenPoliciesThenBindingsAndThenNothing) {
+  Put(Region());
+  caches.nodes.Put(Next(Labelled(Node("n1"))));
+  EXPECT_THAT(Look(), ElementsAre("create perimeterparameters france",
+                                  "create validatingadmissionpolicies france.pods.rempart.dev",
+                                  "create validatingadmissionpolicies france.bindings.rempart.dev",
+                                  "create validatingadmissionpolicies france.nodes.rempart.dev",
+                                  "create validatingadmissionpolicybindings france.pods.rempart.dev",
+                                  "create validatingadmissionpolicybindings france.bindings.rempart.dev",
+                                  "create validatingadmissionpolicybindings france.nodes.rempart.dev"));
+  EXPECT_TRUE(outcome);
+  const Json parameters = server.objects.at({api::GateKind::kParameters, "france"});
+  EXPECT_EQ(parameters["spec"]["nodes"], Json({{"n1", true}}));
+  const Json binding = server.objects.at({api::GateKind::kBinding, "france.pods.rempart.dev"});
+  EXPECT_THAT(binding.dump(), HasSubstr(R"(["kube-system","rempart-system"])"))
+      << "the operator's own namespace is exempt";
+  EXPECT_THAT(Look(), IsEmpty());
+  EXPECT_EQ(asked, 1);
+}
+
+TEST_F(GateReconcilerTest, OnlyWhatDiffersIsWritten) {
+  Put(Region());
+  Look();
+  caches.nodes.Put(Next(Labelled(Node("n1"))));
+  EXPECT_THAT(Look(), ElementsAre("replace perimeterparameters france"));
+  auto region = Region();
+  region.rules.enforcement = api::RegionRules::Enforcement::kEnforce;
+  Put(region);
+  EXPECT_THAT(Look(), ElementsAre("replace validatingadmissionpolicies france.pods.rempart.dev",
+                                  "replace validatingadmissionpolicies france.bindings.rempart.dev",
+                                  "replace validatingadmissionpolicies france.nodes.rempart.dev",
+                                  "replace validatingadmissionpolicybindings france.pods.rempart.dev",
+                                  "replace validatingadmissionpolicybindings france.bindings.rempart.dev",
+                                  "replace validatingadmissionpolicybindings france.nodes.rempart.dev"));
+  EXPECT_THAT(events.notes, IsEmpty()) << "nobody else changed anything";
+}
+
+TEST_F(GateReconcilerTest, EditsAreReplacedAndToldOf) {
+  Put(Region());
+  Look();
+  const std::string pods = "france.pods.rempart.dev";
+  server.Edit(api::GateKind::kPolicy, pods, {{"spec", {{"matchConditions", Json::array({{{"name", "off"}}})}}}});
+  EXPECT_THAT(Look(), ElementsAre("replace validatingadmissionpolicies " + pods));
+  EXPECT_FALSE(server.objects.at({api::GateKind::kPolicy, pods})["spec"].contains("matchConditions"))
+      << "what was added is gone, not only what was changed";
+  server.Forget(api::GateKind::kBinding, pods);
+  EXPECT_THAT(Look(), ElementsAre("create validatingadmissionpolicybindings " + pods));
+  EXPECT_THAT(events.notes, ElementsAre("PolicyRestored: ValidatingAdmissionPolicy " + pods +
+                                            " was changed by hand and has been put back",
+                                        "PolicyRestored: ValidatingAdmissionPolicyBinding " + pods +
+                                            " was deleted by hand and has been put back"));
+  // What is not ours to govern stays as others want it.
+  server.Edit(api::GateKind::kPolicy, pods, {{"metadata", {{"labels", {{"team", "security"}}}}}});
+  EXPECT_THAT(Look(), IsEmpty());
+}
+
+TEST_F(GateReconcilerTest, RulesThatAreNoLongerAskedForGo) {
+  auto region = Region();
+  region.rules.network.emplace();
+  Put(region);
+  EXPECT_THAT(Look(), Contains("create validatingadmissionpolicies france.services.rempart.dev"));
+  region.rules.network.reset();
+  Put(region);
+  EXPECT_THAT(Look(), ElementsAre("delete validatingadmissionpolicybindings france.services.rempart.dev",
+                                  "delete validatingadmissionpolicies france.services.rempart.dev"));
+  EXPECT_THAT(Look(), IsEmpty());
+}
+
+// After a restart nothing is remembered: each object is written once, with what it has already.
+TEST_F(GateReconcilerTest, ARestartWritesEachOnce) {
+  Put(Region());
+  const std::size_t all = Look().size();
+  GateReconciler second(caches, server, events, metrics, [](std::stop_token) -> Result<std::string> {
+    return "system:serviceaccount:rempart-system:rempart";
+  });
+  server.calls.clear();
+  kube::test::FakeContext context({"", "france"});
+  EXPECT_TRUE(second.Reconcile(context));
+  EXPECT_EQ(server.calls.size(), all);
+  for (const auto& call : server.calls) EXPECT_THAT(call, HasSubstr("replace"));
+  EXPECT_THAT(events.notes, IsEmpty());
+}
+
+TEST_F(GateReconcilerTest, ATypoDoesNotOpenTheGate) {
+  Put(Region());
+  Look();
+  auto region = Region();
+  region.invalid = "spec.images.registries[0]: no";
+  Put(region);
+  EXPECT_THAT(Look(), IsEmpty());
+}
+
+TEST_F(GateReconcilerTest, FailuresAreTriedAgain) {
+  Put(Region());
+  server.failing = true;
+  Look();
+  EXPECT_FALSE(outcome);
+  server.failing = false;
+  EXPECT_EQ(Look().size(), 7U);
+  EXPECT_TRUE(outcome);
+}
+
+TEST(GateObject, NamesTellTheRegion) {
+  EXPECT_EQ(api::GateObjectName("france", "pods"), "france.pods.rempart.dev");
+  for (const auto& [name, region] : {std::pair{"france.pods.rempart.dev", "france"},
+                                     {"france.south.pods.rempart.dev", "france.south"},
+                                     {"pods.rempart.dev", ""},
+                                     {"france.pods.example.org", ""},
+                                     {"", ""}})
+    EXPECT_EQ(api::RegionOfGateObject(name), region) << name;
+}
+
+}  // namespace
+}  // namespace rempart::perimeter

@@ -2,10 +2,13 @@
 #pragma once
 
 #include <cstddef>
+#include <expected>
+#include <string>
 #include <string_view>
 
 #include "src/base/json.h"
 #include "src/base/result.h"
+#include "src/kube/field_lines.h"
 
 namespace rempart::kube {
 
@@ -16,13 +19,25 @@ struct YamlLimits {
 };
 
 enum class YamlScalars {
-  kText,   // every scalar but null is a string, as it was written: `token: 007` stays "007"
-  kTyped,  // YAML 1.2's core schema: null, booleans, integers, floats, strings
+  kText,        // every scalar but null is a string, as it was written: `token: 007` stays "007"
+  kTyped,       // YAML 1.2's core schema: null, booleans, integers, floats, strings
+  kKubernetes,  // as kubectl reads manifests: see KubernetesScalar; with merge keys
 };
 
-// Exactly one document (an empty text is null). kInvalid, with the line where known and never with the content (it may
-// hold secrets): malformed, beyond a limit, a key twice or no scalar, merge keys ("<<"), tags of other types, a second
-// document.
+// Why a text cannot be read, and where. Never with the content, which may hold secrets.
+struct Unreadable {
+  int line = 0;  // 0: unknown
+  std::string why;
+};
+
+// Exactly one document (an empty text is null). Refused: malformed, beyond a limit, a key twice or no scalar, merge
+// keys
+// ("<<") but for kKubernetes, tags of other types, a second document. Lines are counted from `first_line`. `lines`,
+// where not null, learns where each field is; on an error it is of no use.
+std::expected<Json, Unreadable> ReadYaml(std::string_view text, YamlScalars scalars, const YamlLimits& limits,
+                                         int first_line = 1, FieldLines* lines = nullptr);
+
+// The same with an Error: kInvalid, with the line where known.
 Result<Json> ParseYaml(std::string_view text, YamlScalars scalars, const YamlLimits& limits = {});
 
 }  // namespace rempart::kube

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <cstdint>
 #include <nlohmann/json.hpp>
 
 namespace rempart::kube {
@@ -92,6 +93,125 @@ TEST(Yaml, RefusesWithTheLine) {
   }
 }
 
+// What sigs.k8s.io/yaml makes of them.
+TEST(Yaml, KubernetesScalars) {
+  const std::pair<const char*, Json> kCases[] = {{"yes", true},
+                                                 {"Yes", true},
+                                                 {"y", true},
+                                                 {"on", true},
+                                                 {"ON", true},
+                                                 {"True", true},
+                                                 {"no", false},
+                                                 {"n", false},
+                                                 {"off", false},
+                                                 {"FALSE", false},
+                                                 {"yEs", "yEs"},
+                                                 {"none", "none"},
+                                                 {"'yes'", "yes"},
+                                                 {"\"on\"", "on"},
+                                                 {"!!str yes", "yes"},
+                                                 {"!!bool yes", true},
+                                                 {"~", nullptr},
+                                                 {"Null", nullptr},
+                                                 {"", nullptr},
+                                                 {"''", ""},
+                                                 {"0", 0},
+                                                 {"-0", 0},
+                                                 {"+7", 7},
+                                                 {"0644", 420},
+                                                 {"0o17", 15},
+                                                 {"0x1F", 31},
+                                                 {"-0x1F", -31},
+                                                 {"0b101", 5},
+                                                 {"-0b101", -5},
+                                                 {"08", 8},
+                                                 {"1_000", 1000},
+                                                 {"_1", "_1"},
+                                                 {"3.0", 3},
+                                                 {"1e3", 1000},
+                                                 {"1.", 1},
+                                                 {".5", 0.5},
+                                                 {"-.5", -0.5},
+                                                 {"+1.5", 1.5},
+                                                 {"1.5e-3", 0.0015},
+                                                 {"1e400", "1e400"},
+                                                 {".", "."},
+                                                 {"-", Json::array({nullptr})},
+                                                 {"1.2.3", "1.2.3"},
+                                                 {"1e", "1e"},
+                                                 {"0x", "0x"},
+                                                 {"0xg", "0xg"},
+                                                 {"12:30", "12:30"},
+                                                 {"2026-01-01", "2026-01-01"},
+                                                 {"100m", "100m"},
+                                                 {"9223372036854775807", 9223372036854775807},
+                                                 {"9223372036854775808", 9223372036854775808ull},
+                                                 {"-9223372036854775808", INT64_MIN},
+                                                 {"18446744073709551616", 18446744073709551616.0},
+                                                 {"-9223372036854775809", -9223372036854775808.0},
+                                                 {"!!int '5'", 5},
+                                                 {"!!float 1", 1}};
+  for (const auto& [text, expected] : kCases) {
+    const auto doc = ParseYaml(text, YamlScalars::kKubernetes);
+    ASSERT_TRUE(doc) << text << ": " << doc.error().message;
+    EXPECT_EQ(*doc, expected) << text;
+    EXPECT_EQ(doc->type() == Json::value_t::number_float, expected.is_number_float()) << text;
+  }
+  for (const char* text : {".inf", "-.INF", ".nan", "!!int x", "!!bool 1", "!!float yes"}) {
+    EXPECT_FALSE(ParseYaml(text, YamlScalars::kKubernetes)) << text;
+  }
+}
+
+TEST(Yaml, KubernetesKeysAreText) {
+  const auto doc = ParseYaml("on: a\n1: b\n0644: c\n1.5: d\n1e10: e\n'yes': f\n1.0e-7: g\n", YamlScalars::kKubernetes);
+  ASSERT_TRUE(doc) << doc.error().message;
+  EXPECT_EQ(*doc, Json::parse(R"({"true":"a","1":"b","420":"c","1.5":"d","1e+10":"e","yes":"f","1e-07":"g"})"));
+  EXPECT_FALSE(ParseYaml("~: a\n", YamlScalars::kKubernetes));
+  EXPECT_FALSE(ParseYaml("yes: a\non: b\n", YamlScalars::kKubernetes)) << "the same key twice";
+}
+
+TEST(Yaml, MergeKeys) {
+  const std::pair<const char*, const char*> kCases[] = {
+      {"x: &x {a: 1, b: 2}\np:\n  <<: *x\n  b: 3\n", R"({"x":{"a":1,"b":2},"p":{"a":1,"b":3}})"},
+      {"x: &x {a: 1}\nz: &z {a: 2, c: 3}\np:\n  <<: [*x, *z]\n",
+       R"({"x":{"a":1},"z":{"a":2,"c":3},"p":{"a":1,"c":3}})"},
+      {"p:\n  c: 3\n  <<: {a: 1}\n", R"({"p":{"a":1,"c":3}})"},
+      {"p: {\"<<\": 1}\n", R"({"p":{"<<":1}})"},
+      {"p: {<<: {}}\n", R"({"p":{}})"},
+      {"x: &x {a: 1}\np: &p {<<: *x}\nz: {<<: *p}\n", R"({"x":{"a":1},"p":{"a":1},"z":{"a":1}})"},
+  };
+  for (const auto& [text, expected] : kCases) {
+    const auto doc = ParseYaml(text, YamlScalars::kKubernetes);
+    ASSERT_TRUE(doc) << text << doc.error().message;
+    EXPECT_EQ(*doc, Json::parse(expected)) << text;
+  }
+  const std::pair<const char*, const char*> kRefused[] = {
+      {"x: &x {a: 1}\np:\n  a: 2\n  <<: *x\n", "put << first"},
+      {"p:\n  <<: {a: 1}\n  a: 2\n  a: 3\n", "line 4: a key that its mapping already has"},
+      {"p:\n  <<: {}\n  <<: {}\n", "line 3: << twice"},
+      {"p:\n  <<: 1\n", "wants a mapping"},
+      {"p:\n  <<: [1]\n", "wants a mapping"},
+      {"p:\n  <<:\n", "wants a mapping"},
+  };
+  for (const auto& [text, says] : kRefused) {
+    const auto doc = ParseYaml(text, YamlScalars::kKubernetes);
+    ASSERT_FALSE(doc) << text;
+    EXPECT_NE(doc.error().message.find(says), std::string::npos) << doc.error().message;
+  }
+}
+
+TEST(Yaml, MergesCountAsWhatTheyBring) {
+  std::string bomb = "a0: &a0 {k: v, l: w}\n";
+  for (int i = 1; i < 30; ++i) {
+    const std::string before = "*a" + std::to_string(i - 1);
+    bomb += "a" + std::to_string(i) + ": &a" + std::to_string(i) + " {<<: " + before + ", x" + std::to_string(i) +
+            ": " + before + ", y" + std::to_string(i) + ": " + before + "}\n";
+  }
+  const auto doc = ParseYaml(bomb, YamlScalars::kKubernetes);
+  ASSERT_FALSE(doc);
+  EXPECT_NE(doc.error().message.find("more than 20000 values"), std::string::npos) << doc.error().message;
+}
+
 TEST(Yaml, BoundsSize) {
   EXPECT_TRUE(ParseYaml(std::string(100, '#'), YamlScalars::kText, {.max_bytes = 100}));
   const auto doc = ParseYaml(std::string(101, '#'), YamlScalars::kText, {.max_bytes = 100});
@@ -137,9 +257,11 @@ TEST(Yaml, AnyBytesAreRefusedOrRead) {
       state = state * 6364136223846793005ull + 1442695040888963407ull;
       text += kAlphabet[(state >> 33) % kAlphabet.size()];
     }
-    const auto doc = ParseYaml(text, YamlScalars::kTyped);  // must come back
-    if (!doc) {
-      EXPECT_EQ(doc.error().kind, ErrorKind::kInvalid);
+    for (const YamlScalars scalars : {YamlScalars::kTyped, YamlScalars::kKubernetes}) {
+      const auto doc = ParseYaml(text, scalars);  // must come back
+      if (!doc) {
+        EXPECT_EQ(doc.error().kind, ErrorKind::kInvalid);
+      }
     }
   }
 }

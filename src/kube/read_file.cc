@@ -23,23 +23,24 @@ Error FileError(const std::string& path, int error) {
 Result<std::string> ReadFile(const std::string& path, std::size_t max_bytes) {
   const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
   if (fd < 0) return Fail(FileError(path, errno));
+  auto content = ReadDescriptor(fd, path, max_bytes);
+  ::close(fd);
+  return content;
+}
+
+Result<std::string> ReadDescriptor(int fd, const std::string& name, std::size_t max_bytes) {
   std::string content;
   std::array<char, 16 * 1024> piece;
-  int error = 0;
   for (;;) {
     const ssize_t n = ::read(fd, piece.data(), piece.size());
     if (n < 0 && errno == EINTR) continue;
-    if (n < 0) error = errno;
-    if (n <= 0) break;
+    if (n < 0) return Fail(FileError(name, errno));
+    if (n == 0) return content;
     content.append(piece.data(), static_cast<std::size_t>(n));
-    if (content.size() > max_bytes) break;
+    if (content.size() > max_bytes) {
+      return Fail(Error::Invalid("read " + name + ": larger than " + std::to_string(max_bytes / 1024) + " KiB"));
+    }
   }
-  ::close(fd);
-  if (error != 0) return Fail(FileError(path, error));
-  if (content.size() > max_bytes) {
-    return Fail(Error::Invalid("read " + path + ": larger than " + std::to_string(max_bytes / 1024) + " KiB"));
-  }
-  return content;
 }
 
 }  // namespace rempart::kube

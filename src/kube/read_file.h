@@ -12,4 +12,8 @@ namespace rempart::kube {
 // a directory), kTransient (I/O error).
 Result<std::string> ReadFile(const std::string& path, std::size_t max_bytes);
 
+// What is left to read of an open file, a pipe or a terminal; blocks until its end. `name` is for errors. The
+// descriptor stays open.
+Result<std::string> ReadDescriptor(int fd, const std::string& name, std::size_t max_bytes);
+
 }  // namespace rempart::kube

@@ -1,24 +1,49 @@
 // kubectl-rempart: a kubectl plugin. Names the real clock and network; what is printed is made in operator/cli.
 #include <signal.h>
+#include <unistd.h>
 
 #include <CLI/CLI.hpp>
 #include <cstdio>
+#include <memory>
 #include <random>
 
 #include "operator/api/names.h"
 #include "operator/cli/explain.h"
+#include "operator/main/check_command.h"
 #include "operator/main/environment.h"
 #include "operator/main/version.h"
 #include "src/base/metrics.h"
 #include "src/kube/api.h"
 #include "src/kube/decode.h"
 #include "src/kube/kubeconfig.h"
+#include "src/kube/read_file.h"
 
 namespace {
 
 using namespace rempart;
 
 constexpr std::size_t kMaxAnswer = 64 * 1024 * 1024;
+constexpr std::size_t kMaxStdin = 512 * 1024 * 1024;
+
+// A way to the API server, and what it is made of.
+class Cluster {
+ public:
+  Status Connect(const std::string& kubeconfig, const std::string& context) {
+    const auto config = kube::LoadConfig({kubeconfig, context}, FromEnvironment);
+    if (!config) return Fail(config.error());
+    auto made = kube::MakeApi(*config, clock_, random_, metrics_, UserAgent("kubectl-rempart"));
+    if (!made) return Fail(std::move(made.error()));
+    api_ = std::move(*made);
+    return {};
+  }
+  kube::Api& api() { return *api_; }
+
+ private:
+  SystemClock clock_;
+  SeededRandom random_{std::random_device{}()};
+  Metrics metrics_;
+  std::unique_ptr<kube::Api> api_;
+};
 
 Result<std::vector<api::SovereignRegion>> ListRegions(kube::Api& api) {
   kube::Api::Call call;
@@ -56,12 +81,32 @@ Result<std::string> ExplainNode(kube::Api& api, const std::string& name) {
   return cli::ExplainNode(*node, std::move(*regions));
 }
 
+Result<api::SovereignRegion> OnlyRegion(kube::Api& api) {
+  auto regions = ListRegions(api);
+  if (!regions) return Fail(std::move(regions.error()));
+  if (regions->size() == 1) return std::move(regions->front());
+  return Fail(Error::Invalid(regions->empty() ? "the cluster has no SovereignRegion: give one with --region FILE"
+                                              : "the cluster has more than one SovereignRegion: give the one to judge "
+                                                "by with --region FILE"));
+}
+
+// The seam to the rule table. Nothing is judged clean by no rules.
+Result<cli::Judge> MakeJudge(const api::SovereignRegion&) {
+  return Fail(Error::Internal("this build has no rules to judge by"));
+}
+
+int Complain(const Error& error) {
+  std::fprintf(stderr, "error: %s\n", error.ToString().c_str());
+  return 1;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
   signal(SIGPIPE, SIG_IGN);
   std::string kubeconfig, context, node;
-  CLI::App app("Looks at the sovereign regions of a cluster.", "kubectl rempart");
+  CheckArguments check_arguments;
+  CLI::App app("Looks at the sovereign regions of a cluster, and judges manifests by them.", "kubectl rempart");
   app.set_version_flag("--version", "kubectl-rempart " + VersionText());
   app.require_subcommand(1);
   app.fallthrough();
@@ -71,21 +116,32 @@ int main(int argc, char** argv) {
   explain->require_subcommand(1);
   auto* explain_node = explain->add_subcommand("node", "Each source of a node's location, and each region's verdict");
   explain_node->add_option("NAME", node, "The node")->required();
-  CLI11_PARSE(app, argc, argv);
+  const auto* check = AddCheckCommand(app, check_arguments);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : 2;
+  }
 
-  const auto fail = [](const Error& error) {
-    std::fprintf(stderr, "error: %s\n", error.ToString().c_str());
-    return 1;
-  };
-  const auto config = kube::LoadConfig({kubeconfig, context}, FromEnvironment);
-  if (!config) return fail(config.error());
-  SystemClock clock;
-  SeededRandom random(std::random_device{}());
-  Metrics metrics;
-  auto api = kube::MakeApi(*config, clock, random, metrics, UserAgent("kubectl-rempart"));
-  if (!api) return fail(api.error());
-  const auto text = ExplainNode(**api, node);
-  if (!text) return fail(text.error());
+  Cluster cluster;
+  if (check->parsed()) {
+    CheckWorld world;
+    world.read_stdin = [] { return kube::ReadDescriptor(STDIN_FILENO, "standard input", kMaxStdin); };
+    world.cluster_region = [&]() -> Result<api::SovereignRegion> {
+      if (auto connected = cluster.Connect(kubeconfig, context); !connected) return Fail(std::move(connected.error()));
+      return OnlyRegion(cluster.api());
+    };
+    world.make_judge = MakeJudge;
+    world.version = VersionText();
+    const CommandResult result = Check(check_arguments, world);
+    std::fputs(result.output.c_str(), stdout);
+    std::fputs(result.error.c_str(), stderr);
+    // A report that did not arrive whole (a full disk) must not pass for one.
+    return std::fflush(stdout) == 0 ? result.exit_code : 2;
+  }
+  if (const auto connected = cluster.Connect(kubeconfig, context); !connected) return Complain(connected.error());
+  const auto text = ExplainNode(cluster.api(), node);
+  if (!text) return Complain(text.error());
   std::fputs(text->c_str(), stdout);
   return 0;
 }

@@ -1,0 +1,66 @@
+#include "operator/main/check_command.h"
+
+#include <CLI/CLI.hpp>
+#include <utility>
+
+#include "operator/cli/region_file.h"
+#include "src/kube/read_file.h"
+
+namespace rempart {
+namespace {
+
+constexpr std::size_t kMaxRegionFile = 4 * 1024 * 1024;
+
+CommandResult Unusable(const std::string& why) { return {"", "error: " + why + "\n", 2}; }
+
+Result<api::SovereignRegion> RegionOf(const CheckArguments& arguments, const CheckWorld& world) {
+  if (arguments.region_file.empty()) return world.cluster_region();
+  auto content = kube::ReadFile(arguments.region_file, kMaxRegionFile);
+  if (!content) return Fail(std::move(content.error()));
+  return cli::ReadRegion(std::move(*content), arguments.region_file);
+}
+
+}  // namespace
+
+CLI::App* AddCheckCommand(CLI::App& app, CheckArguments& arguments) {
+  auto* check = app.add_subcommand("check", "Judges manifests by a region's rules, before they reach a cluster");
+  check->footer(
+      "YAML and JSON of any number of documents, Lists, what `helm template` and `kustomize build` print.\n"
+      "Exit status: 0 clean, 1 violations, 2 some input could not be judged (whatever else was found).\n"
+      "\n"
+      "  kubectl rempart check --region france.yaml manifests/\n"
+      "  helm template chart | kubectl rempart check -n acme -\n"
+      "  kustomize build overlays/prod | kubectl rempart check -o sarif - > check.sarif");
+  check->add_option("PATH", arguments.paths, "Files, directories (all .yaml, .yml and .json below them), - for stdin");
+  check->add_option("-f,--filename", arguments.files, "The same, as kubectl has it; can be repeated")
+      ->allow_extra_args(false);
+  check->add_option("-o,--output", arguments.format, "table, json, sarif, junit or github")
+      ->capture_default_str()
+      ->check(CLI::IsMember({"table", "json", "sarif", "junit", "github"}));
+  check->add_option("--region", arguments.region_file,
+                    "File with the SovereignRegion to judge by, no cluster needed; default the cluster's");
+  check->add_option("-n,--namespace", arguments.ns, "Namespace of objects that name none")->capture_default_str();
+  return check;
+}
+
+CommandResult Check(const CheckArguments& arguments, const CheckWorld& world) {
+  cli::CheckInput input;
+  input.paths = arguments.files;
+  input.paths.insert(input.paths.end(), arguments.paths.begin(), arguments.paths.end());
+  if (input.paths.empty()) return Unusable("nothing to check: name files, directories, or - for standard input");
+  const auto format = cli::ParseCheckFormat(arguments.format);
+  if (!format) return Unusable("-o " + arguments.format + ": want table, json, sarif, junit or github");
+
+  const auto region = RegionOf(arguments, world);
+  if (!region) return Unusable(region.error().message);
+  const auto judge = world.make_judge(*region);
+  if (!judge) return Unusable(judge.error().message);
+
+  input.read_stdin = world.read_stdin;
+  input.default_namespace = arguments.ns;
+  input.judge_of = [&](const std::string&) { return &*judge; };
+  const cli::CheckReport report = cli::RunCheck(input);
+  return {cli::PrintCheck(report, {*format, world.version, world.rules}), "", cli::ExitCode(report)};
+}
+
+}  // namespace rempart

@@ -1,0 +1,47 @@
+// `kubectl rempart check`: its arguments, and what it does with them. What is judged and printed is made in
+// operator/cli.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "operator/api/sovereign_region.h"
+#include "operator/cli/check.h"
+#include "operator/cli/check_output.h"
+#include "src/base/result.h"
+
+namespace CLI {
+class App;
+}
+
+namespace rempart {
+
+struct CheckArguments {
+  std::vector<std::string> files;  // -f
+  std::vector<std::string> paths;  // positional
+  std::string format = "table";
+  std::string region_file;  // empty: the cluster's region
+  std::string ns = "default";
+};
+
+// Adds the subcommand, which fills `arguments`; they outlive the app.
+CLI::App* AddCheckCommand(CLI::App& app, CheckArguments& arguments);
+
+// What it needs of the world.
+struct CheckWorld {
+  std::function<Result<std::string>()> read_stdin;
+  std::function<Result<api::SovereignRegion>()> cluster_region;  // called where no region file is given
+  std::function<Result<cli::Judge>(const api::SovereignRegion&)> make_judge;
+  std::vector<cli::RuleText> rules;
+  std::string version;
+};
+
+struct CommandResult {
+  std::string output;  // for standard output
+  std::string error;   // for standard error, with its newline
+  int exit_code = 0;   // see cli::ExitCode; 2 also where there is no region to judge by
+};
+CommandResult Check(const CheckArguments& arguments, const CheckWorld& world);
+
+}  // namespace rempart

@@ -1,0 +1,114 @@
+#include "operator/main/check_command.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <CLI/CLI.hpp>
+#include <nlohmann/json.hpp>
+
+#include "tests/unit/kube/temp_dir.h"
+
+namespace rempart {
+namespace {
+
+using kube::test::TempDir;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+
+CheckArguments Parse(std::vector<const char*> words) {
+  CLI::App app("test", "kubectl rempart");
+  app.fallthrough();
+  CheckArguments arguments;
+  const auto* check = AddCheckCommand(app, arguments);
+  words.insert(words.begin(), "kubectl-rempart");
+  app.parse(static_cast<int>(words.size()), words.data());
+  EXPECT_TRUE(check->parsed());
+  return arguments;
+}
+
+TEST(CheckCommand, Arguments) {
+  const CheckArguments defaults = Parse({"check"});
+  EXPECT_THAT(defaults.paths, IsEmpty());
+  EXPECT_EQ(defaults.format, "table");
+  EXPECT_EQ(defaults.ns, "default");
+  const CheckArguments all =
+      Parse({"check", "-f", "a", "b", "-", "-f", "c", "-o", "sarif", "--region", "r.yaml", "-n", "acme"});
+  EXPECT_THAT(all.files, ElementsAre("a", "c"));
+  EXPECT_THAT(all.paths, ElementsAre("b", "-"));
+  EXPECT_EQ(all.format, "sarif");
+  EXPECT_EQ(all.region_file, "r.yaml");
+  EXPECT_EQ(all.ns, "acme");
+  EXPECT_THAT(Parse({"check", "-f", "-"}).files, ElementsAre("-"));
+  EXPECT_THROW(Parse({"check", "-o", "xml"}), CLI::ParseError);
+  EXPECT_THROW(Parse({"check", "--filenames", "a"}), CLI::ParseError);
+}
+
+class CheckCommandRun : public ::testing::Test {
+ protected:
+  CheckCommandRun() {
+    world_.read_stdin = []() -> Result<std::string> { return "apiVersion: v1\nkind: Pod\nspec: {nodeName: n}\n"; };
+    world_.cluster_region = []() -> Result<api::SovereignRegion> { return Fail(Error::Transient("no cluster here")); };
+    world_.make_judge = [](const api::SovereignRegion& region) -> Result<cli::Judge> {
+      return cli::Judge([name = region.meta.key.name](const Json& object) {
+        return std::vector<cli::Violation>{
+            {"RP-1", "spec.nodeName", name + " and " + object["metadata"]["namespace"].get<std::string>()}};
+      });
+    };
+    arguments_.paths = {"-"};
+    arguments_.region_file = dir_.Write(
+        "region.yaml",
+        "apiVersion: rempart.dev/v1alpha1\nkind: SovereignRegion\nmetadata: {name: france}\nspec:\n  country: FR\n"
+        "  hosting: {locations: [{region: fr-par, zones: [fr-par-1], country: FR}]}\n");
+  }
+
+  TempDir dir_;
+  CheckArguments arguments_;
+  CheckWorld world_;
+};
+
+TEST_F(CheckCommandRun, JudgesByTheRegionOfTheFile) {
+  arguments_.ns = "acme";
+  const auto result = Check(arguments_, world_);
+  EXPECT_EQ(result.exit_code, 1);
+  EXPECT_THAT(result.output, HasSubstr("stdin:3"));
+  EXPECT_THAT(result.output, HasSubstr("france and acme"));
+  EXPECT_EQ(result.error, "");
+}
+
+TEST_F(CheckCommandRun, JudgesByTheClustersRegion) {
+  arguments_.region_file.clear();
+  auto result = Check(arguments_, world_);
+  EXPECT_EQ(result.exit_code, 2);
+  EXPECT_EQ(result.error, "error: no cluster here\n");
+  EXPECT_EQ(result.output, "");
+  world_.cluster_region = [] {
+    api::SovereignRegion region;
+    region.meta.key.name = "germany";
+    return Result<api::SovereignRegion>(std::move(region));
+  };
+  result = Check(arguments_, world_);
+  EXPECT_EQ(result.exit_code, 1);
+  EXPECT_THAT(result.output, HasSubstr("germany and default"));
+}
+
+TEST_F(CheckCommandRun, SaysWhatIsMissing) {
+  auto arguments = arguments_;
+  arguments.paths.clear();
+  EXPECT_THAT(Check(arguments, world_).error, HasSubstr("nothing to check"));
+  arguments = arguments_;
+  arguments.region_file = dir_ / "absent.yaml";
+  EXPECT_THAT(Check(arguments, world_).error, HasSubstr("absent.yaml"));
+  arguments = arguments_;
+  arguments.paths = {dir_ / "absent.yaml"};
+  EXPECT_EQ(Check(arguments, world_).exit_code, 2);
+  world_.make_judge = [](const api::SovereignRegion&) -> Result<cli::Judge> {
+    return Fail(Error::Internal("no rules"));
+  };
+  const auto result = Check(arguments_, world_);
+  EXPECT_EQ(result.exit_code, 2);
+  EXPECT_EQ(result.error, "error: no rules\n");
+}
+
+}  // namespace
+}  // namespace rempart

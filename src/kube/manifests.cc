@@ -150,8 +150,6 @@ void Refuse(Manifests& found, int first_line, const char* format, const Unreadab
                             std::string(format) + ": " + unreadable.why});
 }
 
-bool HasDirective(std::string_view text) { return text.starts_with('%') || text.find("\n%") != text.npos; }
-
 // {"a": … or {}, which is hardly meant as YAML.
 bool LooksLikeJson(std::string_view text) {
   const auto second = text.find_first_not_of(kBlank, 1);
@@ -262,10 +260,7 @@ Manifests ReadDocument(const DocumentText& document, const ManifestLimits& limit
   const YamlLimits yaml_limits{document.text.size(), limits.max_nodes, limits.max_depth};
   auto lines = std::make_shared<FieldLines>();
   auto value = ReadYaml(document.text, YamlScalars::kKubernetes, yaml_limits, document.first_line, lines.get());
-  if (value && value->is_null() && HasDirective(document.text)) {
-    // The library passes over them, with what may have been meant to be a document.
-    Refuse(found, document.first_line, "YAML", {0, "directives (%) without a document, or within one"});
-  } else if (value) {
+  if (value) {
     TakeDocument(found, std::move(*value), std::move(lines));
   } else if (as_json && LooksLikeJson(rest)) {
     Refuse(found, document.first_line, "JSON", *as_json);

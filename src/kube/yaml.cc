@@ -1,14 +1,10 @@
 #include "src/kube/yaml.h"
 
-#include <yaml-cpp/eventhandler.h>
-#include <yaml-cpp/exceptions.h>
-#include <yaml-cpp/parser.h>
+#include <yaml.h>
 
-#include <istream>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <optional>
-#include <streambuf>
 #include <utility>
 #include <vector>
 
@@ -19,99 +15,157 @@
 namespace rempart::kube {
 namespace {
 
-// Leaves yaml-cpp's parser; caught in ReadYaml.
-struct Refused {
-  int line;
-  std::string why;
-};
-
 constexpr std::string_view kCoreTags = "tag:yaml.org,2002:";
 
-// yaml-cpp's events of one document -> TreeBuilder; throws Refused.
-class Reader final : public YAML::EventHandler {
+bool IsNull(std::string_view text) {
+  return text.empty() || text == "~" || text == "null" || text == "Null" || text == "NULL";
+}
+
+std::string_view TextOf(const yaml_char_t* text) {
+  return text == nullptr ? std::string_view() : std::string_view(reinterpret_cast<const char*>(text));
+}
+
+// An event, freed with what it points to.
+class Event {
  public:
-  Reader(YamlScalars scalars, const YamlLimits& limits, int first_line, FieldLines* lines)
-      : scalars_(scalars), first_line_(first_line), tree_({limits.max_nodes, limits.max_depth}, lines) {}
+  Event() = default;
+  ~Event() { yaml_event_delete(&event_); }
+  Event(const Event&) = delete;
+  Event& operator=(const Event&) = delete;
 
-  void OnDocumentStart(const YAML::Mark&) override {}
-  void OnDocumentEnd() override {}
+  yaml_event_t* operator->() { return &event_; }
+  yaml_event_t* get() { return &event_; }
+  int line() const { return static_cast<int>(event_.start_mark.line); }  // from 0
 
-  void OnNull(const YAML::Mark& mark, YAML::anchor_t anchor) override { Put(mark, anchor, Json(nullptr)); }
+ private:
+  yaml_event_t event_{};
+};
 
-  void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
-                const std::string& value) override {
-    if (tag == "?" && value == "<<" && tree_.AtKey()) {
-      if (scalars_ != YamlScalars::kKubernetes) {
-        throw Refused{LineOf(mark), "merge keys (<<) are not supported: write the members out"};
+// libyaml's events of one document -> TreeBuilder. Its methods give false where the document is refused; error() says
+// why.
+class Reader {
+ public:
+  Reader(std::string_view text, YamlScalars scalars, const YamlLimits& limits, int first_line, FieldLines* lines)
+      : scalars_(scalars), first_line_(first_line), tree_({limits.max_nodes, limits.max_depth}, lines) {
+    initialized_ = yaml_parser_initialize(&parser_) == 1;
+    if (!initialized_) return;
+    yaml_parser_set_input_string(&parser_, reinterpret_cast<const unsigned char*>(text.data()), text.size());
+    yaml_parser_set_encoding(&parser_, YAML_UTF8_ENCODING);
+  }
+  ~Reader() {
+    if (initialized_) yaml_parser_delete(&parser_);
+  }
+  Reader(const Reader&) = delete;
+  Reader& operator=(const Reader&) = delete;
+
+  bool Read() {
+    if (!initialized_) return Refuse(-1, "cannot be read");
+    for (bool any = false;;) {
+      Event event;
+      if (yaml_parser_parse(&parser_, event.get()) != 1) return RefuseMalformed();
+      if (event->type == YAML_STREAM_END_EVENT) return true;
+      if (event->type == YAML_DOCUMENT_START_EVENT && std::exchange(any, true)) {
+        return Refuse(event.line(), "a second document: put it into a file of its own");
       }
-      return Check(mark, tree_.Merge(LineOf(mark)));
+      if (!Take(event)) return false;
     }
-    if (tag == "?" && scalars_ == YamlScalars::kKubernetes && tree_.AtKey()) {
-      return PutKey(mark, anchor, KubernetesKey(value), Json(value));
-    }
-    Put(mark, anchor, Scalar(mark, tag, value));
   }
 
-  void OnAlias(const YAML::Mark& mark, YAML::anchor_t anchor) override {
-    const auto found = anchors_.find(anchor);
-    if (found == anchors_.end()) throw Refused{LineOf(mark), "an alias inside its own anchor"};
-    if (tree_.AtKey()) return Put(mark, 0, Json(found->second.value));
-    Check(mark, tree_.Alias(found->second, LineOf(mark)));
-  }
-
-  void OnSequenceStart(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
-                       YAML::EmitterStyle::value) override {
-    Open(mark, tag, "seq", anchor, false);
-  }
-  void OnSequenceEnd() override { Close(); }
-
-  void OnMapStart(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
-                  YAML::EmitterStyle::value) override {
-    Open(mark, tag, "map", anchor, true);
-  }
-  void OnMapEnd() override { Close(); }
-
-  Json Take() { return tree_.Take(); }
+  Json Value() { return tree_.Take(); }
+  Unreadable Error() { return std::move(error_); }
 
  private:
   struct Opened {
-    YAML::Mark mark;
-    YAML::anchor_t anchor;
+    int line;
+    std::string anchor;
   };
 
-  int LineOf(const YAML::Mark& mark) const { return first_line_ + mark.line; }
-
-  void Check(const YAML::Mark& mark, bool taken) const {
-    if (!taken) throw Refused{LineOf(mark), tree_.why()};
+  bool Refuse(int line, std::string why) {
+    error_ = {line < 0 ? 0 : first_line_ + line, std::move(why)};
+    return false;
   }
 
-  Json Resolve(const YAML::Mark& mark, const std::string& text) const {
-    switch (scalars_) {
-      case YamlScalars::kText:
-        return text;
-      case YamlScalars::kTyped:
-        return CoreScalar(text);
-      case YamlScalars::kKubernetes:
-        break;
+  bool RefuseMalformed() {
+    const bool has_mark = parser_.error == YAML_SCANNER_ERROR || parser_.error == YAML_PARSER_ERROR;
+    return Refuse(has_mark ? static_cast<int>(parser_.problem_mark.line) : -1,
+                  Printable(parser_.problem == nullptr ? "cannot be read" : parser_.problem, 200));
+  }
+
+  bool Check(int line, bool taken) { return taken || Refuse(line, tree_.why()); }
+
+  bool Take(Event& event) {
+    switch (event->type) {
+      case YAML_SCALAR_EVENT:
+        return TakeScalar(event);
+      case YAML_ALIAS_EVENT:
+        return TakeAlias(event.line(), std::string(TextOf(event->data.alias.anchor)));
+      case YAML_SEQUENCE_START_EVENT:
+        return Open(event.line(), event->data.sequence_start.tag, "seq", event->data.sequence_start.anchor, false);
+      case YAML_MAPPING_START_EVENT:
+        return Open(event.line(), event->data.mapping_start.tag, "map", event->data.mapping_start.anchor, true);
+      case YAML_SEQUENCE_END_EVENT:
+      case YAML_MAPPING_END_EVENT:
+        return Close();
+      default:
+        return true;
     }
-    if (auto value = KubernetesScalar(text)) return std::move(*value);
-    throw Refused{LineOf(mark), "a number that JSON does not have: put it into quotes"};
   }
 
-  Json Scalar(const YAML::Mark& mark, const std::string& tag, const std::string& value) const {
-    if (tag == "?" || tag.empty()) return Resolve(mark, value);  // plain
-    if (tag == "!") return value;                                // quoted
-    const bool core = tag.starts_with(kCoreTags);
-    const std::string_view type = core ? std::string_view(tag).substr(kCoreTags.size()) : std::string_view();
-    if (type == "str") return value;
+  bool TakeScalar(Event& event) {
+    const auto& scalar = event->data.scalar;
+    const int line = event.line();
+    const std::string text(reinterpret_cast<const char*>(scalar.value), scalar.length);
+    const std::string_view tag = TextOf(scalar.tag);
+    const std::string anchor(TextOf(scalar.anchor));
+    const bool plain = tag.empty() && scalar.plain_implicit == 1;
+    if (plain && text == "<<" && tree_.AtKey()) {
+      if (scalars_ != YamlScalars::kKubernetes) {
+        return Refuse(line, "merge keys (<<) are not supported: write the members out");
+      }
+      return Check(line, tree_.Merge(line + first_line_));
+    }
+    if (plain && scalars_ == YamlScalars::kKubernetes && tree_.AtKey()) {
+      return PutKey(line, anchor, KubernetesKey(text), Json(text));
+    }
+    auto value = Scalar(line, tag, plain, text);
+    return value && Put(line, anchor, std::move(*value));
+  }
+
+  bool TakeAlias(int line, const std::string& anchor) {
+    const auto found = anchors_.find(anchor);
+    if (found == anchors_.end()) {
+      return Refuse(line, "an alias whose anchor is not defined before it, or has it inside");
+    }
+    if (tree_.AtKey()) return Put(line, {}, Json(found->second.value));
+    return Check(line, tree_.Alias(found->second, line + first_line_));
+  }
+
+  std::optional<Json> Resolve(int line, const std::string& text) {
+    if (IsNull(text)) return Json(nullptr);
+    if (scalars_ == YamlScalars::kText) return Json(text);
+    if (scalars_ == YamlScalars::kTyped) return CoreScalar(text);
+    auto value = KubernetesScalar(text);
+    if (!value) Refuse(line, "a number that JSON does not have: put it into quotes");
+    return value;
+  }
+
+  // Nothing where it is refused.
+  std::optional<Json> Scalar(int line, std::string_view tag, bool plain, const std::string& text) {
+    if (plain) return Resolve(line, text);
+    if (tag.empty() || tag == "!") return Json(text);  // quoted
+    const std::string_view type = tag.starts_with(kCoreTags) ? tag.substr(kCoreTags.size()) : std::string_view();
+    if (type == "str") return Json(text);
     if (type == "int" || type == "bool" || type == "float") {
-      Json resolved = Resolve(mark, value);
-      if (scalars_ == YamlScalars::kKubernetes && !(type == "bool" ? resolved.is_boolean() : resolved.is_number())) {
-        throw Refused{LineOf(mark), "a value that is not of its tag's type"};
+      auto resolved = Resolve(line, text);
+      if (resolved && scalars_ == YamlScalars::kKubernetes &&
+          !(type == "bool" ? resolved->is_boolean() : resolved->is_number())) {
+        Refuse(line, "a value that is not of its tag's type");
+        return std::nullopt;
       }
       return resolved;
     }
-    throw Refused{LineOf(mark), "a tag other than !!str, !!int, !!float, !!bool, !!map and !!seq: take it away"};
+    Refuse(line, "a tag other than !!str, !!int, !!float, !!bool, !!map and !!seq: take it away");
+    return std::nullopt;
   }
 
   std::optional<std::string> KeyText(const Json& key) const {
@@ -120,71 +174,49 @@ class Reader final : public YAML::EventHandler {
     return key.is_boolean() || key.is_number() ? std::optional(key.dump()) : std::nullopt;
   }
 
-  void PutKey(const YAML::Mark& mark, YAML::anchor_t anchor, std::optional<std::string> key, Json value) {
-    if (!key) throw Refused{LineOf(mark), "a key that is no plain text, or a bracket that is not closed"};
-    Check(mark, tree_.Key(std::move(*key), LineOf(mark)));
-    if (anchor != 0) anchors_[anchor] = {std::move(value), 1, 0, FieldLines::kNowhere};
+  bool PutKey(int line, const std::string& anchor, std::optional<std::string> key, Json value) {
+    if (!key) return Refuse(line, "a key that is no plain text");
+    if (!Check(line, tree_.Key(std::move(*key), line + first_line_))) return false;
+    if (!anchor.empty()) anchors_[anchor] = {std::move(value), 1, 0, FieldLines::kNowhere};
+    return true;
   }
 
   // A value without values below it, or a key.
-  void Put(const YAML::Mark& mark, YAML::anchor_t anchor, Json value) {
+  bool Put(int line, const std::string& anchor, Json value) {
     if (tree_.AtKey()) {
       auto key = KeyText(value);
-      return PutKey(mark, anchor, std::move(key), std::move(value));
+      return PutKey(line, anchor, std::move(key), std::move(value));
     }
-    Check(mark, tree_.Scalar(std::move(value), LineOf(mark), anchor != 0 ? &anchors_[anchor] : nullptr));
+    return Check(line,
+                 tree_.Scalar(std::move(value), line + first_line_, anchor.empty() ? nullptr : &anchors_[anchor]));
   }
 
-  void Open(const YAML::Mark& mark, const std::string& tag, std::string_view type, YAML::anchor_t anchor,
-            bool mapping) {
-    if (tag != "?" && tag != "!" && !tag.empty() && tag != std::string(kCoreTags) + std::string(type)) {
-      throw Refused{LineOf(mark), "a tag that YAML's core schema does not have: take it away"};
+  bool Open(int line, const yaml_char_t* tag_text, std::string_view type, const yaml_char_t* anchor, bool mapping) {
+    const std::string_view tag = TextOf(tag_text);
+    if (!tag.empty() && tag != "!" && tag != std::string(kCoreTags) + std::string(type)) {
+      return Refuse(line, "a tag that YAML's core schema does not have: take it away");
     }
-    if (tree_.AtKey()) throw Refused{LineOf(mark), "a key that is no plain text, or a bracket that is not closed"};
-    Check(mark, tree_.Open(mapping, LineOf(mark)));
-    opened_.push_back({mark, anchor});
+    if (tree_.AtKey()) return Refuse(line, "a key that is no plain text");
+    if (!Check(line, tree_.Open(mapping, line + first_line_))) return false;
+    Opened& opened = opened_.emplace_back(Opened{line, std::string(TextOf(anchor))});
+    if (!opened.anchor.empty()) anchors_.erase(opened.anchor);  // until it is whole, it is no one's alias
+    return true;
   }
 
-  void Close() {
-    const Opened opened = opened_.back();
+  bool Close() {
+    const Opened opened = std::move(opened_.back());
     opened_.pop_back();
-    // What it was put under may be refused: that mapping has the key already.
-    Check(opened.mark, tree_.Close(opened.anchor != 0 ? &anchors_[opened.anchor] : nullptr));
+    return Check(opened.line, tree_.Close(opened.anchor.empty() ? nullptr : &anchors_[opened.anchor]));
   }
 
+  yaml_parser_t parser_{};
+  bool initialized_ = false;
   const YamlScalars scalars_;
   const int first_line_;
   TreeBuilder tree_;
   std::vector<Opened> opened_;
-  std::map<YAML::anchor_t, TreeBuilder::Anchored> anchors_;
-};
-
-// An istream over memory that is not copied.
-class MemoryBuffer final : public std::streambuf {
- public:
-  explicit MemoryBuffer(std::string_view text) {
-    char* begin = const_cast<char*>(text.data());  // only read
-    setg(begin, begin, begin + text.size());
-  }
-};
-
-class NothingMore final : public YAML::EventHandler {
- public:
-  explicit NothingMore(int first_line) : first_line_(first_line) {}
-  void OnDocumentStart(const YAML::Mark& mark) override {
-    throw Refused{first_line_ + mark.line, "a second document: put it into a file of its own"};
-  }
-  void OnDocumentEnd() override {}
-  void OnNull(const YAML::Mark&, YAML::anchor_t) override {}
-  void OnAlias(const YAML::Mark&, YAML::anchor_t) override {}
-  void OnScalar(const YAML::Mark&, const std::string&, YAML::anchor_t, const std::string&) override {}
-  void OnSequenceStart(const YAML::Mark&, const std::string&, YAML::anchor_t, YAML::EmitterStyle::value) override {}
-  void OnSequenceEnd() override {}
-  void OnMapStart(const YAML::Mark&, const std::string&, YAML::anchor_t, YAML::EmitterStyle::value) override {}
-  void OnMapEnd() override {}
-
- private:
-  const int first_line_;
+  std::map<std::string, TreeBuilder::Anchored> anchors_;
+  Unreadable error_;
 };
 
 }  // namespace
@@ -194,22 +226,9 @@ std::expected<Json, Unreadable> ReadYaml(std::string_view text, YamlScalars scal
   if (text.size() > limits.max_bytes) {
     return std::unexpected(Unreadable{0, "larger than " + std::to_string(limits.max_bytes / 1024) + " KiB"});
   }
-  try {
-    MemoryBuffer buffer(text);
-    std::istream in(&buffer);
-    YAML::Parser parser(in);
-    Reader reader(scalars, limits, first_line, lines);
-    if (!parser.HandleNextDocument(reader)) return Json(nullptr);
-    NothingMore nothing_more(first_line);
-    parser.HandleNextDocument(nothing_more);
-    return reader.Take();
-  } catch (const Refused& refused) {
-    return std::unexpected(Unreadable{refused.line, refused.why});
-  } catch (const YAML::Exception& e) {
-    return std::unexpected(Unreadable{e.mark.is_null() ? 0 : first_line + e.mark.line, Printable(e.msg, 200)});
-  } catch (const std::exception&) {
-    return std::unexpected(Unreadable{0, "cannot be read"});
-  }
+  Reader reader(text, scalars, limits, first_line, lines);
+  if (!reader.Read()) return std::unexpected(reader.Error());
+  return reader.Value();
 }
 
 Result<Json> ParseYaml(std::string_view text, YamlScalars scalars, const YamlLimits& limits) {

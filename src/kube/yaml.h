@@ -1,4 +1,5 @@
-// Bounded YAML -> JSON values (yaml-cpp stays behind this header), for kubeconfig files and manifests.
+// Bounded YAML -> JSON values (libyaml stays behind this header), for kubeconfig files and manifests. The API's own
+// tools read YAML with a translation of libyaml into Go, so that both take the same texts the same way.
 #pragma once
 
 #include <cstddef>

@@ -106,6 +106,7 @@ class Walk {
     if (const Json* metadata = Member(object, "metadata")) {
       if (const auto ns = metadata->find("namespace"); ns != metadata->end()) namespace_ = *ns;
     }
+    placed_ = kind.group == api::kGroup;
     if (kind == kPod) TakeVolumes(object, "");
     if (const auto holder = std::ranges::find(kHolders, kind, &Holder::kind); holder != kHolders.end()) {
       TakePodTemplate(object, holder->path);
@@ -126,6 +127,7 @@ class Walk {
       prefix += '.';
     }
     Json pod = Make("Pod", std::move(*part));
+    if (placed_) pod["apiVersion"] = kPlacedPods;
     judge_(prefix, pod);
     TakeVolumes(pod, prefix);
   }
@@ -170,6 +172,7 @@ class Walk {
 
   const std::function<void(const std::string&, const Json&)>& judge_;
   Json namespace_;
+  bool placed_ = false;  // by the operator
   std::vector<std::string> unreadable_;
 };
 

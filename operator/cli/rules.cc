@@ -3,10 +3,16 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <cctype>
+#include <iterator>
+#include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
 
+#include "operator/cli/judged_objects.h"
 #include "operator/perimeter/rules/cel.h"
+#include "operator/perimeter/rules/judge.h"
 #include "operator/perimeter/rules/message.h"
 #include "operator/perimeter/rules/rule.h"
 
@@ -36,7 +42,64 @@ std::string Upper(std::string_view text) {
   return upper;
 }
 
+struct Judged {
+  std::string_view group, kind;
+  rules::Gate gate;
+};
+constexpr std::array kJudged = {
+    Judged{"", "Pod", rules::Gate::kPods},
+    Judged{"", "Binding", rules::Gate::kBindings},
+    Judged{"", "Service", rules::Gate::kServices},
+    Judged{"", "Endpoints", rules::Gate::kEndpoints},
+    Judged{"discovery.k8s.io", "EndpointSlice", rules::Gate::kEndpoints},
+    Judged{"", "PersistentVolumeClaim", rules::Gate::kClaims},
+    Judged{"external-secrets.io", "SecretStore", rules::Gate::kStores},
+    Judged{"external-secrets.io", "ExternalSecret", rules::Gate::kStores},
+};
+
+std::optional<rules::Gate> GateOf(std::string_view api_version, std::string_view kind) {
+  const auto slash = api_version.find('/');
+  const std::string_view group = slash == api_version.npos ? std::string_view() : api_version.substr(0, slash);
+  const auto found = std::ranges::find_if(kJudged, [&](const Judged& j) { return j.group == group && j.kind == kind; });
+  return found == kJudged.end() ? std::nullopt : std::optional(found->gate);
+}
+
 }  // namespace
+
+Result<Judge> JudgeBy(const api::SovereignRegion& region) {
+  if (!region.Usable())
+    return Fail(
+        Error::Invalid(fmt::format("SovereignRegion {} cannot be used: {}", region.meta.key.name, region.invalid)));
+  struct Known {
+    std::vector<rules::Rule> all, of_placed_pods;
+    Json parameters;
+  };
+  auto known = std::make_shared<Known>();
+  known->all = rules::RulesOf(region, {});
+  known->parameters = rules::ParametersOf(region, {});
+  // The operator gives them the node selector.
+  std::ranges::copy_if(known->all, std::back_inserter(known->of_placed_pods),
+                       [](const rules::Rule& rule) { return rule.id != "RP-103"; });
+  const auto language = region.rules.language;
+  return [known = std::shared_ptr<const Known>(std::move(known)), language](const Json& object) {
+    const std::string api_version = object.value("apiVersion", ""), kind = object.value("kind", "");
+    const bool placed = api_version == kPlacedPods && kind == "Pod";
+    const auto gate = placed ? rules::Gate::kPods : GateOf(api_version, kind);
+    std::vector<Violation> violations;
+    if (!gate) return violations;
+    for (auto& [rule, field, message] : rules::Judge(placed ? known->of_placed_pods : known->all, language,
+                                                     known->parameters, {*gate, &object, nullptr, nullptr}))
+      violations.push_back({std::move(rule), std::move(field), std::move(message)});
+    return violations;
+  };
+}
+
+std::vector<RuleText> RuleTexts() {
+  std::vector<RuleText> texts;
+  for (const auto& rule : rules::RulesOf(Everything(), {"<operator>"}))
+    texts.push_back({rule.id, rule.wrong.en, fmt::format("{} ({})", rule.fix.en, rule.clauses)});
+  return texts;
+}
 
 Result<std::string> ExplainRule(std::string_view id) {
   const auto all = rules::RulesOf(Everything(), {"<operator>"});

@@ -9,6 +9,7 @@
 
 #include "operator/api/names.h"
 #include "operator/cli/explain.h"
+#include "operator/cli/rules.h"
 #include "operator/main/check_command.h"
 #include "operator/main/environment.h"
 #include "operator/main/version.h"
@@ -81,6 +82,12 @@ Result<std::string> ExplainNode(kube::Api& api, const std::string& name) {
   return cli::ExplainNode(*node, std::move(*regions));
 }
 
+Result<std::string> PrintPolicies(kube::Api& api, const std::string& operator_user) {
+  auto regions = ListRegions(api);
+  if (!regions) return Fail(std::move(regions.error()));
+  return cli::PrintPolicies(*regions, rules::PolicyContext::Of(operator_user));
+}
+
 Result<api::SovereignRegion> OnlyRegion(kube::Api& api) {
   auto regions = ListRegions(api);
   if (!regions) return Fail(std::move(regions.error()));
@@ -88,11 +95,6 @@ Result<api::SovereignRegion> OnlyRegion(kube::Api& api) {
   return Fail(Error::Invalid(regions->empty() ? "the cluster has no SovereignRegion: give one with --region FILE"
                                               : "the cluster has more than one SovereignRegion: give the one to judge "
                                                 "by with --region FILE"));
-}
-
-// The seam to the rule table. Nothing is judged clean by no rules.
-Result<cli::Judge> MakeJudge(const api::SovereignRegion&) {
-  return Fail(Error::Internal("this build has no rules to judge by"));
 }
 
 int Complain(const Error& error) {
@@ -104,7 +106,8 @@ int Complain(const Error& error) {
 
 int main(int argc, char** argv) {
   signal(SIGPIPE, SIG_IGN);
-  std::string kubeconfig, context, node;
+  std::string kubeconfig, context, node, rule;
+  std::string operator_user = "system:serviceaccount:rempart-system:rempart";
   CheckArguments check_arguments;
   CLI::App app("Looks at the sovereign regions of a cluster, and judges manifests by them.", "kubectl rempart");
   app.set_version_flag("--version", "kubectl-rempart " + VersionText());
@@ -116,6 +119,12 @@ int main(int argc, char** argv) {
   explain->require_subcommand(1);
   auto* explain_node = explain->add_subcommand("node", "Each source of a node's location, and each region's verdict");
   explain_node->add_option("NAME", node, "The node")->required();
+  auto* explain_rule =
+      explain->add_subcommand("rule", "What a rule asks, why, and the expression that the server evaluates");
+  explain_rule->add_option("ID", rule, "The rule, like RP-301")->required();
+  auto* policies =
+      app.add_subcommand("policies", "The admission policies that the operator keeps for the cluster's regions");
+  policies->add_option("--operator", operator_user, "The operator's user name")->capture_default_str();
   const auto* check = AddCheckCommand(app, check_arguments);
   try {
     app.parse(argc, argv);
@@ -131,7 +140,8 @@ int main(int argc, char** argv) {
       if (auto connected = cluster.Connect(kubeconfig, context); !connected) return Fail(std::move(connected.error()));
       return OnlyRegion(cluster.api());
     };
-    world.make_judge = MakeJudge;
+    world.make_judge = cli::JudgeBy;
+    world.rules = cli::RuleTexts();
     world.version = VersionText();
     const CommandResult result = Check(check_arguments, world);
     std::fputs(result.output.c_str(), stdout);
@@ -139,8 +149,16 @@ int main(int argc, char** argv) {
     // A report that did not arrive whole (a full disk) must not pass for one.
     return std::fflush(stdout) == 0 ? result.exit_code : 2;
   }
-  if (const auto connected = cluster.Connect(kubeconfig, context); !connected) return Complain(connected.error());
-  const auto text = ExplainNode(cluster.api(), node);
+  Result<std::string> text;
+  if (explain_rule->parsed()) {
+    text = cli::ExplainRule(rule);
+  } else if (const auto connected = cluster.Connect(kubeconfig, context); !connected) {
+    return Complain(connected.error());
+  } else if (policies->parsed()) {
+    text = PrintPolicies(cluster.api(), operator_user);
+  } else {
+    text = ExplainNode(cluster.api(), node);
+  }
   if (!text) return Complain(text.error());
   std::fputs(text->c_str(), stdout);
   return 0;

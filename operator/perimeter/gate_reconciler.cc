@@ -12,15 +12,6 @@
 namespace rempart::perimeter {
 namespace {
 
-constexpr std::string_view kServiceAccount = "system:serviceaccount:";
-
-// "rempart-system" of "system:serviceaccount:rempart-system:rempart"; "" for who is no service account.
-std::string NamespaceOf(std::string_view user) {
-  if (!user.starts_with(kServiceAccount)) return {};
-  user.remove_prefix(kServiceAccount.size());
-  return std::string(user.substr(0, user.find(':')));
-}
-
 Result<api::GateObject> Decode(api::GateKind kind, const std::string& body) {
   const auto view = kube::ParseOnThread(body);
   if (!view) return Fail(Error(view.error()).While("read the answer"));
@@ -69,7 +60,7 @@ Result<rules::PolicyContext> GateReconciler::Context(std::stop_token stop) {
   auto user = who_am_i_(std::move(stop));
   if (!user) return Fail(std::move(user.error()));
   std::scoped_lock lock(mutex_);
-  context_ = rules::PolicyContext{{*user}, NamespaceOf(*user)};
+  context_ = rules::PolicyContext::Of(*user);
   return *context_;
 }
 

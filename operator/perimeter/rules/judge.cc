@@ -78,7 +78,7 @@ class Judging {
   void Try(const Rule& rule, std::vector<Violation>& violations) {
     if (rule.subjects.empty()) {
       if (!Evaluate(rule.holds, bindings_).IsTrue())
-        violations.push_back({rule.id, "", MessageOf(rule, language_, "", "")});
+        violations.push_back({rule.id, "", FindingOf(rule, language_, "")});
       return;
     }
     std::vector<Found> found;
@@ -92,8 +92,7 @@ class Judging {
       const Value shown = rule.shown.node ? Evaluate(rule.shown, bindings_) : Value(std::string());
       const auto* text = shown.As<std::string>();
       violations.push_back(
-          {rule.id, one.field,
-           MessageOf(rule, language_, one.field, text ? CleanText(*text, kMaxShown) : "(unreadable)")});
+          {rule.id, one.field, FindingOf(rule, language_, text ? CleanText(*text, kMaxShown) : "(unreadable)")});
     }
   }
 

@@ -23,9 +23,13 @@ std::string End(const Rule& rule, api::RegionRules::Language language) {
 
 }  // namespace
 
+std::string FindingOf(const Rule& rule, api::RegionRules::Language language, std::string_view shown) {
+  return fmt::format("{}{}{}", shown, shown.empty() ? "" : " ", End(rule, language));
+}
+
 std::string MessageOf(const Rule& rule, api::RegionRules::Language language, std::string_view field,
                       std::string_view shown) {
-  return fmt::format("{}{}{}{}", Begin(rule, field), shown, shown.empty() ? "" : " ", End(rule, language));
+  return Begin(rule, field) + FindingOf(rule, language, shown);
 }
 
 std::string MessageCel(const Rule& rule, api::RegionRules::Language language) {

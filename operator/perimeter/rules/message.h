@@ -9,7 +9,10 @@
 
 namespace rempart::rules {
 
-// `field` and `shown` may be "".
+// What was found, why it cannot be, what to do, and which clause asks for it. `shown` may be "".
+std::string FindingOf(const Rule& rule, api::RegionRules::Language language, std::string_view shown);
+
+// The same with the rule's id and the field in front. `field` may be "" too.
 std::string MessageOf(const Rule& rule, api::RegionRules::Language language, std::string_view field,
                       std::string_view shown);
 

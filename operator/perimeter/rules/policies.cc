@@ -177,6 +177,17 @@ Json Keys(const std::vector<std::string>& names) {
 
 }  // namespace
 
+PolicyContext PolicyContext::Of(const std::string& operator_user) {
+  constexpr std::string_view kServiceAccount = "system:serviceaccount:";
+  std::string_view rest = operator_user;
+  std::string ns;
+  if (rest.starts_with(kServiceAccount)) {
+    rest.remove_prefix(kServiceAccount.size());
+    ns = rest.substr(0, rest.find(':'));
+  }
+  return {{operator_user}, std::move(ns)};
+}
+
 std::vector<Policy> PoliciesOf(const api::SovereignRegion& region, const PolicyContext& context) {
   const std::vector<Rule> rules = RulesOf(region, context.rules);
   std::vector<Policy> policies;

@@ -20,6 +20,9 @@ struct Policy {
 struct PolicyContext {
   RuleContext rules;
   std::string own_namespace;
+
+  // For the operator that the server knows by this name; a service account tells the namespace, any other user none.
+  static PolicyContext Of(const std::string& operator_user);
 };
 
 // In the order of the gates; a gate without rules has no policy.

@@ -67,8 +67,10 @@ TEST(ForEachJudged, FindsThePodTemplateOfEachKind) {
     EXPECT_EQ(judged.objects[0].second, object) << "as it is";
     if (!c.prefix) continue;
     EXPECT_EQ(judged.objects[1].first, c.prefix);
-    EXPECT_EQ(judged.objects[1].second, Json::parse(R"({"apiVersion":"v1","kind":"Pod",
-        "metadata":{"labels":{"app":"web"},"namespace":"acme"},"spec":{"nodeName":"n"}})"));
+    Json pod = Json::parse(R"({"apiVersion":"v1","kind":"Pod",
+        "metadata":{"labels":{"app":"web"},"namespace":"acme"},"spec":{"nodeName":"n"}})");
+    if (c.kind == std::string_view("TenantWorkload")) pod["apiVersion"] = kPlacedPods;
+    EXPECT_EQ(judged.objects[1].second, pod);
   }
 }
 

@@ -29,6 +29,32 @@ TEST(ExplainRule, NamesThoseThatThereAre) {
   EXPECT_THAT(text.error().message, HasSubstr("RP-704"));
 }
 
+TEST(JudgeBy, ManifestsByTheRegionsRules) {
+  api::SovereignRegion region;
+  region.meta.key.name = "france";
+  region.rules.images.emplace();
+  region.rules.network.emplace();
+  const auto judge = JudgeBy(region);
+  ASSERT_TRUE(judge);
+  const auto found = [&](const char* text) {
+    std::string ids;
+    for (const auto& violation : (*judge)(Json::parse(text)))
+      ids += (ids.empty() ? "" : ", ") + violation.rule + " " + violation.field;
+    return ids;
+  };
+  EXPECT_EQ(found(R"({"apiVersion":"v1","kind":"Pod","spec":{"containers":[{"image":"nginx"}]}})"),
+            "RP-103 spec.nodeSelector.rempart.node-restriction.kubernetes.io/region, RP-302 spec.containers[0].image");
+  EXPECT_EQ(found(R"({"apiVersion":"rempart.dev/v1alpha1","kind":"Pod","spec":{"containers":[{"image":"nginx"}]}})"),
+            "RP-302 spec.containers[0].image")
+      << "the operator holds a TenantWorkload's pods to the region";
+  EXPECT_EQ(found(R"({"apiVersion":"v1","kind":"Service","spec":{"type":"ExternalName"}})"), "RP-501 spec.type");
+  EXPECT_EQ(found(R"({"apiVersion":"serving.knative.dev/v1","kind":"Service","spec":{"type":"ExternalName"}})"), "");
+  EXPECT_EQ(found(R"({"apiVersion":"v1","kind":"ConfigMap"})"), "");
+  EXPECT_EQ(RuleTexts().size(), 21U);
+  region.invalid = "spec.country: no";
+  EXPECT_EQ(JudgeBy(region).error().kind, ErrorKind::kInvalid);
+}
+
 TEST(PrintPolicies, AreObjectsThatKubectlTakes) {
   api::SovereignRegion region;
   region.meta.key.name = "france";

@@ -264,13 +264,13 @@ TEST(Rules, SayAllThatARefusalHasToSay) {
   EXPECT_EQ(ids.size(), 21U);
 }
 
-TEST(Judge, MessageNamesRuleFieldFindingFixAndClause) {
+TEST(Judge, MessageSaysWhatWasFoundTheFixAndTheClause) {
   Json pod = test::Pod();
   pod["spec"]["containers"][0]["image"] = "docker.io/evil@" + test::kDigest;
   auto region = test::Region();
   const auto english = JudgeIn(region, {Gate::kPods, &pod});
   ASSERT_EQ(english.size(), 1U);
-  EXPECT_EQ(english[0].message, "RP-301 spec.containers[0].image: docker.io/evil@" + test::kDigest +
+  EXPECT_EQ(english[0].message, "docker.io/evil@" + test::kDigest +
                                     " comes from a registry that the region does not allow; use one of: "
                                     "registry.sas.example, registry.example:5000/team (SecNumCloud 3.2: 12.10.c)");
   region.rules.language = Language::kFrench;

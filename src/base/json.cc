@@ -5,7 +5,11 @@
 
 #include <array>
 #include <nlohmann/json.hpp>
+#include <set>
 #include <stdexcept>
+#include <vector>
+
+#include "src/base/text.h"
 
 namespace rempart {
 
@@ -39,6 +43,25 @@ Status CheckDepth(std::string_view text, std::size_t max_depth) {
   return {};
 }
 
+// Parses, and looks at the names of each object that is open as they come.
+Result<Json> ParseUnique(std::string_view text) {
+  std::vector<std::set<std::string>> open;
+  std::string twice;
+  const auto look = [&](int, Json::parse_event_t event, Json& parsed) {
+    if (event == Json::parse_event_t::object_start) {
+      open.emplace_back();
+    } else if (event == Json::parse_event_t::object_end) {
+      open.pop_back();
+    } else if (event == Json::parse_event_t::key && !open.back().insert(parsed.get<std::string>()).second) {
+      if (twice.empty()) twice = Json(CleanText(parsed.get<std::string>(), 64)).dump();
+    }
+    return true;
+  };
+  Json parsed = Json::parse(text, look);
+  if (!twice.empty()) return Fail(Error::Invalid(fmt::format("JSON: the member {} is there twice", twice)));
+  return parsed;
+}
+
 }  // namespace
 
 Result<Json> ParseJson(std::string_view text, const JsonLimits& limits) {
@@ -48,7 +71,7 @@ Result<Json> ParseJson(std::string_view text, const JsonLimits& limits) {
   }
   if (auto depth = CheckDepth(text, limits.max_depth); !depth) return Fail(std::move(depth.error()));
   try {
-    return Json::parse(text);
+    return limits.unique_keys ? ParseUnique(text) : Json::parse(text);
   } catch (const Json::parse_error& e) {
     return Fail(Error::Invalid(fmt::format("JSON: not well-formed at byte {}", e.byte)));
   } catch (const Json::exception& e) {  // a number that no double can hold

@@ -17,6 +17,8 @@ using Json = nlohmann::json;
 struct JsonLimits {
   std::size_t max_bytes = 4 * 1024 * 1024;  // above the API server's own limit of 3 MiB a request
   std::size_t max_depth = 100;
+  // Refuse an object with two members of one name, of which readers may take either: for what is signed.
+  bool unique_keys = false;
 };
 
 // RFC 8259, strictly; refuses what is larger or deeper than the limits, before it is built.

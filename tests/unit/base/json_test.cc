@@ -19,6 +19,19 @@ TEST(ParseJson, ReadsWhatIsWellFormed) {
   EXPECT_TRUE(ParseJson(" 7 "));  // RFC 8259: any value is a document
 }
 
+TEST(ParseJson, NamesThatComeTwiceWhereThatIsAsked) {
+  const JsonLimits kUnique{.unique_keys = true};
+  EXPECT_TRUE(ParseJson(R"({"a":{"a":1},"b":[{"a":1},{"a":2}],"":{}})", kUnique));
+  EXPECT_TRUE(ParseJson(R"({"a":1,"a":2})"));
+  for (const char* text : {R"({"a":1,"a":2})", R"({"a":1,"b":{},"a":1})", R"({"b":{"a":1,"c":[],"a":1}})",
+                           R"([{"a":1},{"a":1,"\u0061":1}])"}) {
+    const auto parsed = ParseJson(text, kUnique);
+    ASSERT_FALSE(parsed) << text;
+    EXPECT_EQ(parsed.error().message, "JSON: the member \"a\" is there twice");
+  }
+  EXPECT_FALSE(ParseJson(R"({"a":1)", kUnique));
+}
+
 TEST(ParseJson, RefusesWhatIsNot) {
   for (const char* text : {"",
                            " ",

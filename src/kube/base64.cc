@@ -4,14 +4,6 @@
 
 namespace rempart::kube {
 
-std::string EncodeBase64(std::string_view bytes) {
-  std::string out((bytes.size() + 2) / 3 * 4 + 1, '\0');  // EVP writes a terminating zero
-  const int n = EVP_EncodeBlock(reinterpret_cast<unsigned char*>(out.data()),
-                                reinterpret_cast<const unsigned char*>(bytes.data()), static_cast<int>(bytes.size()));
-  out.resize(static_cast<std::size_t>(n));
-  return out;
-}
-
 Result<std::string> DecodeBase64(std::string_view text) {
   std::string packed;
   packed.reserve(text.size());

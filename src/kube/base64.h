@@ -5,10 +5,11 @@
 #include <string_view>
 
 #include "src/base/result.h"
+#include "src/crypto/base64.h"
 
 namespace rempart::kube {
 
-std::string EncodeBase64(std::string_view bytes);
+using crypto::EncodeBase64;
 
 // White space between characters is allowed (YAML block scalars have line breaks); padding is required. kInvalid,
 // without the text in the message: it may be a secret.

@@ -17,6 +17,7 @@ inline constexpr kube::Resource kAdmissionPolicies{"admissionregistration.k8s.io
 inline constexpr kube::Resource kAdmissionPolicyBindings{"admissionregistration.k8s.io", "v1",
                                                          "validatingadmissionpolicybindings",
                                                          "ValidatingAdmissionPolicyBinding", false};
+inline constexpr kube::Resource kAttestations{"rempart.dev", "v1alpha1", "nodeattestations", "NodeAttestation", false};
 inline constexpr kube::Resource kNodes{"", "v1", "nodes", "Node", false};
 inline constexpr kube::Resource kPods{"", "v1", "pods", "Pod", true};
 inline constexpr kube::Resource kNamespaces{"", "v1", "namespaces", "Namespace", false};

@@ -11,8 +11,8 @@ namespace {
 
 constexpr std::size_t kMaxMessage = 256;
 
-// One that cannot be read is none, since a pattern might match whatever text stood for it.
-std::string ProviderId(kube::View value) {
+// One that cannot be read is none, since a pattern might match whatever text stood for it, and somebody might sign it.
+std::string Id(kube::View value) {
   const std::string_view text = value.Str();
   return std::string(text.size() <= kMaxKnownText ? text : std::string_view());
 }
@@ -44,7 +44,10 @@ Result<Node> DecodeNode(kube::View object) {
   node.cordoned_label = KnownText(labels[kNodeCordonedLabel]);
 
   const kube::View spec = object["spec"];
-  node.provider_id = ProviderId(spec["providerID"]);
+  node.provider_id = Id(spec["providerID"]);
+  const kube::View info = object["status"]["nodeInfo"];
+  node.system_uuid = Id(info["systemUUID"]);
+  node.machine_id = Id(info["machineID"]);
   node.unschedulable = spec["unschedulable"].Bool();
   const kube::View taints = spec["taints"];
   node.taints.reserve(taints.Size());

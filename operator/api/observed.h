@@ -20,12 +20,13 @@ struct Taint {
 };
 
 // A label that is there but cannot be read (no string, or above 1 KiB) becomes "(unreadable)", which equals no label's
-// value; a provider id that cannot be read becomes "".
+// value; an id that cannot be read becomes "".
 struct Node {
   kube::Meta meta;
   std::string topology_region, topology_zone;  // labels; "" where not set
   std::string legacy_region, legacy_zone;      // failure-domain.beta.kubernetes.io/*: a source that may disagree
   std::string provider_id;
+  std::string system_uuid, machine_id;  // status.nodeInfo, as the kubelet says: what an attestation is bound to
   bool unschedulable = false;
   std::vector<Taint> taints;
   // our labels as they stand ("" where not set)

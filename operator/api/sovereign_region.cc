@@ -48,6 +48,7 @@ void ReadSpec(const Field& spec, SpecReader& reader, SovereignRegion& region) {
   reader.List(hosting["locations"], 1, kMaxLocations, "an object with region, zones and country",
               [&](const Field& at) { region.locations.push_back(ReadLocation(at, reader)); });
   region.locations.shrink_to_fit();
+  region.attestation = ReadAttestationPolicy(hosting["attestation"], reader);
   ReadOnLoss(hosting["onLoss"], reader, region);
   region.taint_outside_nodes = reader.Bool(hosting["taintOutsideNodes"], false);
 }

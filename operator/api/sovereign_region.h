@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "operator/api/attestation_policy.h"
 #include "operator/api/names.h"
 #include "operator/api/region_rules.h"
 #include "src/base/result.h"
@@ -29,6 +30,7 @@ struct SovereignRegion {
   std::vector<std::string> others_finalizers;  // in their order
   std::string country;
   std::vector<Location> locations;
+  AttestationPolicy attestation;
   OnLoss on_loss = OnLoss::kEvict;
   Duration grace_period = std::chrono::seconds(30);
   Duration deadline = std::chrono::minutes(10);

@@ -15,6 +15,7 @@ namespace rempart::api {
 namespace {
 
 constexpr std::size_t kMaxLabelValue = 63;  // Kubernetes' own limit
+constexpr std::size_t kMaxObjectName = 253;
 constexpr std::size_t kMaxPattern = 512;
 constexpr std::size_t kMaxShown = 64;
 constexpr Duration kMaxTime = std::chrono::hours(400'000);
@@ -33,6 +34,12 @@ bool IsLabelValue(std::string_view text) {
 
 bool IsRegionName(std::string_view text) {
   return IsLabelValue(text) &&
+         std::ranges::all_of(text, [](char c) { return IsLowerOrDigit(c) || c == '-' || c == '.'; });
+}
+
+bool IsNodeName(std::string_view text) {
+  return !text.empty() && text.size() <= kMaxObjectName && IsLowerOrDigit(text.front()) &&
+         IsLowerOrDigit(text.back()) &&
          std::ranges::all_of(text, [](char c) { return IsLowerOrDigit(c) || c == '-' || c == '.'; });
 }
 
@@ -55,6 +62,8 @@ const TextRule kLabelValueRule{
 const TextRule kRegionNameRule{
     IsRegionName,
     "a region's name: 1 to 63 lower-case letters, digits, '-' or '.', with a letter or digit at both ends"};
+const TextRule kNodeNameRule{
+    IsNodeName, "a node's name: 1 to 253 lower-case letters, digits, '-' or '.', with a letter or digit at both ends"};
 const TextRule kPatternRule{IsPattern,
                             "a regular expression in RE2's syntax, of 1 to 512 characters and not too costly"};
 

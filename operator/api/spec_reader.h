@@ -29,6 +29,7 @@ struct TextRule {
 extern const TextRule kCountryRule;     // ISO 3166-1 alpha-2
 extern const TextRule kLabelValueRule;  // Kubernetes' label values, not empty
 extern const TextRule kRegionNameRule;  // a SovereignRegion's name, which becomes a label's value
+extern const TextRule kNodeNameRule;    // a node's name: a DNS subdomain (RFC 1123)
 extern const TextRule kPatternRule;     // a regular expression in RE2's syntax, of at most 512 characters
 
 // Collects the first problem. Readers return what they read, or the fallback where it is not there or refused: the

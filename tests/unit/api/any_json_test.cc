@@ -5,6 +5,7 @@
 
 #include <limits>
 
+#include "operator/api/node_attestation.h"
 #include "operator/api/observed.h"
 #include "operator/api/sovereign_region.h"
 #include "operator/api/tenant_workload.h"
@@ -111,37 +112,51 @@ Json PodTemplate() {
   return {{"spec", {{"nodeName", ""}, {"nodeSelector", {{std::string(kNodeRegionLabel), "france"}}}}}};
 }
 
+// RFC 8032, TEST 1.
+constexpr const char* kPublicKey =
+    "-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEA11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=\n"
+    "-----END PUBLIC KEY-----\n";
+
 // Everything that some decoder reads, in one object.
 Json Whole() {
-  return {{"metadata", Metadata("web")},
-          {"spec",
-           {{"country", "FR"},
-            {"hosting",
-             {{"locations",
-               Json::array({{{"region", "r"}, {"zones", {"a", "b"}}, {"country", "FR"}, {"providerIDPattern", "^x"}}})},
-              {"onLoss", {{"action", "Evict"}, {"gracePeriod", "1s"}, {"deadline", "2s"}}},
-              {"taintOutsideNodes", true}}},
-            {"region", "france"},
-            {"replicas", 2},
-            {"placement", {{"spread", "Zone"}, {"zones", {"a", "b"}}, {"minZones", 1}}},
-            {"template", PodTemplate()},
-            {"job", {{"backoffLimit", 3}}},
-            {"suspend", true},
-            {"jobTemplate", {{"spec", {{"template", PodTemplate()}}}}},
-            {"providerID", "x://1"},
-            {"unschedulable", false},
-            {"taints", Json::array({{{"key", "k"}, {"effect", "NoSchedule"}}})},
-            {"nodeName", "n"},
-            {"nodeSelector", {{std::string(kNodeRegionLabel), "france"}}}}},
-          {"status",
-           {{"phase", "Running"},
-            {"observedGeneration", 3},
-            {"replicas", 1},
-            {"active", 2},
-            {"ready", 1},
-            {"conditions",
-             {{{"type", "Ready"}, {"status", "True"}},
-              {{"type", "Failed"}, {"status", "True"}, {"reason", "R"}, {"message", "m"}}}}}}};
+  return {
+      {"metadata", Metadata("web")},
+      {"spec",
+       {{"country", "FR"},
+        {"hosting",
+         {{"locations",
+           Json::array({{{"region", "r"}, {"zones", {"a", "b"}}, {"country", "FR"}, {"providerIDPattern", "^x"}}})},
+          {"attestation",
+           {{"required", true},
+            {"maxAge", "720h"},
+            {"threshold", 1},
+            {"authorities",
+             Json::array({{{"name", "a"}, {"publicKey", kPublicKey}, {"validUntil", "2026-11-22T10:23:00Z"}}})}}},
+          {"onLoss", {{"action", "Evict"}, {"gracePeriod", "1s"}, {"deadline", "2s"}}},
+          {"taintOutsideNodes", true}}},
+        {"region", "france"},
+        {"replicas", 2},
+        {"placement", {{"spread", "Zone"}, {"zones", {"a", "b"}}, {"minZones", 1}}},
+        {"template", PodTemplate()},
+        {"job", {{"backoffLimit", 3}}},
+        {"suspend", true},
+        {"jobTemplate", {{"spec", {{"template", PodTemplate()}}}}},
+        {"providerID", "x://1"},
+        {"unschedulable", false},
+        {"taints", Json::array({{{"key", "k"}, {"effect", "NoSchedule"}}})},
+        {"nodeName", "n"},
+        {"envelope",
+         {{"payloadType", "t"}, {"payload", "e30="}, {"signatures", Json::array({{{"keyid", "k"}, {"sig", "AAAA"}}})}}},
+        {"nodeSelector", {{std::string(kNodeRegionLabel), "france"}}}}},
+      {"status",
+       {{"phase", "Running"},
+        {"observedGeneration", 3},
+        {"replicas", 1},
+        {"active", 2},
+        {"ready", 1},
+        {"conditions",
+         {{{"type", "Ready"}, {"status", "True"}},
+          {{"type", "Failed"}, {"status", "True"}, {"reason", "R"}, {"message", "m"}}}}}}};
 }
 
 template <class T>
@@ -164,6 +179,7 @@ void ExpectObjectText(const std::string& text) {
 TEST(AnyJson, TheWholeObjectIsReadByEachDecoder) {
   EXPECT_EQ(Decoded(Whole(), DecodeSovereignRegion).value().invalid, "");
   EXPECT_EQ(Decoded(Whole(), DecodeTenantWorkload).value().invalid, "");
+  EXPECT_EQ(Decoded(Whole(), DecodeNodeAttestation).value().invalid, "");
   EXPECT_TRUE(Decoded(Whole(), DecodeNode));
   EXPECT_TRUE(Decoded(Whole(), DecodePod));
   EXPECT_TRUE(Decoded(Whole(), DecodeNamespace));
@@ -181,6 +197,9 @@ void ExpectAnswers(const Json& object) {
     if (region->Usable()) {
       RC_ASSERT(!region->locations.empty());
       RC_ASSERT(region->grace_period <= region->deadline);
+      const AttestationPolicy& policy = region->attestation;
+      RC_ASSERT(policy.threshold >= 1u);
+      RC_ASSERT((policy.authorities.empty() ? !policy.required : policy.threshold <= policy.authorities.size()));
     }
   }
   const auto workload = DecodeTenantWorkload(*view);
@@ -193,6 +212,12 @@ void ExpectAnswers(const Json& object) {
     if (workload->invalid.empty()) ExpectObjectText(workload->template_json);
     if (!workload->child_json.empty()) ExpectObjectText(workload->child_json);
     if (!workload->status_json.empty()) ExpectObjectText(workload->status_json);
+  }
+  const auto attestation = DecodeNodeAttestation(*view);
+  ExpectAnswer(attestation);
+  if (attestation) {
+    RC_ASSERT(attestation->invalid.size() < 1000u);
+    if (attestation->Usable()) RC_ASSERT((!attestation->node.empty() && !attestation->envelope.signatures.empty()));
   }
   ExpectAnswer(DecodeNode(*view));
   ExpectAnswer(DecodePod(*view));
@@ -219,6 +244,7 @@ RC_GTEST_PROP(AnyJson, NoDecoderReadsWhatIsNoObject, ()) {
   RC_ASSERT(view.has_value());
   RC_ASSERT(!DecodeSovereignRegion(*view).has_value());
   RC_ASSERT(!DecodeTenantWorkload(*view).has_value());
+  RC_ASSERT(!DecodeNodeAttestation(*view).has_value());
   RC_ASSERT(!DecodeNode(*view).has_value());
   RC_ASSERT(!DecodePod(*view).has_value());
   for (int kind = 0; kind < kChildKinds; ++kind)

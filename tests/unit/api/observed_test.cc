@@ -25,7 +25,12 @@ Json NodeJson() {
             {"unschedulable", true},
             {"taints",
              {{{"key", "rempart.dev/outside"}, {"value", "true"}, {"effect", "NoSchedule"}},
-              {{"key", "k"}, {"effect", "NoExecute"}, {"timeAdded", "2026-11-22T10:23:00Z"}}}}}}};
+              {{"key", "k"}, {"effect", "NoExecute"}, {"timeAdded", "2026-11-22T10:23:00Z"}}}}}},
+          {"status",
+           {{"nodeInfo",
+             {{"systemUUID", "4C4C4544-0042-3510-8052-B4C04F4E3332"},
+              {"machineID", "b2c1f0a9e8d74c6f9a1e3d5c7b9f0a2e"},
+              {"bootID", "x"}}}}}};
 }
 
 TEST(DecodeNode, ReadsAll) {
@@ -36,6 +41,8 @@ TEST(DecodeNode, ReadsAll) {
   EXPECT_EQ(node.legacy_region, "fr-old");
   EXPECT_EQ(node.legacy_zone, "fr-old-1");
   EXPECT_EQ(node.provider_id, "kwok://par-1");
+  EXPECT_EQ(node.system_uuid, "4C4C4544-0042-3510-8052-B4C04F4E3332");
+  EXPECT_EQ(node.machine_id, "b2c1f0a9e8d74c6f9a1e3d5c7b9f0a2e");
   EXPECT_TRUE(node.unschedulable);
   EXPECT_EQ(node.taints, (std::vector<Taint>{{"rempart.dev/outside", "true", "NoSchedule", ""},
                                              {"k", "", "NoExecute", "2026-11-22T10:23:00Z"}}));
@@ -49,6 +56,7 @@ TEST(DecodeNode, ReadsAll) {
 TEST(DecodeNode, WhatIsNotThereIsEmpty) {
   const Node node = Decoded({{"metadata", MetaJson("bare")}}, DecodeNode).value();
   EXPECT_EQ(node.topology_region + node.topology_zone + node.legacy_region + node.legacy_zone + node.provider_id, "");
+  EXPECT_EQ(node.system_uuid + node.machine_id, "");
   EXPECT_EQ(
       node.region_label + node.country_label + node.lost_since_label + node.lost_region_label + node.cordoned_label,
       "");
@@ -67,6 +75,13 @@ TEST(DecodeNode, AnUnreadableLabelIsNotAnAbsentOne) {
   }
   EXPECT_EQ(Decoded(With(NodeJson(), "/spec/providerID", std::string(2000, 'x')), DecodeNode).value().provider_id, "");
   EXPECT_EQ(Decoded(With(NodeJson(), "/spec/providerID", 7), DecodeNode).value().provider_id, "");
+  for (const Json& value : kUnreadable) {  // nothing can be bound to it, nor to a text that stood for it
+    const Node node =
+        Decoded(With(With(NodeJson(), "/status/nodeInfo/systemUUID", value), "/status/nodeInfo/machineID", value),
+                DecodeNode)
+            .value();
+    EXPECT_EQ(node.system_uuid + node.machine_id, "");
+  }
 }
 
 Json PodJson() {

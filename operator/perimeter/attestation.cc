@@ -1,0 +1,290 @@
+#include "operator/perimeter/attestation.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "src/base/text.h"
+#include "src/crypto/dsse.h"
+
+namespace rempart::perimeter {
+
+namespace {
+
+using api::AttestationPolicy;
+using api::Authority;
+
+constexpr std::size_t kMaxMessage = 400;  // bytes
+constexpr std::size_t kMaxQuoted = 96;    // bytes of a foreign value inside a message
+constexpr std::size_t kMaxNamed = 5;      // authorities inside a message
+constexpr Duration kMostWarning = std::chrono::days(7);
+constexpr int kWarningPart = 3;
+
+std::string Quoted(std::string_view text) { return "\"" + CleanText(text, kMaxQuoted) + "\""; }
+
+std::string Names(const std::vector<std::string>& names) {
+  const std::size_t shown = std::min(names.size(), kMaxNamed);
+  std::string text =
+      fmt::format("{}", fmt::join(names.begin(), names.begin() + static_cast<std::ptrdiff_t>(shown), ", "));
+  if (names.size() > shown) text += fmt::format(" and {} more", names.size() - shown);
+  return text;
+}
+
+bool Counts(const Authority& authority, WallTime now) { return !authority.valid_until || now < *authority.valid_until; }
+
+// A verdict under way: what each step needs, and what it fills in.
+struct Judging {
+  const OpenedAttestation& opened;
+  const NodeIdentity& node;
+  const AttestationPolicy& policy;
+  WallTime now;
+  AttestationVerdict verdict;
+
+  AttestationVerdict Ends(Attested attested, const std::string& message) && {
+    verdict.attested = attested;
+    verdict.message = CleanText("NodeAttestation " + opened.name + ": " + message, kMaxMessage);
+    return std::move(verdict);
+  }
+};
+
+std::string AttestAgain(const NodeIdentity& node) {
+  return fmt::format("attest it anew (kubectl rempart attest node {})", node.name);
+}
+
+// Who signed, of those whose keys count now; the others with the end of their keys.
+struct Signers {
+  std::vector<std::string> counting, expired;
+};
+Signers SignersNow(const OpenedAttestation& opened, const AttestationPolicy& policy, WallTime now) {
+  Signers signers;
+  for (const std::size_t place : opened.signers) {
+    if (place >= policy.authorities.size()) continue;  // opened with another policy: counts for nobody
+    const Authority& authority = policy.authorities[place];
+    if (Counts(authority, now))
+      signers.counting.push_back(authority.name);
+    else
+      signers.expired.push_back(
+          fmt::format("{} (key valid until {})", authority.name, FormatTime(*authority.valid_until)));
+  }
+  return signers;
+}
+
+std::string TooFew(const Signers& signers, std::size_t threshold) {
+  std::string text =
+      fmt::format("{} of the {} authorities that are needed signed it", signers.counting.size(), threshold);
+  if (!signers.counting.empty()) text += " (" + Names(signers.counting) + ")";
+  if (!signers.expired.empty()) text += "; no longer counted: " + Names(signers.expired);
+  return text + ": have another authority sign it too";
+}
+
+std::string Untrusted(const AttestationPolicy& policy) {
+  std::vector<std::string> names;
+  for (const Authority& authority : policy.authorities) names.push_back(authority.name);
+  if (names.empty()) return "the region names nobody in spec.hosting.attestation.authorities who could have signed it";
+  return "none of the region's authorities signed it: have one of these do so: " + Names(names);
+}
+
+// The earliest moment from which on fewer than `threshold` of those who signed count; nothing where that never comes.
+std::optional<WallTime> EndOfSigners(const OpenedAttestation& opened, const AttestationPolicy& policy, WallTime now) {
+  std::vector<WallTime> ends;
+  for (const std::size_t place : opened.signers) {
+    if (place < policy.authorities.size() && Counts(policy.authorities[place], now))
+      ends.push_back(policy.authorities[place].valid_until.value_or(WallTime::max()));
+  }
+  std::ranges::sort(ends, std::greater());
+  const WallTime end = ends[policy.threshold - 1];
+  return end == WallTime::max() ? std::nullopt : std::optional(end);
+}
+
+// What the statement says of the node is known to be true of another one, or nothing is known: "" for this very node.
+std::string AnotherNode(const OpenedAttestation& opened, const NodeIdentity& node, const std::string& digest) {
+  const HostingStatement& statement = *opened.statement;
+  for (const auto& [what, name] :
+       {std::pair{"spec.nodeName", &opened.node}, {"the signed statement", &statement.node}}) {
+    if (*name != node.name)
+      return fmt::format("{} names node {}, this is {}: {}", what, Quoted(*name), Quoted(node.name), AttestAgain(node));
+  }
+  if (statement.digest == digest) return {};
+  return fmt::format(
+      "it was made for another machine: provider id, system UUID or machine id of node {} are not those "
+      "that were signed (digest {}…, signed {}…): find out why, and {}",
+      Quoted(node.name), digest.substr(0, 12), statement.digest.substr(0, 12), AttestAgain(node));
+}
+
+AttestationVerdict JudgeTime(Judging judging) {
+  const HostingClaim& claim = judging.opened.statement->claim;
+  const WallTime now = judging.now;
+  const Duration max_age = judging.policy.max_age;
+  const bool aged = max_age > Duration::zero();
+  const WallTime old_at = aged ? claim.issued_at + max_age : WallTime::max();
+  WallTime until = std::min(claim.expires_at, old_at);
+  if (const auto end = EndOfSigners(judging.opened, judging.policy, now)) until = std::min(until, *end);
+  judging.verdict.holds_until = until;
+
+  if (now < claim.issued_at) {
+    judging.verdict.look_again = claim.issued_at;
+    return std::move(judging).Ends(
+        Attested::kNotYetValid, fmt::format("it was issued at {}, which is still to come: wait, or set the clock right",
+                                            FormatTime(claim.issued_at)));
+  }
+  if (now >= claim.expires_at) {
+    return std::move(judging).Ends(Attested::kExpired, fmt::format("it expired at {}: {}", FormatTime(claim.expires_at),
+                                                                   AttestAgain(judging.node)));
+  }
+  if (now >= old_at) {
+    return std::move(judging).Ends(
+        Attested::kTooOld,
+        fmt::format("it was issued at {}, longer ago than spec.hosting.attestation.maxAge, which is {}: {}",
+                    FormatTime(claim.issued_at), FormatDuration(max_age), AttestAgain(judging.node)));
+  }
+  // Not before it was issued: where a key of an authority ends first, its time may be short.
+  const WallTime warn_at = until - std::min<Duration>(kMostWarning, (until - claim.issued_at) / kWarningPart);
+  const std::string said = fmt::format("hosted in {} ({}, {}), signed by {}", claim.country, Quoted(claim.site),
+                                       Quoted(claim.host), Names(judging.verdict.signers));
+  if (now >= warn_at) {
+    judging.verdict.look_again = until;
+    return std::move(judging).Ends(
+        Attested::kExpiringSoon,
+        fmt::format("it holds only until {}: {}; {}", FormatTime(until), AttestAgain(judging.node), said));
+  }
+  judging.verdict.look_again = warn_at;
+  return std::move(judging).Ends(Attested::kHolds, fmt::format("{}, until {}", said, FormatTime(until)));
+}
+
+AttestationVerdict NotAttested(const NodeIdentity& node) {
+  AttestationVerdict verdict;
+  verdict.message =
+      CleanText(fmt::format("no NodeAttestation names node {}: have an authority attest it (kubectl rempart "
+                            "attest node {})",
+                            Quoted(node.name), node.name),
+                kMaxMessage);
+  return verdict;
+}
+
+// Later is better; of equals, the one that holds longer, then the first by name.
+bool Better(const AttestationVerdict& a, const AttestationVerdict& b) {
+  if (a.holds() && b.holds() && a.holds_until != b.holds_until) return a.holds_until > b.holds_until;
+  if (a.attested != b.attested) return a.attested > b.attested;
+  return a.attestation < b.attestation;
+}
+
+}  // namespace
+
+const char* ToString(Attested attested) {
+  switch (attested) {
+    case Attested::kNotAttested:
+      return "NotAttested";
+    case Attested::kNodeUnidentified:
+      return "NodeUnidentified";
+    case Attested::kMalformed:
+      return "Malformed";
+    case Attested::kUntrustedSignature:
+      return "UntrustedSignature";
+    case Attested::kThresholdNotMet:
+      return "ThresholdNotMet";
+    case Attested::kWrongNode:
+      return "WrongNode";
+    case Attested::kDisagree:
+      return "AttestationsDisagree";
+    case Attested::kNotYetValid:
+      return "NotYetValid";
+    case Attested::kTooOld:
+      return "TooOld";
+    case Attested::kExpired:
+      return "Expired";
+    case Attested::kExpiringSoon:
+      return "ExpiringSoon";
+    case Attested::kHolds:
+      return "Attested";
+  }
+  return "Unknown";
+}
+
+OpenedAttestation Open(const api::NodeAttestation& attestation, const AttestationPolicy& policy) {
+  OpenedAttestation opened;
+  opened.name = attestation.meta.key.name;
+  opened.node = attestation.node;
+  if (!attestation.Usable()) {
+    opened.problem = attestation.invalid;
+    return opened;
+  }
+  // Signatures first: nothing is read of what nobody known signed.
+  std::vector<crypto::PublicKey> keys;
+  keys.reserve(policy.authorities.size());
+  for (const Authority& authority : policy.authorities) keys.push_back(authority.key);
+  opened.signers = crypto::SignersOf(attestation.envelope, keys);
+  if (opened.signers.empty()) return opened;
+  if (attestation.envelope.payload_type != kStatementPayloadType) {
+    opened.problem = fmt::format("spec.envelope.payloadType: {} is not {}", Quoted(attestation.envelope.payload_type),
+                                 kStatementPayloadType);
+    return opened;
+  }
+  auto statement = ReadStatement(attestation.envelope.payload);
+  if (statement)
+    opened.statement = *std::move(statement);
+  else
+    opened.problem = std::move(statement).error().message;
+  return opened;
+}
+
+AttestationVerdict Judge(const OpenedAttestation* attestation, const NodeIdentity& node,
+                         const AttestationPolicy& policy, WallTime now) {
+  if (attestation == nullptr) return NotAttested(node);
+  Judging judging{*attestation, node, policy, now, {}};
+  judging.verdict.attestation = attestation->name;
+  const auto digest = NodeDigest(node);
+  if (!digest) return std::move(judging).Ends(Attested::kNodeUnidentified, digest.error().message);
+  const OpenedAttestation& opened = *attestation;
+  if (opened.signers.empty() && !opened.problem.empty())
+    return std::move(judging).Ends(Attested::kMalformed, opened.problem);
+
+  const Signers signers = SignersNow(opened, policy, now);
+  judging.verdict.signers = signers.counting;
+  if (signers.counting.empty() && signers.expired.empty())
+    return std::move(judging).Ends(Attested::kUntrustedSignature, Untrusted(policy));
+  if (policy.threshold == 0 || signers.counting.size() < policy.threshold)
+    return std::move(judging).Ends(Attested::kThresholdNotMet, TooFew(signers, policy.threshold));
+  if (!opened.statement) return std::move(judging).Ends(Attested::kMalformed, opened.problem);
+  if (const std::string why = AnotherNode(opened, node, *digest); !why.empty())
+    return std::move(judging).Ends(Attested::kWrongNode, why);
+  judging.verdict.claim = opened.statement->claim;
+  return JudgeTime(std::move(judging));
+}
+
+AttestationVerdict Judge(const api::NodeAttestation* attestation, const NodeIdentity& node,
+                         const AttestationPolicy& policy, WallTime now) {
+  if (attestation == nullptr) return NotAttested(node);
+  const OpenedAttestation opened = Open(*attestation, policy);
+  return Judge(&opened, node, policy, now);
+}
+
+AttestationVerdict Judge(std::span<const OpenedAttestation> attestations, const NodeIdentity& node,
+                         const AttestationPolicy& policy, WallTime now) {
+  std::optional<AttestationVerdict> best;
+  std::optional<WallTime> look_again;
+  const auto sooner = [&](const std::optional<WallTime>& time) {
+    if (time && (!look_again || *time < *look_again)) look_again = time;
+  };
+  AttestationVerdict disagreeing;
+  for (const OpenedAttestation& one : attestations) {
+    AttestationVerdict verdict = Judge(&one, node, policy, now);
+    sooner(verdict.look_again);
+    if (best && best->holds() && verdict.holds() && best->claim->country != verdict.claim->country &&
+        disagreeing.message.empty()) {
+      disagreeing.attested = Attested::kDisagree;
+      disagreeing.attestation = std::min(best->attestation, verdict.attestation);
+      disagreeing.message = CleanText(
+          fmt::format("NodeAttestations {} ({}) and {} ({}) both hold and disagree: delete the one that is wrong",
+                      best->attestation, best->claim->country, verdict.attestation, verdict.claim->country),
+          kMaxMessage);
+    }
+    if (!best || Better(verdict, *best)) best = std::move(verdict);
+  }
+  if (!best) return NotAttested(node);
+  if (!disagreeing.message.empty()) best = std::move(disagreeing);
+  best->look_again = look_again;
+  return *std::move(best);
+}
+
+}  // namespace rempart::perimeter

@@ -9,6 +9,7 @@ namespace rempart::api {
 
 inline constexpr std::string_view kGroup = "rempart.dev";
 inline constexpr kube::Resource kRegions{"rempart.dev", "v1alpha1", "sovereignregions", "SovereignRegion", false};
+inline constexpr kube::Resource kProfiles{"rempart.dev", "v1alpha1", "hostingprofiles", "HostingProfile", false};
 inline constexpr kube::Resource kWorkloads{"rempart.dev", "v1alpha1", "tenantworkloads", "TenantWorkload", true};
 inline constexpr kube::Resource kPerimeterParameters{"rempart.dev", "v1alpha1", "perimeterparameters",
                                                      "PerimeterParameters", false};

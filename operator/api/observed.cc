@@ -1,5 +1,6 @@
 #include "operator/api/observed.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "operator/api/decoded_text.h"
@@ -17,6 +18,20 @@ std::string Id(kube::View value) {
   return std::string(text.size() <= kMaxKnownText ? text : std::string_view());
 }
 
+void KeepLocationLabels(kube::View labels, Node& node) {
+  constexpr std::size_t kMaxLabelValue = 63;  // Kubernetes' own limit
+  std::vector<std::pair<std::string_view, std::string_view>> found;
+  labels.ForEachMember([&](std::string_view key, kube::View value) {
+    const std::string_view text = value.Str();
+    if (!text.empty() && text.size() <= kMaxLabelValue && IsLocationLabel(key)) found.emplace_back(key, text);
+  });
+  std::ranges::sort(found);
+  node.more_location_labels = found.size() > kMaxLocationLabels;
+  if (node.more_location_labels) found.resize(kMaxLocationLabels);
+  node.location_labels.reserve(found.size());
+  for (const auto& [key, value] : found) node.location_labels.push_back({std::string(key), std::string(value)});
+}
+
 Pod::Phase PhaseOf(std::string_view text) {
   if (text == "Running") return Pod::Phase::kRunning;
   if (text == "Succeeded") return Pod::Phase::kSucceeded;
@@ -26,6 +41,18 @@ Pod::Phase PhaseOf(std::string_view text) {
 }
 
 }  // namespace
+
+bool IsLocationLabel(std::string_view key) {
+  constexpr std::size_t kMaxKey = 253 + 1 + 63;  // Kubernetes' own limits
+  constexpr std::string_view kRestricted = "node-restriction.kubernetes.io";
+  const std::size_t slash = key.find('/');
+  if (slash == key.npos || key.size() > kMaxKey || key == kTopologyRegion || key == kTopologyZone) return false;
+  const std::string_view domain = key.substr(0, slash);
+  if (domain == kNodeRegionLabel.substr(0, kNodeRegionLabel.find('/'))) return false;
+  if (domain.starts_with("topology.")) return true;
+  return domain.ends_with(kRestricted) &&
+         (domain.size() == kRestricted.size() || domain[domain.size() - kRestricted.size() - 1] == '.');
+}
 
 Result<Node> DecodeNode(kube::View object) {
   auto meta = kube::DecodeMeta(object);
@@ -42,6 +69,7 @@ Result<Node> DecodeNode(kube::View object) {
   node.lost_since_label = KnownText(labels[kNodeLostSinceLabel]);
   node.lost_region_label = KnownText(labels[kNodeLostRegionLabel]);
   node.cordoned_label = KnownText(labels[kNodeCordonedLabel]);
+  KeepLocationLabels(labels, node);
 
   const kube::View spec = object["spec"];
   node.provider_id = Id(spec["providerID"]);

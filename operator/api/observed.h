@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "operator/api/names.h"
@@ -13,6 +14,17 @@
 #include "src/kube/object.h"
 
 namespace rempart::api {
+
+struct Label {
+  std::string key, value;
+  auto operator<=>(const Label&) const = default;
+};
+
+// Whether a label of this key says where its node is, so that a HostingProfile may ask for it:
+// topology.<domain>/<name>, where cloud controllers and storage drivers write it, and
+// …node-restriction.kubernetes.io/<name>, which a kubelet cannot set on its own node. Not those that are kept by
+// themselves (topology.kubernetes.io/region and zone), nor ours.
+bool IsLocationLabel(std::string_view key);
 
 struct Taint {
   std::string key, value, effect, time_added;
@@ -27,11 +39,17 @@ struct Node {
   std::string legacy_region, legacy_zone;      // failure-domain.beta.kubernetes.io/*: a source that may disagree
   std::string provider_id;
   std::string system_uuid, machine_id;  // status.nodeInfo, as the kubelet says: what an attestation is bound to
+  // Its location labels by key, those without a value left out: the first kMaxLocationLabels of them, since a kubelet
+  // may set any number. Which ones profiles ask for does not matter here: profiles change, and nodes are not read again
+  // then.
+  std::vector<Label> location_labels;
+  bool more_location_labels = false;  // it has others that were left out
   bool unschedulable = false;
   std::vector<Taint> taints;
   // our labels as they stand ("" where not set)
   std::string region_label, country_label, lost_since_label, lost_region_label, cordoned_label;
 };
+inline constexpr std::size_t kMaxLocationLabels = 8;
 Result<Node> DecodeNode(kube::View object);
 
 // Kept for pods that a region holds: their nodeSelector names a region (immutable, so a tenant cannot hide a pod by

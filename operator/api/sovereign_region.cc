@@ -13,19 +13,6 @@ namespace {
 
 using Need = SpecReader::Need;
 
-constexpr std::size_t kMaxLocations = 100;
-constexpr std::size_t kMaxZones = 100;
-
-Location ReadLocation(const Field& at, SpecReader& reader) {
-  Location location;
-  if (!reader.Object(at, Need::kRequired)) return location;
-  location.region = reader.Text(at["region"], kLabelValueRule, Need::kRequired);
-  location.zones = reader.Texts(at["zones"], 1, kMaxZones, kLabelValueRule);
-  location.country = reader.Text(at["country"], kCountryRule, Need::kRequired);
-  location.provider_id_pattern = reader.Text(at["providerIDPattern"], kPatternRule, Need::kOptional);
-  return location;
-}
-
 void ReadOnLoss(const Field& at, SpecReader& reader, SovereignRegion& region) {
   if (!reader.Object(at, Need::kOptional)) return;
   using OnLoss = SovereignRegion::OnLoss;
@@ -45,9 +32,12 @@ void ReadSpec(const Field& spec, SpecReader& reader, SovereignRegion& region) {
   region.rules = ReadRegionRules(spec, reader);
   const Field hosting = spec["hosting"];
   if (!reader.Object(hosting, Need::kRequired)) return;
-  reader.List(hosting["locations"], 1, kMaxLocations, "an object with region, zones and country",
-              [&](const Field& at) { region.locations.push_back(ReadLocation(at, reader)); });
-  region.locations.shrink_to_fit();
+  region.profile = reader.Text(hosting["profile"], kProfileNameRule, Need::kOptional);
+  if (const Field locations = hosting["locations"]; locations.value.exists() || region.profile.empty()) {
+    reader.List(locations, 1, kMaxLocations, "an object with region, zones and country",
+                [&](const Field& at) { region.locations.push_back(ReadLocation(at, reader)); });
+    region.locations.shrink_to_fit();
+  }
   region.attestation = ReadAttestationPolicy(hosting["attestation"], reader);
   ReadOnLoss(hosting["onLoss"], reader, region);
   region.taint_outside_nodes = reader.Bool(hosting["taintOutsideNodes"], false);

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "operator/api/attestation_policy.h"
+#include "operator/api/location.h"
 #include "operator/api/names.h"
 #include "operator/api/region_rules.h"
 #include "src/base/result.h"
@@ -15,13 +16,6 @@
 
 namespace rempart::api {
 
-struct Location {
-  std::string region;               // exact value of topology.kubernetes.io/region
-  std::vector<std::string> zones;   // exact values of topology.kubernetes.io/zone; at least one
-  std::string country;              // ISO 3166-1 alpha-2
-  std::string provider_id_pattern;  // RE2, known to compile, searched in spec.providerID; empty: not asked for
-};
-
 struct SovereignRegion {
   enum class OnLoss { kEvict, kCordon };
 
@@ -29,7 +23,8 @@ struct SovereignRegion {
   bool has_finalizer = false;                  // ours
   std::vector<std::string> others_finalizers;  // in their order
   std::string country;
-  std::vector<Location> locations;
+  std::string profile;              // the HostingProfile that nodes have to agree with; "" for none
+  std::vector<Location> locations;  // empty only beside a profile, whose locations then count by themselves
   AttestationPolicy attestation;
   OnLoss on_loss = OnLoss::kEvict;
   Duration grace_period = std::chrono::seconds(30);

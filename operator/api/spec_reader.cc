@@ -37,16 +37,14 @@ bool IsRegionName(std::string_view text) {
          std::ranges::all_of(text, [](char c) { return IsLowerOrDigit(c) || c == '-' || c == '.'; });
 }
 
-bool IsNodeName(std::string_view text) {
+bool IsSubdomain(std::string_view text) {
   return !text.empty() && text.size() <= kMaxObjectName && IsLowerOrDigit(text.front()) &&
          IsLowerOrDigit(text.back()) &&
          std::ranges::all_of(text, [](char c) { return IsLowerOrDigit(c) || c == '-' || c == '.'; });
 }
 
 bool IsPattern(std::string_view text) {
-  const auto characters =
-      std::ranges::count_if(text, [](char c) { return (static_cast<unsigned char>(c) & 0xc0) != 0x80; });
-  if (text.empty() || static_cast<std::size_t>(characters) > kMaxPattern) return false;
+  if (text.empty() || CountCharacters(text) > kMaxPattern) return false;
   re2::RE2::Options options;
   options.set_log_errors(false);
   options.set_max_mem(1 << 20);
@@ -63,9 +61,17 @@ const TextRule kRegionNameRule{
     IsRegionName,
     "a region's name: 1 to 63 lower-case letters, digits, '-' or '.', with a letter or digit at both ends"};
 const TextRule kNodeNameRule{
-    IsNodeName, "a node's name: 1 to 253 lower-case letters, digits, '-' or '.', with a letter or digit at both ends"};
+    IsSubdomain, "a node's name: 1 to 253 lower-case letters, digits, '-' or '.', with a letter or digit at both ends"};
+const TextRule kProfileNameRule{
+    IsSubdomain,
+    "a HostingProfile's name: 1 to 253 lower-case letters, digits, '-' or '.', with a letter or digit at both ends"};
 const TextRule kPatternRule{IsPattern,
                             "a regular expression in RE2's syntax, of 1 to 512 characters and not too costly"};
+
+std::size_t CountCharacters(std::string_view utf8) {
+  return static_cast<std::size_t>(
+      std::ranges::count_if(utf8, [](char c) { return (static_cast<unsigned char>(c) & 0xc0) != 0x80; }));
+}
 
 std::string SpecReader::Shown(kube::View value) {
   if (value.IsObject()) return "an object";
@@ -130,6 +136,19 @@ Duration SpecReader::Time(const Field& at, Duration fallback) {
     return fallback;
   }
   return *time;
+}
+
+std::optional<WallTime> SpecReader::Moment(const Field& at) {
+  if (!at.value.exists()) return std::nullopt;
+  const auto text = at.value.AsString();
+  if (!text) {
+    Refuse(at, Shown(at.value) + " is not a time: write it as text, like \"2026-11-22T10:23:00Z\"");
+    return std::nullopt;
+  }
+  const auto time = ParseTime(*text);
+  if (time) return *time;
+  Refuse(at, time.error().message);
+  return std::nullopt;
 }
 
 std::vector<std::string> SpecReader::Texts(const Field& at, std::size_t min, std::size_t max, const TextRule& rule) {

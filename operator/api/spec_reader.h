@@ -4,9 +4,11 @@
 
 #include <cstdint>
 #include <initializer_list>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "src/base/clock.h"
 #include "src/kube/decode.h"
@@ -26,11 +28,15 @@ struct TextRule {
   bool (*holds)(std::string_view);
   std::string_view wanted;
 };
-extern const TextRule kCountryRule;     // ISO 3166-1 alpha-2
-extern const TextRule kLabelValueRule;  // Kubernetes' label values, not empty
-extern const TextRule kRegionNameRule;  // a SovereignRegion's name, which becomes a label's value
-extern const TextRule kNodeNameRule;    // a node's name: a DNS subdomain (RFC 1123)
-extern const TextRule kPatternRule;     // a regular expression in RE2's syntax, of at most 512 characters
+extern const TextRule kCountryRule;      // ISO 3166-1 alpha-2
+extern const TextRule kLabelValueRule;   // Kubernetes' label values, not empty
+extern const TextRule kRegionNameRule;   // a SovereignRegion's name, which becomes a label's value
+extern const TextRule kProfileNameRule;  // a HostingProfile's name: a DNS subdomain (RFC 1123)
+extern const TextRule kNodeNameRule;     // a node's name: the same
+extern const TextRule kPatternRule;      // a regular expression in RE2's syntax, of at most 512 characters
+
+// As a schema's maxLength counts: characters, not bytes.
+std::size_t CountCharacters(std::string_view utf8);
 
 // Collects the first problem. Readers return what they read, or the fallback where it is not there or refused: the
 // object stays usable for whoever must show it. Not thread-safe.
@@ -49,6 +55,8 @@ class SpecReader {
   bool Bool(const Field& at, bool fallback);
   // From zero to 400,000 hours, which can be added to any date without leaving the calendar.
   Duration Time(const Field& at, Duration fallback);
+  // A date and time as metav1.Time has it (RFC 3339); nothing where it is not there or refused.
+  std::optional<WallTime> Moment(const Field& at);
   // A list of `min` to `max` elements; calls f with each. More elements are refused before any is read.
   template <class F>
   void List(const Field& at, std::size_t min, std::size_t max, std::string_view what, F f) {

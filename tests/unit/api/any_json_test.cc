@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "operator/api/node_attestation.h"
+#include "operator/api/hosting_profile.h"
 #include "operator/api/observed.h"
 #include "operator/api/sovereign_region.h"
 #include "operator/api/tenant_workload.h"
@@ -123,8 +124,19 @@ Json Whole() {
       {"metadata", Metadata("web")},
       {"spec",
        {{"country", "FR"},
+        {"system", "s"},
+        {"provider", "p"},
+        {"state", "Defunct"},
+        {"since", "2020-02"},
+        {"note", "n"},
+        {"expires", "2026-11-22T10:23:00Z"},
+        {"locations",
+         Json::array({{{"region", "r"}, {"zones", {"a"}}, {"country", "FR"}, {"confirmed", false}, {"note", "n"}}})},
+        {"refuse", Json::array({{{"region", "q"}, {"why", "w"}}})},
+        {"requiredNodeLabels", Json::array({{{"key", "topology.x.org/net"}, {"values", {"v"}}}})},
         {"hosting",
-         {{"locations",
+         {{"profile", "cloud"},
+          {"locations",
            Json::array({{{"region", "r"}, {"zones", {"a", "b"}}, {"country", "FR"}, {"providerIDPattern", "^x"}}})},
           {"attestation",
            {{"required", true},
@@ -180,6 +192,7 @@ TEST(AnyJson, TheWholeObjectIsReadByEachDecoder) {
   EXPECT_EQ(Decoded(Whole(), DecodeSovereignRegion).value().invalid, "");
   EXPECT_EQ(Decoded(Whole(), DecodeTenantWorkload).value().invalid, "");
   EXPECT_EQ(Decoded(Whole(), DecodeNodeAttestation).value().invalid, "");
+  EXPECT_EQ(Decoded(Whole(), DecodeHostingProfile).value().invalid, "");
   EXPECT_TRUE(Decoded(Whole(), DecodeNode));
   EXPECT_TRUE(Decoded(Whole(), DecodePod));
   EXPECT_TRUE(Decoded(Whole(), DecodeNamespace));
@@ -195,11 +208,21 @@ void ExpectAnswers(const Json& object) {
   if (region) {
     RC_ASSERT(region->invalid.size() < 1000u);
     if (region->Usable()) {
-      RC_ASSERT(!region->locations.empty());
+      RC_ASSERT((!region->locations.empty() || !region->profile.empty()));
       RC_ASSERT(region->grace_period <= region->deadline);
       const AttestationPolicy& policy = region->attestation;
       RC_ASSERT(policy.threshold >= 1u);
       RC_ASSERT((policy.authorities.empty() ? !policy.required : policy.threshold <= policy.authorities.size()));
+    }
+  }
+  const auto profile = DecodeHostingProfile(*view);
+  ExpectAnswer(profile);
+  if (profile) {
+    RC_ASSERT(profile->invalid.size() < 1000u);
+    if (profile->Usable()) {
+      RC_ASSERT((!profile->system.empty() && !profile->provider.empty()));
+      RC_ASSERT((profile->state != HostingProfile::State::kDefunct || !profile->since.empty()));
+      for (const auto& label : profile->required_labels) RC_ASSERT(IsLocationLabel(label.key));
     }
   }
   const auto workload = DecodeTenantWorkload(*view);
@@ -245,6 +268,7 @@ RC_GTEST_PROP(AnyJson, NoDecoderReadsWhatIsNoObject, ()) {
   RC_ASSERT(!DecodeSovereignRegion(*view).has_value());
   RC_ASSERT(!DecodeTenantWorkload(*view).has_value());
   RC_ASSERT(!DecodeNodeAttestation(*view).has_value());
+  RC_ASSERT(!DecodeHostingProfile(*view).has_value());
   RC_ASSERT(!DecodeNode(*view).has_value());
   RC_ASSERT(!DecodePod(*view).has_value());
   for (int kind = 0; kind < kChildKinds; ++kind)

@@ -84,6 +84,27 @@ TEST(DecodeNode, AnUnreadableLabelIsNotAnAbsentOne) {
   }
 }
 
+TEST(DecodeNode, KeepsTheFewLabelsThatTellWhereItIs) {
+  Json object = NodeJson();
+  Json& labels = object["metadata"]["labels"];
+  EXPECT_TRUE(Decoded(object, DecodeNode).value().location_labels.empty());
+  labels["topology.outscale.com/net"] = "vpc-1";
+  labels["hosting.node-restriction.kubernetes.io/provider"] = "outscale";
+  labels["topology.empty.org/x"] = "";
+  labels["topology.long.org/x"] = std::string(64, 'x');
+  labels["topology.number.org/x"] = 7;
+  labels["nvidia.com/gpu.count"] = "8";
+  Node node = Decoded(object, DecodeNode).value();
+  EXPECT_EQ(node.location_labels, (std::vector<Label>{{"hosting.node-restriction.kubernetes.io/provider", "outscale"},
+                                                      {"topology.outscale.com/net", "vpc-1"}}));
+  EXPECT_FALSE(node.more_location_labels);
+  for (int i = 0; i < 7; ++i) labels["topology.a.org/" + std::to_string(i)] = "x";
+  node = Decoded(object, DecodeNode).value();
+  EXPECT_EQ(node.location_labels.size(), kMaxLocationLabels) << "a kubelet can set any number";
+  EXPECT_EQ(node.location_labels.back().key, "topology.a.org/6") << "by key, so that it is always the same ones";
+  EXPECT_TRUE(node.more_location_labels);
+}
+
 Json PodJson() {
   Json meta = MetaJson("web-1", "acme");
   meta["labels"] = {{"rempart.dev/workload", "web"}, {"app", "web"}};

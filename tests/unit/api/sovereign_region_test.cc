@@ -54,6 +54,25 @@ TEST(DecodeSovereignRegion, ReadsAll) {
   EXPECT_EQ(region.status_json, R"({"workloads":3})");
 }
 
+TEST(DecodeSovereignRegion, LocationsAProfileOrBoth) {
+  const Json both = With(France(), "/spec/hosting/profile", "outscale");
+  EXPECT_EQ(Invalid(both), "");
+  EXPECT_EQ(Region(both).profile, "outscale");
+  EXPECT_EQ(Region(both).locations.size(), 2u);
+  const Json profile_only = Without(both, "/spec/hosting/locations");
+  EXPECT_EQ(Invalid(profile_only), "");
+  EXPECT_TRUE(Region(profile_only).locations.empty());
+  EXPECT_EQ(Region(France()).profile, "");
+  EXPECT_EQ(Invalid(Without(France(), "/spec/hosting/locations")),
+            "spec.hosting.locations: is missing: give at least 1, each an object with region, zones and country");
+  EXPECT_NE(Invalid(With(both, "/spec/hosting/locations", Json::array())), "") << "an empty list is a mistake";
+  EXPECT_EQ(Invalid(With(France(), "/spec/hosting/profile", "Outscale")),
+            "spec.hosting.profile: \"Outscale\" is not a HostingProfile's name: 1 to 253 lower-case letters, digits, "
+            "'-' or '.', with a letter or digit at both ends");
+  EXPECT_NE(Invalid(With(France(), "/spec/hosting/profile", "")), "");
+  EXPECT_NE(Invalid(With(profile_only, "/spec/hosting/profile", 7)), "");
+}
+
 TEST(DecodeSovereignRegion, DefaultsAreTheSchemas) {
   for (const Json& object :
        {Without(Without(France(), "/spec/hosting/onLoss"), "/spec/hosting/taintOutsideNodes"),

@@ -1,11 +1,13 @@
 #include "operator/cache/caches.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace rempart::cache {
 
 Caches::Caches()
     : regions("sovereignregions", api::DecodeSovereignRegion),
+      profiles("hostingprofiles", api::DecodeHostingProfile),
       workloads("tenantworkloads", api::DecodeTenantWorkload),
       namespaces("namespaces", api::DecodeNamespace),
       nodes("nodes", api::DecodeNode),
@@ -52,6 +54,20 @@ std::vector<RegionPtr> Caches::RegionsByAge() const {
   auto all = regions.List();
   api::SortByAge(all);
   return all;
+}
+
+ProfilePtr Caches::ProfileOf(const api::SovereignRegion& region) const {
+  return region.profile.empty() ? nullptr : profiles.Get({"", region.profile});
+}
+
+std::vector<ProfilePtr> Caches::ProfilesOf(const std::vector<RegionPtr>& regions) const {
+  std::vector<ProfilePtr> named;
+  for (const auto& region : regions) {
+    const auto same = [&](const ProfilePtr& profile) { return profile->meta.key.name == region->profile; };
+    if (std::ranges::any_of(named, same)) continue;
+    if (auto profile = ProfileOf(*region)) named.push_back(std::move(profile));
+  }
+  return named;
 }
 
 bool Caches::InUse(const std::string& region) const {
@@ -128,6 +144,7 @@ bool Caches::OnQualifiedNode(const api::Pod& pod) const {
 std::vector<Caches::Watched> Caches::All() {
   std::vector<Watched> all = {
       {api::kRegions, &regions, &regions},
+      {api::kProfiles, &profiles, &profiles},
       {api::kWorkloads, &workloads, &workloads},
       {api::kNamespaces, &namespaces, &namespaces},
       {api::kNodes, &nodes, &nodes},

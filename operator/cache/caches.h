@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "operator/api/gate_object.h"
+#include "operator/api/hosting_profile.h"
 #include "operator/api/observed.h"
 #include "operator/api/sovereign_region.h"
 #include "operator/api/tenant_workload.h"
@@ -21,6 +22,7 @@
 namespace rempart::cache {
 
 using RegionPtr = std::shared_ptr<const api::SovereignRegion>;
+using api::ProfilePtr;
 using WorkloadPtr = std::shared_ptr<const api::TenantWorkload>;
 using NodePtr = std::shared_ptr<const api::Node>;
 using PodPtr = std::shared_ptr<const api::Pod>;
@@ -33,6 +35,7 @@ class Caches {
   Caches();
 
   kube::Store<api::SovereignRegion> regions;
+  kube::Store<api::HostingProfile> profiles;
   kube::Store<api::TenantWorkload> workloads;
   kube::Store<api::Namespace> namespaces;
   kube::Store<api::Node> nodes;
@@ -47,6 +50,10 @@ class Caches {
 
   // All regions, the older first.
   std::vector<RegionPtr> RegionsByAge() const;
+  // The profile that the region names; null where it names none, or there is none of that name.
+  ProfilePtr ProfileOf(const api::SovereignRegion& region) const;
+  // Those that these regions name and that exist, each once.
+  std::vector<ProfilePtr> ProfilesOf(const std::vector<RegionPtr>& regions) const;
   // Whether a TenantWorkload names the region, or a pod that has not ended is held to it: the pods of a workload that
   // was moved to a region that does not exist, or deleted without its child, must not fall to a later region of the
   // name.

@@ -14,6 +14,7 @@ constexpr auto kRegionRefresh = std::chrono::seconds(1);
 bool SameNode(const api::Node& a, const api::Node& b) {
   return a.meta.uid == b.meta.uid && a.topology_region == b.topology_region && a.topology_zone == b.topology_zone &&
          a.legacy_region == b.legacy_region && a.legacy_zone == b.legacy_zone && a.provider_id == b.provider_id &&
+         a.location_labels == b.location_labels && a.more_location_labels == b.more_location_labels &&
          a.unschedulable == b.unschedulable && a.taints == b.taints && a.region_label == b.region_label &&
          a.country_label == b.country_label && a.lost_since_label == b.lost_since_label &&
          a.lost_region_label == b.lost_region_label && a.cordoned_label == b.cordoned_label &&
@@ -31,11 +32,19 @@ class Wiring {
                          before->meta.uid != after->meta.uid || before->meta.deleting != after->meta.deleting;
     if (!matters) return;  // its status only
     Gate(name);
-    // The older region wins a node, so one region's change may concern what the others have.
-    for (const auto& node : caches_.nodes.List()) Node(node->meta.key.name);
-    for (const auto& other : caches_.regions.List())
-      if (other->meta.key.name != name) Region(other->meta.key.name);
-    WorkloadsOf(name);
+    Everywhere(name);
+  }
+
+  // What a profile says matters to the regions that name it: to them as a change of their own.
+  void OnProfile(const ProfilePtr& before, const ProfilePtr& after) {
+    if (before && after && before->meta.uid == after->meta.uid && before->meta.generation == after->meta.generation)
+      return;
+    const std::string& name = (after ? after : before)->meta.key.name;
+    for (const auto& region : caches_.regions.List()) {
+      if (region->profile != name) continue;
+      Region(region->meta.key.name);
+      Everywhere(region->meta.key.name);
+    }
   }
 
   void OnWorkload(const WorkloadPtr& before, const WorkloadPtr& after) {
@@ -98,6 +107,14 @@ class Wiring {
   }
 
  private:
+  // Whom else it concerns that this region holds other nodes than before. The older region wins a node, so that is all
+  // nodes, and what the other regions have.
+  void Everywhere(const std::string& region) {
+    for (const auto& node : caches_.nodes.List()) Node(node->meta.key.name);
+    for (const auto& other : caches_.regions.List())
+      if (other->meta.key.name != region) Region(other->meta.key.name);
+    WorkloadsOf(region);
+  }
   void PodPlaced(const api::Pod& pod) {
     const std::string region = caches_.HeldTo(pod);
     if (region.empty()) return;
@@ -127,6 +144,7 @@ class Wiring {
 void WireCaches(Caches& caches, kube::Queue& queue, ControllerIds ids) {
   auto wiring = std::make_shared<Wiring>(caches, queue, ids);
   caches.regions.AddListener([wiring](const auto& before, const auto& after) { wiring->OnRegion(before, after); });
+  caches.profiles.AddListener([wiring](const auto& before, const auto& after) { wiring->OnProfile(before, after); });
   caches.workloads.AddListener([wiring](const auto& before, const auto& after) { wiring->OnWorkload(before, after); });
   caches.namespaces.AddListener(
       [wiring](const auto& before, const auto& after) { wiring->OnNamespace(before, after); });

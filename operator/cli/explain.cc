@@ -2,8 +2,11 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <memory>
+#include <utility>
 
+#include "operator/perimeter/profile_check.h"
 #include "operator/perimeter/qualification.h"
 #include "src/kube/text.h"
 
@@ -16,22 +19,78 @@ std::string Source(std::string_view name, const std::string& value) {
   return fmt::format("  {:<50} {}\n", name, value.empty() ? "(not set)" : kube::Printable(value, kShown));
 }
 
-std::string VerdictOf(const api::Node& node, const perimeter::RegionPtr& region, const perimeter::RegionPtr& owner) {
-  const auto verdict = perimeter::Qualify(node, *region);
+std::string VerdictOf(const api::Node& node, const perimeter::RegionPtr& region, const perimeter::RegionPtr& owner,
+                      const perimeter::Evidence& evidence) {
+  const auto verdict = perimeter::Qualify(node, *region, evidence);
   const bool owns = owner && owner->meta.key.name == region->meta.key.name;
   if (owns) return verdict.qualified() ? "in" : "kept: " + verdict.message;
   if (!verdict.qualified()) return fmt::format("outside ({}): {}", ToString(verdict.outside), verdict.message);
   return owner ? fmt::format("outside (ClaimedByOlderRegion): {} has it", owner->meta.key.name) : "outside";
 }
 
+// " (its own words)", or nothing.
+std::string InBrackets(const std::string& text) { return text.empty() ? "" : " (" + text + ")"; }
+
+// One line of what a profile says.
+std::string Say(std::string_view about, const std::string& what) {
+  return fmt::format("    {:<48} {}\n", about, kube::Printable(what, 2 * kShown));
+}
+
+std::string SayOfPlace(const api::Node& node, const api::HostingProfile& profile) {
+  std::string text;
+  for (const auto& refused : profile.refused)
+    if (refused.region == node.topology_region) text += Say("this region", "refused: " + refused.why);
+  for (const auto& at : profile.locations) {
+    if (at.region != node.topology_region || std::ranges::find(at.zones, node.topology_zone) == at.zones.end())
+      continue;
+    text += Say("this zone of this region",
+                fmt::format("in {}{}{}{}{}", at.country,
+                            at.provider_id_pattern.empty() ? "" : ", provider id " + at.provider_id_pattern,
+                            at.confirmed ? "" : ", not confirmed", InBrackets(at.note),
+                            at.source.empty() ? "" : "; source: " + at.source));
+  }
+  return text.empty() ? Say("this zone of this region", "unknown") : text;
+}
+
+std::string SayOfLabels(const api::Node& node, const api::HostingProfile& profile) {
+  std::string text;
+  for (const auto& wanted : profile.required_labels) {
+    const auto label = std::ranges::find(node.location_labels, wanted.key, &api::Label::key);
+    text += Say(wanted.key,
+                fmt::format("{}, wanted: {}", label == node.location_labels.end() ? "(not set)" : label->value,
+                            wanted.values.empty() ? "any value" : fmt::format("{}", fmt::join(wanted.values, " or "))));
+  }
+  return text;
+}
+
+std::string ProfileSays(const api::Node& node, const api::SovereignRegion& region,
+                        const perimeter::Evidence& evidence) {
+  if (region.profile.empty()) return {};
+  const std::string name = kube::Printable(region.profile, kShown);
+  const api::HostingProfile* profile = evidence.ProfileOf(region);
+  if (profile == nullptr) return fmt::format("  HostingProfile {}: there is none of that name\n", name);
+  if (!perimeter::ProfileProblem(*profile).empty()) return fmt::format("  HostingProfile {}: cannot be used\n", name);
+  std::string text = fmt::format(
+      "  HostingProfile {}: {}\n", name,
+      kube::Printable(fmt::format("{} of {}, {}{}", profile->system, profile->provider, ToString(profile->state),
+                                  profile->since.empty() ? "" : " since " + profile->since),
+                      kShown));
+  if (!perimeter::CheckTime(*profile, evidence.now).qualified()) return text;  // the verdict says it all
+  return text + SayOfPlace(node, *profile) + SayOfLabels(node, *profile);
+}
+
 }  // namespace
 
-std::string ExplainNode(const api::Node& node, std::vector<api::SovereignRegion> regions) {
+std::string ExplainNode(const api::Node& node, std::vector<api::SovereignRegion> regions,
+                        std::vector<api::HostingProfile> profiles, WallTime now) {
   std::vector<perimeter::RegionPtr> by_age;
   by_age.reserve(regions.size());
   for (auto& region : regions) by_age.push_back(std::make_shared<const api::SovereignRegion>(std::move(region)));
   api::SortByAge(by_age);
-  const auto owner = perimeter::Claim(node, by_age);
+  perimeter::Evidence evidence{.profiles = {}, .now = now};
+  for (auto& profile : profiles)
+    evidence.profiles.push_back(std::make_shared<const api::HostingProfile>(std::move(profile)));
+  const auto owner = perimeter::Claim(node, by_age, evidence);
 
   std::string text = fmt::format("Node {}\n", node.meta.key.name);
   text += Source(api::kTopologyRegion, node.topology_region) + Source(api::kTopologyZone, node.topology_zone);
@@ -44,7 +103,8 @@ std::string ExplainNode(const api::Node& node, std::vector<api::SovereignRegion>
   if (by_age.empty()) text += "There is no SovereignRegion.\n";
   for (const auto& region : by_age) {
     text += fmt::format("Region {} ({}): {}\n", region->meta.key.name, region->country.empty() ? "?" : region->country,
-                        kube::Printable(VerdictOf(node, region, owner), 2 * kShown));
+                        kube::Printable(VerdictOf(node, region, owner, evidence), 2 * kShown));
+    text += ProfileSays(node, *region, evidence);
   }
   return text;
 }

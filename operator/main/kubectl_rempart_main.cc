@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cstdio>
 #include <memory>
 #include <random>
@@ -46,30 +47,39 @@ class Cluster {
   std::unique_ptr<kube::Api> api_;
 };
 
-Result<std::vector<api::SovereignRegion>> ListRegions(kube::Api& api) {
+template <class T>
+Result<std::vector<T>> ListAll(kube::Api& api, const kube::Resource& resource, Result<T> (*decode)(kube::View)) {
   kube::Api::Call call;
   call.method = "GET";
-  call.target = api::kRegions.Path("", "");
-  call.doing = "list sovereignregions";
+  call.target = resource.Path("", "");
+  call.doing = "list " + std::string(resource.plural);
   auto reply = api.Do(call, {});
   if (!reply) return Fail(std::move(reply.error()));
   kube::Document document(kMaxAnswer);
   auto list = document.Parse(reply->body);
   if (!list) return Fail(std::move(list.error()).While(call.doing));
-  std::vector<api::SovereignRegion> regions;
+  std::vector<T> objects;
   std::optional<Error> failed;
   (*list)["items"].ForEachElement([&](kube::View item) {
-    auto region = api::DecodeSovereignRegion(item);
-    if (region)
-      regions.push_back(std::move(*region));
+    auto object = decode(item);
+    if (object)
+      objects.push_back(std::move(*object));
     else
-      failed = std::move(region.error());
+      failed = std::move(object.error());
   });
   if (failed) return Fail(std::move(*failed).While(call.doing));
-  return regions;
+  return objects;
 }
 
-Result<std::string> ExplainNode(kube::Api& api, const std::string& name) {
+// Asked for only where a region names one: whoever may read regions need not have a right to profiles.
+Result<std::vector<api::HostingProfile>> ListProfiles(kube::Api& api,
+                                                      const std::vector<api::SovereignRegion>& regions) {
+  if (std::ranges::all_of(regions, [](const auto& region) { return region.profile.empty(); }))
+    return std::vector<api::HostingProfile>();
+  return ListAll(api, api::kProfiles, api::DecodeHostingProfile);
+}
+
+Result<std::string> ExplainNode(kube::Api& api, const std::string& name, WallTime now) {
   auto reply = api.Get(api::kNodes, {"", name}, {});
   if (!reply) return Fail(std::move(reply.error()));
   kube::Document document;
@@ -77,19 +87,21 @@ Result<std::string> ExplainNode(kube::Api& api, const std::string& name) {
   if (!object) return Fail(std::move(object.error()));
   auto node = api::DecodeNode(*object);
   if (!node) return Fail(std::move(node.error()).While("node " + name));
-  auto regions = ListRegions(api);
+  auto regions = ListAll(api, api::kRegions, api::DecodeSovereignRegion);
   if (!regions) return Fail(std::move(regions.error()));
-  return cli::ExplainNode(*node, std::move(*regions));
+  auto profiles = ListProfiles(api, *regions);
+  if (!profiles) return Fail(std::move(profiles.error()));
+  return cli::ExplainNode(*node, std::move(*regions), std::move(*profiles), now);
 }
 
 Result<std::string> PrintPolicies(kube::Api& api, const std::string& operator_user) {
-  auto regions = ListRegions(api);
+  auto regions = ListAll(api, api::kRegions, api::DecodeSovereignRegion);
   if (!regions) return Fail(std::move(regions.error()));
   return cli::PrintPolicies(*regions, rules::PolicyContext::Of(operator_user));
 }
 
 Result<api::SovereignRegion> OnlyRegion(kube::Api& api) {
-  auto regions = ListRegions(api);
+  auto regions = ListAll(api, api::kRegions, api::DecodeSovereignRegion);
   if (!regions) return Fail(std::move(regions.error()));
   if (regions->size() == 1) return std::move(regions->front());
   return Fail(Error::Invalid(regions->empty() ? "the cluster has no SovereignRegion: give one with --region FILE"
@@ -157,7 +169,7 @@ int main(int argc, char** argv) {
   } else if (policies->parsed()) {
     text = PrintPolicies(cluster.api(), operator_user);
   } else {
-    text = ExplainNode(cluster.api(), node);
+    text = ExplainNode(cluster.api(), node, SystemClock().Now());
   }
   if (!text) return Complain(text.error());
   std::fputs(text->c_str(), stdout);

@@ -55,7 +55,7 @@ class OperatorApp {
         events_(*real_api_, clock, random, metrics, "rempart.dev/operator", identity_),
         queue_(clock, random, metrics),
         runner_(queue_, clock, random, metrics),
-        region_nodes_(caches_),
+        region_nodes_(caches_, clock),
         regions_(caches_, WritingApi(), Events(), clock, metrics, region_nodes_,
                  {[this](const std::string& region) { WakeWorkloads(region); },
                   [this](const std::string& region) { WakeNodes(region); }}),

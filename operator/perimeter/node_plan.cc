@@ -31,7 +31,7 @@ WallTime Plus(WallTime t, Duration d) {
 struct Round {
   const NodeObservation& observed;
   const Node& node;
-  WallTime now;
+  Evidence evidence;
   RegionPtr claim;
   bool claim_usable = false;
   Node want;
@@ -44,6 +44,10 @@ struct Round {
       if (region->meta.key.name == name && !IsLeaving(*region, observed.leaving)) return region.get();
     }
     return nullptr;
+  }
+  WallTime now() const { return evidence.now; }
+  bool InTrouble(const SovereignRegion& region) const {
+    return static_cast<bool>(TroubleOf(region, evidence.ProfileOf(region)));
   }
   bool ClaimedBy(std::string_view name) const { return claim != nullptr && claim->meta.key.name == name; }
   const std::string& HeldTo(const api::Pod& pod) const {
@@ -103,13 +107,13 @@ void SettleLoss(Round& round) {
   if (const SovereignRegion* recorded = round.Present(want.lost_region_label);
       recorded == nullptr || round.ClaimedBy(want.lost_region_label) || needless(want.lost_region_label)) {
     DropRecord(want);
-  } else if (!ReadableLostSince(want, round.now)) {
+  } else if (!ReadableLostSince(want, round.now())) {
     want.lost_since_label.clear();
   }
   if (const SovereignRegion* loser = LosesIt(round); loser != nullptr && !needless(loser->meta.key.name)) {
     const auto& known = round.observed.unrecorded;
     const bool same = known && known->region == loser->meta.key.name;
-    round.loss = Loss{loser->meta.key.name, same ? std::min(known->since, round.now) : round.now};
+    round.loss = Loss{loser->meta.key.name, same ? std::min(known->since, round.now()) : round.now()};
     want.lost_region_label = round.loss->region;
     want.lost_since_label = FormatLostSince(round.loss->since);
   }
@@ -119,7 +123,7 @@ void SettleCordon(Round& round) {
   Node& want = round.want;
   if (want.cordoned_label != kTrue) want.cordoned_label.clear();
   const SovereignRegion* lost = round.claim == nullptr ? round.Present(want.lost_region_label) : nullptr;
-  if (lost != nullptr && !SpecProblem(*lost).empty()) return;  // what it asks for is not known: as it stands
+  if (lost != nullptr && round.InTrouble(*lost)) return;  // as it stands
   const bool cordon = lost != nullptr && lost->on_loss == SovereignRegion::OnLoss::kCordon;
   if (cordon && !want.unschedulable) {
     want.unschedulable = true;
@@ -139,7 +143,7 @@ void SettleTaint(Round& round) {
   bool unclear = false;
   for (const RegionPtr& region : round.observed.regions) {
     if (IsLeaving(*region, round.observed.leaving)) continue;
-    const bool usable = SpecProblem(*region).empty();
+    const bool usable = !round.InTrouble(*region);
     asked = asked || (usable && region->taint_outside_nodes);
     unclear = unclear || !usable;
   }
@@ -192,7 +196,7 @@ Json PatchOf(const Node& node, const Node& want) {
 
 // Why the node is not the region's.
 std::string WhyNot(const Round& round, const SovereignRegion& region) {
-  Verdict verdict = Qualify(round.node, region);
+  Verdict verdict = Qualify(round.node, region, round.evidence);
   if (!verdict.qualified()) return std::move(verdict.message);
   if (round.claim != nullptr)
     return fmt::format("region {}, which is older, claims the node", round.claim->meta.key.name);
@@ -271,8 +275,8 @@ class Telling {
   void Lost(const SovereignRegion& region) {
     const std::string& name = region.meta.key.name;
     std::string note = fmt::format("is no longer in region {}: {}; ", name, WhyNot(round_, region));
-    if (!SpecProblem(region).empty()) {
-      note += "pods stay until the region's spec can be used";
+    if (round_.InTrouble(region)) {
+      note += "pods stay until the region can be used";
     } else if (region.on_loss == SovereignRegion::OnLoss::kCordon) {
       note += "its pods stay (spec.hosting.onLoss.action: Cordon)";
     } else {
@@ -306,29 +310,28 @@ void PlanEvictions(const Round& round, NodePlan& plan) {
     const std::string& held_to = round.HeldTo(*pod);
     if (!IsLive(*pod, round.node) || held_to.empty() || round.ClaimedBy(held_to)) continue;
     const SovereignRegion* region = round.Present(held_to);
-    if (region == nullptr || region->on_loss != SovereignRegion::OnLoss::kEvict || !SpecProblem(*region).empty())
-      continue;
+    if (region == nullptr || region->on_loss != SovereignRegion::OnLoss::kEvict || round.InTrouble(*region)) continue;
 
     WallTime since = pod->meta.created;
     if (round.want.lost_region_label == held_to) {
-      if (const auto lost = ReadableLostSince(round.want, round.now)) since = std::max(since, *lost);
+      if (const auto lost = ReadableLostSince(round.want, round.now())) since = std::max(since, *lost);
     }
-    since = std::min(since, round.now);
+    since = std::min(since, round.now());
     const WallTime due = Plus(since, region->grace_period);
     const WallTime force = Plus(since, region->deadline);
-    const bool forced = round.now >= std::max(due, force);
+    const bool forced = round.now() >= std::max(due, force);
     if (pod->meta.deleting && !forced) {  // evicted, or deleted by somebody, but in no hurry to end
-      look_again_in(std::max(due, force) - round.now);
+      look_again_in(std::max(due, force) - round.now());
       continue;
     }
-    if (round.now < due) {
-      look_again_in(due - round.now);
+    if (round.now() < due) {
+      look_again_in(due - round.now());
       continue;
     }
     // At least a second: 0 would take the object away without the kubelet's word that the pod has ended.
     const std::int64_t grace = std::clamp<std::int64_t>(pod->grace_seconds, 1, kForcedGraceSeconds);
     plan.evictions.push_back({pod, held_to, forced, grace, WhyNot(round, *region)});
-    look_again_in(forced ? kBudgetRetry : std::min(kBudgetRetry, force - round.now));
+    look_again_in(forced ? kBudgetRetry : std::min(kBudgetRetry, force - round.now()));
   }
 }
 
@@ -364,12 +367,16 @@ std::optional<WallTime> ParseLostSince(std::string_view text) {
 }
 
 NodePlan PlanNode(const NodeObservation& observed, WallTime now) {
-  Round round{
-      .observed = observed, .node = *observed.node, .now = now, .claim = nullptr, .want = *observed.node, .loss = {}};
-  round.claim = Claim(round.node, Claimants(observed.regions, observed.leaving));
-  round.claim_usable = round.claim != nullptr && SpecProblem(*round.claim).empty();
+  Round round{.observed = observed,
+              .node = *observed.node,
+              .evidence = {observed.profiles, now},
+              .claim = nullptr,
+              .want = *observed.node,
+              .loss = {}};
+  round.claim = Claim(round.node, Claimants(observed.regions, observed.leaving), round.evidence);
+  round.claim_usable = round.claim != nullptr && !round.InTrouble(*round.claim);
 
-  if (round.claim == nullptr || round.claim_usable) {  // else: an unusable region holds it, and it stays as it is
+  if (round.claim == nullptr || round.claim_usable) {  // else: a region in trouble holds it, and it stays as it is
     SettleRegionLabels(round);
     SettleLoss(round);
     SettleCordon(round);

@@ -14,12 +14,12 @@
 // where it was the operator that did it. Only then is it undone, once a region claims the node or the lost region no
 // longer asks for it.
 //
-// Taint: while a usable region sets taintOutsideNodes, nodes that no region claims carry
+// Taint: while a region without trouble sets taintOutsideNodes, nodes that no region claims carry
 // rempart.dev/outside=true:NoSchedule, others do not. That key is ours: anything else under it is put right. While none
-// asks but some region is unusable, it is left as it is. Other taints are never touched.
+// asks but some region is in trouble, it is left as it is. Other taints are never touched.
 //
-// A region with an unusable spec: its nodes keep labels, record and cordon as they stand, and nothing is evicted on its
-// account.
+// A region in trouble (see Trouble): its nodes keep labels, record and cordon as they stand, and nothing is evicted on
+// its account.
 #pragma once
 
 #include <cstdint>
@@ -54,7 +54,8 @@ struct NodeObservation {
   std::vector<PodPtr> pods;        // those of any region on this node
   // TenantWorkloads that exist, of those that the pods without a region in their nodeSelector name.
   std::set<kube::ObjectKey> workloads = {};
-  std::optional<Loss> unrecorded = {};  // of this node
+  std::optional<Loss> unrecorded = {};    // of this node
+  std::vector<ProfilePtr> profiles = {};  // those that exist, of those that the regions name
 };
 
 // What a pod has to end once the deadline has passed, whatever its template asks for.
@@ -87,7 +88,9 @@ struct NodePlan {
 // then also those that are being deleted, unless they have no longer to end than a forced deletion would give them.
 // `since` is the later of the pod's creation and lost-since (when lost-region is R), never in the future. A lost-since
 // that cannot be read, or lies more than 5 minutes ahead, is taken off and counts as not there: the stricter reading.
-// Nothing is evicted while R is unknown, leaving, unusable, or has onLoss.action Cordon.
+// Nothing is evicted while R is unknown, leaving, in trouble, or has onLoss.action Cordon.
+//
+// When a profile's time is over is not a change that a node sees: its region looks at that time, and wakes its nodes.
 NodePlan PlanNode(const NodeObservation& observed, WallTime now);
 
 // The lost-since label: UTC, whole seconds, "20261122T102300Z". Reading gives nothing for any other form.

@@ -72,6 +72,7 @@ NodeObservation NodeReconciler::Observe(cache::NodePtr node) {
   NodeObservation observed;
   observed.regions = caches_.RegionsByAge();
   observed.leaving = caches_.RegionsLeaving();
+  observed.profiles = caches_.ProfilesOf(observed.regions);
   observed.pods = caches_.PodsOnNode(node->meta.key.name);
   for (const auto& pod : observed.pods) {
     if (!pod->only_labelled()) continue;

@@ -1,205 +1,87 @@
 #include "operator/perimeter/qualification.h"
 
 #include <fmt/format.h>
-#include <re2/re2.h>
 
 #include <algorithm>
-#include <optional>
-#include <unordered_map>
 #include <utility>
 
+#include "operator/perimeter/location_check.h"
+#include "operator/perimeter/profile_check.h"
 #include "src/base/text.h"
 
 namespace rempart::perimeter {
 namespace {
 
-using api::Location;
+using api::HostingProfile;
 using api::Node;
 using api::SovereignRegion;
 
-constexpr std::size_t kMaxPattern = 2048;   // bytes: the schema's 512 characters
 constexpr std::size_t kMaxLabelValue = 63;  // a region's name becomes a label value
-constexpr std::size_t kMaxMessage = 400;    // bytes of a verdict's message
-constexpr std::size_t kMaxQuoted = 96;      // bytes of a foreign value inside a message
-constexpr std::size_t kMaxPatternsKept =
-    512;  // a thread; far above what regions declare, so that it is never reached in earnest
 
-struct Pattern {
-  explicit Pattern(const std::string& text) : re(text, Options()) {}
-  static re2::RE2::Options Options() {
-    re2::RE2::Options options;
-    options.set_log_errors(false);
-    options.set_max_mem(1 << 20);
-    return options;
-  }
-  re2::RE2 re;
+LocationList ListOf(const SovereignRegion& region) { return {region.locations}; }
+
+// What holds of a region whatever the node: looked for once, for loops over nodes.
+struct Standing {
+  const HostingProfile* profile = nullptr;
+  Trouble trouble;
+  Verdict time;  // of its profile
 };
 
-// Compiled once a thread and kept, so that thousands of nodes cost a hash look-up each. A thread's own, so that no lock
-// is needed.
-std::shared_ptr<const Pattern> Compiled(const std::string& text) {
-  thread_local std::unordered_map<std::string, std::shared_ptr<const Pattern>> kept;
-  if (const auto it = kept.find(text); it != kept.end()) return it->second;
-  if (kept.size() >= kMaxPatternsKept) kept.clear();
-  return kept.emplace(text, std::make_shared<const Pattern>(text)).first->second;
+Standing StandingOf(const SovereignRegion& region, const Evidence& evidence) {
+  Standing standing;
+  standing.profile = evidence.ProfileOf(region);
+  standing.trouble = TroubleOf(region, standing.profile);
+  if (!standing.trouble && standing.profile != nullptr) standing.time = CheckTime(*standing.profile, evidence.now);
+  return standing;
 }
 
-std::string Quoted(std::string_view value) { return "\"" + CleanText(value, kMaxQuoted) + "\""; }
-std::string PatternField(std::size_t location) {
-  return fmt::format("spec.hosting.locations[{}].providerIDPattern", location);
+Verdict InTrouble(const Node& node, const SovereignRegion& region, const Trouble& trouble) {
+  std::string message = fmt::format("region {} cannot be used: {}", region.meta.key.name, trouble.message);
+  if (node.region_label == region.meta.key.name) message = "the node stays as it is: " + message;
+  return Out(trouble.outside, message);
 }
 
-std::string PatternProblem(const SovereignRegion& region) {
-  for (std::size_t i = 0; i < region.locations.size(); ++i) {
-    const std::string& pattern = region.locations[i].provider_id_pattern;
-    if (pattern.empty()) continue;
-    if (pattern.size() > kMaxPattern) {
-      return fmt::format("{}: has {} bytes, at most {} are allowed: shorten it", PatternField(i), pattern.size(),
-                         kMaxPattern);
-    }
-    const auto compiled = Compiled(pattern);
-    if (!compiled->re.ok()) {
-      return fmt::format("{}: {} is no regular expression ({}): correct it (RE2 syntax)", PatternField(i),
-                         Quoted(pattern), CleanText(compiled->re.error(), kMaxQuoted));
-    }
+// Nothing is in the way of judging the node: its labels, the region's list, the profile.
+Verdict JudgePlace(const Node& node, const SovereignRegion& region, const HostingProfile* profile) {
+  if (Verdict labels = CheckLabels(node); !labels.qualified()) return labels;
+  if (profile != nullptr) {
+    if (Verdict refused = CheckRefused(node, *profile); !refused.qualified()) return refused;
   }
-  return {};
-}
-
-// Equal but for case and outer blanks: only to name a near miss in a message, never to decide.
-bool NearlyEqual(std::string_view a, std::string_view b) {
-  const auto trimmed = [](std::string_view text) {
-    const std::size_t first = text.find_first_not_of(" \t\r\n");
-    return first == text.npos ? std::string_view() : text.substr(first, text.find_last_not_of(" \t\r\n") - first + 1);
-  };
-  const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; };
-  return std::ranges::equal(trimmed(a), trimmed(b), {}, lower, lower);
-}
-
-Verdict Out(Outside outside, const std::string& message) { return {outside, CleanText(message, kMaxMessage)}; }
-
-std::optional<Verdict> CheckLabels(const Node& node) {
-  for (const auto& [label, value] :
-       {std::pair{api::kTopologyRegion, &node.topology_region}, {api::kTopologyZone, &node.topology_zone}}) {
-    if (value->empty()) {
-      return Out(Outside::kNoLocation,
-                 fmt::format("label {} is not set: let the cloud controller or an admin set it", label));
-    }
+  const bool declares = !region.locations.empty();
+  if (declares || profile == nullptr) {
+    if (Located own = Locate(node, region.country, ListOf(region)); !own.verdict.qualified()) return own.verdict;
   }
-  const auto disagree = [](std::string_view label, std::string_view value, std::string_view old_label,
-                           std::string_view old_value) -> std::optional<Verdict> {
-    if (old_value.empty() || old_value == value) return std::nullopt;
-    return Out(Outside::kLabelsDisagree,
-               fmt::format("label {} is {} but {} is {}: make them equal, or remove the latter", label, Quoted(value),
-                           old_label, Quoted(old_value)));
-  };
-  if (auto v = disagree(api::kTopologyRegion, node.topology_region, api::kLegacyTopologyRegion, node.legacy_region))
-    return v;
-  return disagree(api::kTopologyZone, node.topology_zone, api::kLegacyTopologyZone, node.legacy_zone);
+  return profile == nullptr ? Verdict() : CheckProfile(node, region, *profile, declares);
 }
 
-Verdict UnknownLocation(const Node& node, const SovereignRegion& region) {
-  std::string message = fmt::format("zone {} of region {} is not declared in spec.hosting.locations",
-                                    Quoted(node.topology_zone), Quoted(node.topology_region));
-  for (const Location& location : region.locations) {
-    if (!NearlyEqual(location.region, node.topology_region)) continue;
-    for (const std::string& zone : location.zones) {
-      if (NearlyEqual(zone, node.topology_zone)) {
-        message += fmt::format("; zone {} of region {} is, but values must be equal in case and blanks too",
-                               Quoted(zone), Quoted(location.region));
-        return Out(Outside::kUnknownLocation, message);
-      }
-    }
-  }
-  return Out(Outside::kUnknownLocation, message);
+Verdict Judge(const Node& node, const SovereignRegion& region, const Standing& standing) {
+  if (standing.trouble) return InTrouble(node, region, standing.trouble);
+  if (!standing.time.qualified()) return standing.time;
+  return JudgePlace(node, region, standing.profile);
 }
 
-bool Declares(const Location& location, const Node& node) {
-  return location.region == node.topology_region &&
-         std::ranges::find(location.zones, node.topology_zone) != location.zones.end();
-}
-
-bool ProviderAgrees(const Location& location, const Node& node) {
-  if (location.provider_id_pattern.empty()) return true;
-  return !node.provider_id.empty() &&
-         re2::RE2::PartialMatch(node.provider_id, Compiled(location.provider_id_pattern)->re);
-}
-
-// The spec is usable and the node's labels are set and agree.
-Verdict CheckLocations(const Node& node, const SovereignRegion& region) {
-  const Location* agreeing = nullptr;  // of the region's country, provider id included
-  const Location* other_country = nullptr;
-  bool other_agrees = false;  // the same of another country: then two sources disagree
-  std::optional<std::size_t> provider_fails;
-  for (std::size_t i = 0; i < region.locations.size(); ++i) {
-    const Location& location = region.locations[i];
-    if (!Declares(location, node)) continue;
-    const bool agrees = ProviderAgrees(location, node);
-    if (location.country != region.country) {
-      if (other_country == nullptr || (agrees && !other_agrees)) other_country = &location;
-      other_agrees = other_agrees || agrees;
-    } else if (agrees) {
-      agreeing = &location;
-    } else if (!provider_fails) {
-      provider_fails = i;
-    }
-  }
-  if (agreeing != nullptr && !other_agrees) return {};
-  if (agreeing != nullptr) {
-    return Out(Outside::kOtherCountry, fmt::format("zone {} of region {} is declared in {} and in {}: give these "
-                                                   "locations provider id patterns that exclude each other",
-                                                   Quoted(node.topology_zone), Quoted(node.topology_region),
-                                                   region.country, other_country->country));
-  }
-  if (provider_fails && !other_agrees) {
-    const std::string wanted =
-        PatternField(*provider_fails) + " (" + Quoted(region.locations[*provider_fails].provider_id_pattern) + ")";
-    if (node.provider_id.empty())
-      return Out(Outside::kProviderMissing, "spec.providerID is not set, " + wanted + " asks for it");
-    return Out(Outside::kProviderMismatch, "spec.providerID " + Quoted(node.provider_id) + " does not match " + wanted);
-  }
-  if (other_country != nullptr) {
-    return Out(Outside::kOtherCountry,
-               fmt::format("zone {} of region {} is in country {}, spec.country is {}", Quoted(node.topology_zone),
-                           Quoted(node.topology_region), Quoted(other_country->country), region.country));
-  }
-  return UnknownLocation(node, region);
-}
-
-// Qualify without looking for a problem of the spec again: for loops over nodes.
-Verdict Judge(const Node& node, const SovereignRegion& region, const std::string& problem) {
-  if (!problem.empty()) {
-    std::string message = fmt::format("region {} cannot be used: {}", region.meta.key.name, problem);
-    if (node.region_label == region.meta.key.name) message = "the node stays as it is: " + message;
-    return Out(Outside::kRegionUnusable, message);
-  }
-  if (auto outside = CheckLabels(node)) return *std::move(outside);
-  return CheckLocations(node, region);
-}
-
-bool Keeps(const Node& node, const SovereignRegion& region, const Verdict& verdict) {
-  return verdict.qualified() ||
-         (verdict.outside == Outside::kRegionUnusable && node.region_label == region.meta.key.name);
+bool Keeps(const Node& node, const SovereignRegion& region, const Standing& standing, const Verdict& verdict) {
+  return verdict.qualified() || (standing.trouble && node.region_label == region.meta.key.name);
 }
 
 struct Claimant {
   RegionPtr region;
-  std::string problem;
+  Standing standing;
 };
 
-std::vector<Claimant> WithProblems(const std::vector<RegionPtr>& regions) {
+std::vector<Claimant> WithStanding(const std::vector<RegionPtr>& regions, const Evidence& evidence) {
   std::vector<Claimant> all;
   all.reserve(regions.size());
-  for (const RegionPtr& region : regions) all.push_back({region, SpecProblem(*region)});
+  for (const RegionPtr& region : regions) all.push_back({region, StandingOf(*region, evidence)});
   return all;
 }
 
 RegionPtr ClaimAmong(const Node& node, const std::vector<Claimant>& claimants, std::vector<RegionPtr>* contenders) {
   RegionPtr owner;
-  for (const auto& [region, problem] : claimants) {
+  for (const auto& [region, standing] : claimants) {
     if (owner != nullptr && contenders == nullptr) break;
-    const Verdict verdict = Judge(node, *region, problem);
-    if (owner == nullptr && Keeps(node, *region, verdict)) {
+    const Verdict verdict = Judge(node, *region, standing);
+    if (owner == nullptr && Keeps(node, *region, standing, verdict)) {
       owner = region;
     } else if (owner != nullptr && verdict.qualified()) {
       contenders->push_back(region);
@@ -210,26 +92,11 @@ RegionPtr ClaimAmong(const Node& node, const std::vector<Claimant>& claimants, s
 
 }  // namespace
 
-const char* ToString(Outside outside) {
-  switch (outside) {
-    case Outside::kNone:
-      return "Qualified";
-    case Outside::kRegionUnusable:
-      return "RegionUnusable";
-    case Outside::kNoLocation:
-      return "NoLocation";
-    case Outside::kLabelsDisagree:
-      return "LabelsDisagree";
-    case Outside::kUnknownLocation:
-      return "UnknownLocation";
-    case Outside::kOtherCountry:
-      return "OtherCountry";
-    case Outside::kProviderMissing:
-      return "ProviderMissing";
-    case Outside::kProviderMismatch:
-      return "ProviderMismatch";
-  }
-  return "Unknown";
+const HostingProfile* Evidence::ProfileOf(const SovereignRegion& region) const {
+  if (region.profile.empty()) return nullptr;
+  const auto it = std::ranges::find_if(
+      profiles, [&](const ProfilePtr& profile) { return profile->meta.key.name == region.profile; });
+  return it == profiles.end() ? nullptr : it->get();
 }
 
 std::string SpecProblem(const SovereignRegion& region) {
@@ -240,10 +107,26 @@ std::string SpecProblem(const SovereignRegion& region) {
         region.meta.key.name.size(), kMaxLabelValue);
   }
   if (region.country.empty()) return "spec.country: is not set: give an ISO 3166-1 alpha-2 code such as FR";
-  return PatternProblem(region);
+  return PatternProblem(ListOf(region));
 }
 
-Verdict Qualify(const Node& node, const SovereignRegion& region) { return Judge(node, region, SpecProblem(region)); }
+Trouble TroubleOf(const SovereignRegion& region, const HostingProfile* profile) {
+  if (std::string problem = SpecProblem(region); !problem.empty())
+    return {Outside::kRegionUnusable, std::move(problem)};
+  if (region.profile.empty()) return {};
+  if (profile == nullptr) {
+    return {Outside::kProfileMissing, fmt::format("spec.hosting.profile: there is no HostingProfile {}: create it, or "
+                                                  "name one that `kubectl get hostingprofiles` shows",
+                                                  Quoted(region.profile))};
+  }
+  if (const std::string problem = ProfileProblem(*profile); !problem.empty())
+    return {Outside::kProfileUnusable, fmt::format("HostingProfile {}: {}", region.profile, problem)};
+  return {};
+}
+
+Verdict Qualify(const Node& node, const SovereignRegion& region, const Evidence& evidence) {
+  return Judge(node, region, StandingOf(region, evidence));
+}
 
 bool IsLeaving(const SovereignRegion& region, const RegionNames& leaving) {
   return region.meta.deleting && leaving.contains(region.meta.key.name);
@@ -258,15 +141,17 @@ std::vector<RegionPtr> Claimants(const std::vector<RegionPtr>& regions, const Re
   return claimants;
 }
 
-RegionPtr Claim(const Node& node, const std::vector<RegionPtr>& claimants, std::vector<RegionPtr>* contenders) {
+RegionPtr Claim(const Node& node, const std::vector<RegionPtr>& claimants, const Evidence& evidence,
+                std::vector<RegionPtr>* contenders) {
   if (contenders != nullptr) contenders->clear();
-  return ClaimAmong(node, WithProblems(claimants), contenders);
+  return ClaimAmong(node, WithStanding(claimants, evidence), contenders);
 }
 
-bool ClaimsAny(std::string_view region, const std::vector<RegionPtr>& claimants, const std::vector<NodePtr>& nodes) {
+bool ClaimsAny(std::string_view region, const std::vector<RegionPtr>& claimants, const std::vector<NodePtr>& nodes,
+               const Evidence& evidence) {
   const bool among = std::ranges::any_of(claimants, [&](const RegionPtr& r) { return r->meta.key.name == region; });
   if (!among) return false;
-  const std::vector<Claimant> rivals = WithProblems(claimants);
+  const std::vector<Claimant> rivals = WithStanding(claimants, evidence);
   return std::ranges::any_of(nodes, [&](const NodePtr& node) {
     const RegionPtr owner = ClaimAmong(*node, rivals, nullptr);
     return owner != nullptr && owner->meta.key.name == region;
@@ -274,12 +159,12 @@ bool ClaimsAny(std::string_view region, const std::vector<RegionPtr>& claimants,
 }
 
 RegionView ViewOf(const SovereignRegion& region, const std::vector<RegionPtr>& claimants,
-                  const std::vector<NodePtr>& nodes) {
-  const std::string problem = SpecProblem(region);
-  const std::vector<Claimant> rivals = WithProblems(claimants);
+                  const std::vector<NodePtr>& nodes, const Evidence& evidence) {
+  const Standing standing = StandingOf(region, evidence);
+  const std::vector<Claimant> rivals = WithStanding(claimants, evidence);
   RegionView view;
   for (const NodePtr& node : nodes) {
-    Verdict verdict = Judge(*node, region, problem);
+    Verdict verdict = Judge(*node, region, standing);
     if (!verdict.qualified()) {
       view.outside.push_back({node->meta.key.name, ToString(verdict.outside), std::move(verdict.message), ""});
       continue;

@@ -7,47 +7,56 @@
 #include <string_view>
 #include <vector>
 
+#include "operator/api/hosting_profile.h"
 #include "operator/api/observed.h"
 #include "operator/api/sovereign_region.h"
+#include "operator/perimeter/verdict.h"
+#include "src/base/clock.h"
 
 namespace rempart::perimeter {
-
-// Machine-readable reasons, in the order in which they are looked for.
-enum class Outside {
-  kNone,              // qualified
-  kRegionUnusable,    // the region's own spec cannot be used
-  kNoLocation,        // region or zone label missing
-  kLabelsDisagree,    // topology.kubernetes.io/* and failure-domain.beta.kubernetes.io/* differ
-  kUnknownLocation,   // no declared location has this region and zone
-  kOtherCountry,      // a declared location, of another country than the region's
-  kProviderMissing,   // a pattern is given, spec.providerID is empty
-  kProviderMismatch,  // the provider id does not match
-};
-const char* ToString(Outside outside);
-
-struct Verdict {
-  Outside outside = Outside::kNone;
-  std::string message;  // "zone de-fra-1 of region de-fra is not declared; …": what was found and what would be needed
-  bool qualified() const { return outside == Outside::kNone; }
-};
-// The node is qualified when its topology region and zone labels equal a declared location (exactly: no prefix, no case
-// folding), that location's country is the region's, and spec.providerID matches where the location gives a pattern
-// (RE2, searched:
-// "^" and "$" are the user's). Sources that disagree mean outside: old failure-domain labels that differ from the new
-// ones, and a node that matches, provider id included, a location of the region's country and one of another.
-// Whether the region is being deleted does not matter here: it keeps its nodes as long as it has users (see Claimants).
-Verdict Qualify(const api::Node& node, const api::SovereignRegion& region);
-
-// Why the region's spec cannot be used: field and fix; "" when it can. region.invalid, and what only this module can
-// tell: a pattern that does not compile, a name that is no label value.
-//
-// Such a region qualifies nothing new, but it lets nothing loose either, since a typo of an admin must not be an
-// outage: a node that carries its label keeps it (and stays claimed by it), and no pod is evicted on its account.
-std::string SpecProblem(const api::SovereignRegion& region);
 
 using RegionPtr = std::shared_ptr<const api::SovereignRegion>;
 using NodePtr = std::shared_ptr<const api::Node>;
 using RegionNames = std::set<std::string, std::less<>>;
+using api::ProfilePtr;
+
+// What verdicts rest on besides nodes and regions.
+struct Evidence {
+  std::vector<ProfilePtr> profiles;  // those that exist, of those that regions name
+  WallTime now{};                    // a profile may expire
+
+  // The one that the region names; null where it names none, or there is none of that name.
+  const api::HostingProfile* ProfileOf(const api::SovereignRegion& region) const;
+};
+
+// A node is qualified when its topology region and zone labels equal a declared location (exactly: no prefix, no case
+// folding), that location's country is the region's, and spec.providerID matches where the location gives a pattern.
+// Declared is what the region lists; where it names a profile, the node has to agree with that too (CheckProfile), and
+// with it alone where the region lists nothing. A list is narrower than the profile or confirms what that leaves open;
+// it never adds to it, so that a place of which the profile knows nothing stays outside.
+//
+// Sources that disagree mean outside: old failure-domain labels that differ from the new ones, a node that matches,
+// provider id included, a location of the region's country and one of another, a region and its profile that have
+// different countries for a place. Whether the region is being deleted does not matter here: it keeps its nodes as long
+// as it has users (see Claimants).
+Verdict Qualify(const api::Node& node, const api::SovereignRegion& region, const Evidence& evidence);
+
+// Why the region's own spec cannot be used: field and fix; "" when it can. region.invalid, and what only this module
+// can tell: a pattern that does not compile, a name that is no label value.
+std::string SpecProblem(const api::SovereignRegion& region);
+
+// Why nothing can be said of any node: the region's own spec (SpecProblem), or the profile that it names is not there
+// or cannot be used. `profile`: see Evidence::ProfileOf.
+//
+// Such a region qualifies nothing new, but it lets nothing loose either, since a typo of an admin must not be an
+// outage: a node that carries its label keeps it (and stays claimed by it), and no pod is evicted on its account. A
+// profile that is defunct or has expired is another matter: it can be read, and says that no node is in.
+struct Trouble {
+  Outside outside = Outside::kNone;  // kRegionUnusable, kProfileMissing or kProfileUnusable
+  std::string message;               // field and fix
+  explicit operator bool() const { return outside != Outside::kNone; }
+};
+Trouble TroubleOf(const api::SovereignRegion& region, const api::HostingProfile* profile);
 
 // A region that is being deleted and that nobody uses any more (no workload, no pod): it gives its nodes up. `leaving`
 // names such regions; one that is not being deleted is never leaving, even when named there.
@@ -55,14 +64,15 @@ bool IsLeaving(const api::SovereignRegion& region, const RegionNames& leaving);
 // The regions that may claim nodes: all but those that are leaving. The order is kept.
 std::vector<RegionPtr> Claimants(const std::vector<RegionPtr>& regions, const RegionNames& leaving);
 
-// The region that the node belongs to: the oldest that qualifies it, or that is unusable and whose label it carries;
+// The region that the node belongs to: the oldest that qualifies it, or that is in Trouble and whose label it carries;
 // null for none. `contenders` (optional) gets the others that would have qualified it, oldest first. `claimants` is
 // sorted by age.
-RegionPtr Claim(const api::Node& node, const std::vector<RegionPtr>& claimants,
+RegionPtr Claim(const api::Node& node, const std::vector<RegionPtr>& claimants, const Evidence& evidence,
                 std::vector<RegionPtr>* contenders = nullptr);
 
-// Whether any of the nodes is the region's, as Claim has it. For many nodes: problems of specs are looked for once.
-bool ClaimsAny(std::string_view region, const std::vector<RegionPtr>& claimants, const std::vector<NodePtr>& nodes);
+// Whether any of the nodes is the region's, as Claim has it. For many nodes: trouble is looked for once.
+bool ClaimsAny(std::string_view region, const std::vector<RegionPtr>& claimants, const std::vector<NodePtr>& nodes,
+               const Evidence& evidence);
 
 // For a region's point of view: its verdict, or that an older region has the node. `claimants` is sorted by age.
 struct RegionView {
@@ -77,6 +87,6 @@ struct RegionView {
   std::vector<OutsideNode> claimed_by_older;  // subset of outside: reason "ClaimedByOlderRegion"
 };
 RegionView ViewOf(const api::SovereignRegion& region, const std::vector<RegionPtr>& claimants,
-                  const std::vector<NodePtr>& nodes);
+                  const std::vector<NodePtr>& nodes, const Evidence& evidence);
 
 }  // namespace rempart::perimeter

@@ -1,5 +1,6 @@
 #include "operator/perimeter/region_nodes.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "operator/perimeter/qualification.h"
@@ -9,19 +10,32 @@ namespace rempart::perimeter {
 bool RegionNodes::AnyOf(const std::string& region) {
   if (caches_.AnyNodeWithLabel(region)) return true;
   std::scoped_lock lock(mutex_);
-  ForgetWhatIsOld();
+  const WallTime now = clock_.Now();
+  ForgetWhatIsOld(now);
   const auto [entry, unknown] = known_.try_emplace(region, false);
-  if (unknown) entry->second = ClaimsAny(region, Claimants(caches_.RegionsByAge(), leaving_), caches_.nodes.List());
+  if (unknown) {
+    const auto regions = caches_.RegionsByAge();
+    const Evidence evidence{caches_.ProfilesOf(regions), now};
+    for (const auto& profile : evidence.profiles)
+      if (profile->expires && *profile->expires > now) until_ = std::min(until_, *profile->expires);
+    entry->second = ClaimsAny(region, Claimants(regions, leaving_), caches_.nodes.List(), evidence);
+  }
   return entry->second;
 }
 
-void RegionNodes::ForgetWhatIsOld() {
+void RegionNodes::ForgetWhatIsOld(WallTime now) {
   // Read before the search: what changes during it makes the next question search again.
-  const std::uint64_t nodes_seen = caches_.nodes.seen(), regions_seen = caches_.regions.seen();
+  const std::uint64_t nodes_seen = caches_.nodes.seen(), regions_seen = caches_.regions.seen(),
+                      profiles_seen = caches_.profiles.seen();
   auto leaving = caches_.RegionsLeaving();
-  if (nodes_seen != nodes_seen_ || regions_seen != regions_seen_ || leaving != leaving_) known_.clear();
+  if (nodes_seen != nodes_seen_ || regions_seen != regions_seen_ || profiles_seen != profiles_seen_ ||
+      leaving != leaving_ || now >= until_) {
+    known_.clear();
+    until_ = WallTime::max();
+  }
   nodes_seen_ = nodes_seen;
   regions_seen_ = regions_seen;
+  profiles_seen_ = profiles_seen;
   leaving_ = std::move(leaving);
 }
 

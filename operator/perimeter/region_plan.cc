@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "operator/api/conditions.h"
+#include "operator/perimeter/profile_check.h"
 #include "src/base/text.h"
 #include "src/kube/status.h"
 
@@ -27,7 +28,10 @@ constexpr std::size_t kConditionMessage = 600;  // bytes
 struct Facts {
   const RegionObservation& observed;
   const SovereignRegion& region;
-  std::string problem;  // of the spec; "" for none
+  const api::HostingProfile* profile;  // null for none
+  Trouble trouble;
+  Verdict time;  // of the profile
+  WallTime now;
   RegionView view;
 };
 
@@ -96,19 +100,34 @@ std::string DeletionMessage(const RegionObservation& observed) {
   return "being deleted: nobody uses the region";
 }
 
+// As Ready and Stalled have it: the spec is the region's own unless the name says something else.
+std::string ReasonOf(const Trouble& trouble) {
+  return trouble.outside == Outside::kRegionUnusable ? "InvalidSpec" : ToString(trouble.outside);
+}
+
+// "; …" where the profile expires soon.
+std::string ExpirySoon(const Facts& facts) {
+  if (facts.profile == nullptr || !facts.profile->expires || *facts.profile->expires - facts.now > kExpirySoon)
+    return "";
+  return fmt::format(
+      "; HostingProfile {} expires at {}: check its facts again, and put a later date in its spec.expires",
+      facts.region.profile, FormatTime(*facts.profile->expires));
+}
+
 Condition Ready(const Facts& facts) {
   const RegionObservation& observed = facts.observed;
   const RegionView& view = facts.view;
   if (facts.region.meta.deleting) return {"Ready", "False", "Deleting", DeletionMessage(observed)};
-  if (!facts.problem.empty()) {
-    std::string message = CleanText(facts.problem, kConditionMessage / 2) + "; until then no node qualifies";
+  if (facts.trouble) {
+    std::string message = CleanText(facts.trouble.message, kConditionMessage / 2) + "; until then no node qualifies";
     if (observed.labelled_nodes > 0) {
       message += fmt::format(", {} the region's label, and no pod is evicted",
                              Count(observed.labelled_nodes, "node keeps", "nodes keep"));
     }
-    return {"Ready", "False", "InvalidSpec", message};
+    return {"Ready", "False", ReasonOf(facts.trouble), message};
   }
   const std::string and_pods = observed.pods_outside > 0 ? "; " + PodsOutside(facts) : "";
+  if (!facts.time.qualified()) return {"Ready", "False", ToString(facts.time.outside), facts.time.message + and_pods};
   if (view.qualified.empty() && !view.claimed_by_older.empty()) {
     return {"Ready", "False", "ClaimedByOlderRegion",
             fmt::format("{} the region, but older regions have {}: {}; let only one of them declare a location{}",
@@ -129,12 +148,12 @@ Condition Ready(const Facts& facts) {
                            Count(view.claimed_by_older.size(), "other matches", "others match"),
                            view.claimed_by_older.size() == 1 ? "it" : "them", OwnersOf(view));
   }
-  return {"Ready", "True", "Qualified", message};
+  return {"Ready", "True", "Qualified", message + ExpirySoon(facts)};
 }
 
 Condition Reconciling(const Facts& facts) {
   if (facts.region.meta.deleting) return {"Reconciling", "True", "Deleting", DeletionMessage(facts.observed)};
-  if (facts.problem.empty() && facts.observed.pods_outside > 0)
+  if (!facts.trouble && facts.observed.pods_outside > 0)
     return {"Reconciling", "True", "PodsOutside", PodsOutside(facts)};
   return {"Reconciling", "False", "Settled", "nothing is under way"};
 }
@@ -142,8 +161,9 @@ Condition Reconciling(const Facts& facts) {
 Condition Stalled(const Facts& facts) {
   if (facts.region.meta.deleting && facts.observed.InUse())
     return {"Stalled", "True", "InUse", DeletionMessage(facts.observed)};
-  if (!facts.problem.empty())
-    return {"Stalled", "True", "InvalidSpec", CleanText(facts.problem, kConditionMessage / 2)};
+  if (facts.trouble)
+    return {"Stalled", "True", ReasonOf(facts.trouble), CleanText(facts.trouble.message, kConditionMessage / 2)};
+  if (!facts.time.qualified()) return {"Stalled", "True", ToString(facts.time.outside), facts.time.message};
   return {"Stalled", "False", "NotStalled", "nothing has to be done by hand"};
 }
 
@@ -205,10 +225,19 @@ std::optional<bool> Finalizer(const RegionObservation& observed) {
   return std::nullopt;
 }
 
-RegionView View(const RegionObservation& observed) {
+RegionView View(const RegionObservation& observed, const Evidence& evidence) {
   RegionNames leaving = observed.leaving;
   if (!observed.InUse()) leaving.insert(observed.region->meta.key.name);
-  return ViewOf(*observed.region, Claimants(observed.regions, leaving), observed.nodes);
+  return ViewOf(*observed.region, Claimants(observed.regions, leaving), observed.nodes, evidence);
+}
+
+void PlanExpiry(const Facts& facts, RegionPlan& plan) {
+  if (facts.profile == nullptr || !facts.profile->expires) return;
+  if (facts.now < *facts.profile->expires) {
+    plan.look_again = std::min(*facts.profile->expires - facts.now, kExpiryLook);
+  } else {
+    plan.wake_nodes = !facts.trouble && facts.observed.labelled_nodes > 0;
+  }
 }
 
 }  // namespace
@@ -219,7 +248,16 @@ RegionPlan PlanRegion(const RegionObservation& observed, WallTime now) {
   plan.finalizer = Finalizer(observed);
   if (plan.finalizer == false) return plan;
 
-  const Facts facts{observed, region, SpecProblem(region), View(observed)};
+  const Evidence evidence{observed.profiles, now};
+  const api::HostingProfile* profile = evidence.ProfileOf(region);
+  const Facts facts{.observed = observed,
+                    .region = region,
+                    .profile = profile,
+                    .trouble = TroubleOf(region, profile),
+                    .time = profile == nullptr ? Verdict() : CheckTime(*profile, now),
+                    .now = now,
+                    .view = View(observed, evidence)};
+  PlanExpiry(facts, plan);
   std::vector<Condition> conditions = {Ready(facts), Reconciling(facts), Stalled(facts)};
   for (Condition& condition : conditions) condition.message = CleanText(condition.message, kConditionMessage);
 

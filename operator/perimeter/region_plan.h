@@ -18,12 +18,13 @@ struct RegionObservation {
   std::vector<RegionPtr> regions;  // all, oldest first
   RegionNames leaving;  // those being deleted that nobody uses, see IsLeaving; the region itself is told by InUse
   std::vector<NodePtr> nodes;
-  std::vector<std::string> users;  // workloads that name it, "ns/name", sorted, at most 100
-  std::size_t user_count = 0;      // how many there are in all
-  std::vector<std::string> pods;   // that it holds and that have not ended, "ns/name", sorted, at most 100
-  std::size_t pod_count = 0;       // how many there are in all
-  std::size_t pods_outside = 0;    // its pods that sit on nodes outside it
-  std::size_t labelled_nodes = 0;  // nodes that still carry its label
+  std::vector<ProfilePtr> profiles;  // those that exist, of those that the regions name
+  std::vector<std::string> users;    // workloads that name it, "ns/name", sorted, at most 100
+  std::size_t user_count = 0;        // how many there are in all
+  std::vector<std::string> pods;     // that it holds and that have not ended, "ns/name", sorted, at most 100
+  std::size_t pod_count = 0;         // how many there are in all
+  std::size_t pods_outside = 0;      // its pods that sit on nodes outside it
+  std::size_t labelled_nodes = 0;    // nodes that still carry its label
 
   bool InUse() const { return user_count > 0 || pod_count > 0; }
 };
@@ -34,9 +35,16 @@ struct RegionPlan {
   // kube::StatusPatch from the observed status to the desired one; null also when the finalizer is taken off (the
   // object goes).
   Json status_patch;
-  std::vector<kube::Event> events;     // on the region, when Ready's status or reason changed
-  std::optional<Duration> look_again;  // never set so far: every input is watched
+  std::vector<kube::Event> events;  // on the region, when Ready's status or reason changed
+  // Its profile has expired, and nodes still carry its label: no change of an object tells them of that.
+  bool wake_nodes = false;
+  std::optional<Duration> look_again;  // before the region's profile expires; else every input is watched
 };
+// How long ahead Ready's message tells that the profile expires; until it does, a look is taken each hour, since clocks
+// may be set.
+inline constexpr Duration kExpirySoon = std::chrono::days(30);
+inline constexpr Duration kExpiryLook = std::chrono::hours(1);
+
 // status: {observedGeneration, nodes: {qualified, outside, zones: {<zone>: n}}, outside: [{node, reason, message}],
 // outsideOmitted: n, workloads, conditions [Ready, Reconciling, Stalled]}. `outside` has at most 50 nodes and 16 KiB,
 // by name, outsideOmitted counts the rest; `zones` has at most 64, by name; empty ones of the three are left out. The

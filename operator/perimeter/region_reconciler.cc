@@ -20,6 +20,7 @@ RegionObservation Observe(const cache::Caches& caches, RegionPtr region) {
   observed.regions = caches.RegionsByAge();
   observed.leaving = caches.RegionsLeaving();
   observed.nodes = caches.nodes.List();
+  observed.profiles = caches.ProfilesOf(observed.regions);
   for (const auto& workload : caches.WorkloadsOfRegion(name)) {
     ++observed.user_count;
     observed.users.push_back(workload->meta.key.ToString());
@@ -64,6 +65,7 @@ Result<kube::Outcome> RegionReconciler::Reconcile(kube::ReconcileContext& contex
   NoteNodes(region->meta.key.name, region_nodes_.AnyOf(region->meta.key.name));
 
   if (region->meta.deleting && !observed.InUse() && observed.labelled_nodes > 0) wake_.nodes(region->meta.key.name);
+  if (plan.wake_nodes) wake_.nodes(region->meta.key.name);
 
   // First: what follows tells the world of the region, which must not be gone by then without having waited.
   if (plan.finalizer == true) {

@@ -22,7 +22,7 @@ class RegionReconciler {
   struct Wake {
     // Its first node qualifies, or its last one is lost.
     std::function<void(const std::string& region)> workloads;
-    // It is being deleted, and its last workload and pod are gone: they are given up.
+    // It is being deleted, and its last workload and pod are gone, or its hosting profile expired: they are given up.
     std::function<void(const std::string& region)> nodes;
   };
   RegionReconciler(cache::Caches& caches, kube::Api& api, kube::EventRecorder& events, Clock& clock, Metrics& metrics,

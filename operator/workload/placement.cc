@@ -26,8 +26,8 @@ std::vector<std::string> ZonesOf(const std::vector<Place>& places) {
 // Looks through one template in the order of its fields, and narrows down the places that are left for its pods.
 class Check {
  public:
-  Check(const api::TenantWorkload& workload, const api::SovereignRegion& region)
-      : workload_(workload), region_(region), places_(PlacesOf(region)), left_(places_) {}
+  Check(const api::TenantWorkload& workload, const api::SovereignRegion& region, const api::HostingProfile* profile)
+      : workload_(workload), region_(region), places_(PlacesOf(region, profile)), left_(places_) {}
 
   std::vector<Refusal> Run(const Json& pod_template) {
     PlacementZones();
@@ -287,8 +287,8 @@ void Check::MinZones() {
 }  // namespace
 
 std::vector<Refusal> CheckPlacement(const api::TenantWorkload& workload, const Json& pod_template,
-                                    const api::SovereignRegion& region) {
-  return Check(workload, region).Run(pod_template);
+                                    const api::SovereignRegion& region, const api::HostingProfile* profile) {
+  return Check(workload, region, profile).Run(pod_template);
 }
 
 }  // namespace rempart::workload

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "operator/api/hosting_profile.h"
 #include "operator/api/sovereign_region.h"
 #include "operator/api/tenant_workload.h"
 #include "src/base/json.h"
@@ -23,7 +24,8 @@ struct Refusal {
 // has a type or an operator that Kubernetes does not know. Bounded: at most kMaxRefusals, then how many more there are
 // is not said.
 inline constexpr std::size_t kMaxRefusals = 20;
+// `profile`: that which the region names, null for none.
 std::vector<Refusal> CheckPlacement(const api::TenantWorkload& workload, const Json& pod_template,
-                                    const api::SovereignRegion& region);
+                                    const api::SovereignRegion& region, const api::HostingProfile* profile);
 
 }  // namespace rempart::workload

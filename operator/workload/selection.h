@@ -9,18 +9,21 @@
 #include <string_view>
 #include <vector>
 
+#include "operator/api/hosting_profile.h"
 #include "operator/api/sovereign_region.h"
 #include "src/base/json.h"
 #include "src/base/result.h"
 
 namespace rempart::workload {
 
-// Where a qualified node can be: one zone of a declared location of the region's own country. Views into the region.
+// Where a qualified node can be: one zone of a location of the region's own country. Views into the region or profile.
 struct Place {
   std::string_view region, zone;
   auto operator<=>(const Place&) const = default;
 };
-std::vector<Place> PlacesOf(const api::SovereignRegion& region);  // sorted, each once
+// Sorted, each once. Of a region that names a profile those that both have, or, where it lists none, those that are
+// confirmed in the profile; less what that refuses. `profile`: that which the region names, null for none.
+std::vector<Place> PlacesOf(const api::SovereignRegion& region, const api::HostingProfile* profile);
 
 // Requirements that a template may state in all: judging costs requirements × places.
 inline constexpr std::size_t kMaxRequirements = 1'000;

@@ -44,9 +44,9 @@ std::optional<Why> RegionTrouble(const WorkloadObservation& observed) {
         fmt::format("there is no SovereignRegion \"{}\": create it, or name another in {}", name,
                     observed.workload->region.empty() ? "the namespace's label rempart.dev/region" : "spec.region")};
   }
-  const std::string problem = perimeter::SpecProblem(*observed.region);
-  if (problem.empty()) return std::nullopt;
-  return Why{"RegionInvalid", fmt::format("SovereignRegion {} cannot be used: {}", name, problem)};
+  const auto trouble = perimeter::TroubleOf(*observed.region, observed.profile.get());
+  if (!trouble) return std::nullopt;
+  return Why{"RegionInvalid", fmt::format("SovereignRegion {} cannot be used: {}", name, trouble.message)};
 }
 
 Why PlacementRefused(const std::vector<Refusal>& refusals) {
@@ -178,7 +178,8 @@ ChildPlan PlanWish(const WorkloadObservation& observed, const Applied& applied, 
   const api::SovereignRegion& region = *observed.region;
   auto pod_template = ReadPodTemplate(workload.template_json);
   if (!pod_template) return stalled("InvalidSpec", "spec.template: " + pod_template.error().message);
-  if (const auto refusals = CheckPlacement(workload, pod_template->judged, region); !refusals.empty()) {
+  if (const auto refusals = CheckPlacement(workload, pod_template->judged, region, observed.profile.get());
+      !refusals.empty()) {
     plan.stalled = PlacementRefused(refusals);
     return plan;
   }
@@ -228,8 +229,12 @@ ChildPlan PlanWish(const WorkloadObservation& observed, const Applied& applied, 
 std::string WishVersion(const WorkloadObservation& observed) {
   const api::TenantWorkload& workload = *observed.workload;
   if (!observed.region || workload.kind == api::ChildKind::kJob) return {};
-  return fmt::format("{} {} {} {}", workload.meta.uid, workload.meta.generation, observed.region->meta.uid,
-                     observed.region->meta.generation);
+  std::string version = fmt::format("{} {} {} {}", workload.meta.uid, workload.meta.generation,
+                                    observed.region->meta.uid, observed.region->meta.generation);
+  // Also where there is none of the name: the region is then in trouble.
+  if (const auto& profile = observed.profile)
+    version += fmt::format(" {} {}", profile->meta.uid, profile->meta.generation);
+  return version;
 }
 
 ChildPlan PlanChild(const WorkloadObservation& observed, const Applied& applied, const std::string& known_digest) {

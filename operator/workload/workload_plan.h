@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "operator/api/hosting_profile.h"
 #include "operator/api/observed.h"
 #include "operator/api/sovereign_region.h"
 #include "operator/api/tenant_workload.h"
@@ -36,6 +37,7 @@ struct WorkloadObservation {
   WorkloadPtr workload;
   std::string region_name;        // spec.region or the namespace's label; "" for neither
   RegionPtr region;               // null: there is none of that name
+  api::ProfilePtr profile;        // that the region names; null for none
   bool region_has_nodes = false;  // any, labelled already or about to be
   ChildPtr child;                 // of the declared kind and the workload's name, whoever owns it
   // Controlled by this workload, of another kind: its kind was changed, and they are to be deleted.

@@ -53,6 +53,7 @@ std::size_t FingerprintOf(const WorkloadObservation& observed, std::uint64_t wor
   add(workload_version, observed.workload->meta.generation, observed.workload->meta.deleting, observed.region_name,
       observed.region_has_nodes, child_version);
   if (const auto& region = observed.region) add(region->meta.uid, region->meta.generation, region->meta.deleting);
+  if (const auto& profile = observed.profile) add("profile", profile->meta.uid, profile->meta.generation);
   for (const auto& other : observed.other_children) add("child", other->meta.resource_version);
   for (const auto& [pod, zone, on_qualified] : observed.pods)
     add("pod", pod->meta.resource_version, zone, on_qualified);
@@ -144,6 +145,7 @@ WorkloadObservation WorkloadReconciler::Observe(const WorkloadPtr& workload) con
   observed.region_name = caches_.RegionNameOf(*workload);
   if (!observed.region_name.empty()) {
     observed.region = caches_.regions.Get({"", observed.region_name});
+    if (observed.region) observed.profile = caches_.ProfileOf(*observed.region);
     observed.region_has_nodes = region_nodes_.AnyOf(observed.region_name);
   }
   for (int k = 0; k < api::kChildKinds; ++k) {

@@ -8,13 +8,22 @@
 namespace rempart::cli {
 namespace {
 
+using perimeter::test::ByProfile;
 using perimeter::test::Frankfurt;
 using perimeter::test::Germany;
+using perimeter::test::kNow;
 using perimeter::test::Labelled;
 using perimeter::test::Lost;
 using perimeter::test::Node;
+using perimeter::test::Profile;
 using perimeter::test::Region;
+using ::testing::ContainsRegex;
 using ::testing::HasSubstr;
+using ::testing::Not;
+
+std::string ExplainNode(const api::Node& node, std::vector<api::SovereignRegion> regions) {
+  return cli::ExplainNode(node, std::move(regions), {}, kNow);
+}
 
 TEST(ExplainNode, ANodeOfTheRegion) {
   const std::string text = ExplainNode(Labelled(Node("par-1")), {Germany(), Region()});
@@ -44,6 +53,45 @@ TEST(ExplainNode, WhatIsMissing) {
 
 TEST(ExplainNode, ALostNode) {
   EXPECT_THAT(ExplainNode(Lost(Frankfurt()), {Region()}), ::testing::ContainsRegex("lost to region +france since 2"));
+}
+
+TEST(ExplainNode, WhatTheProfileSays) {
+  auto profile = Profile();
+  profile.since = "2017";
+  profile.locations[0].source = "its documentation";
+  profile.required_labels = {{"topology.x.org/net", {}}, {"topology.x.org/site", {"a", "b"}}};
+  auto node = Node("par-1");
+  node.location_labels = {{"topology.x.org/site", "a"}};
+  std::string text = cli::ExplainNode(node, {ByProfile()}, {profile}, kNow);
+  EXPECT_THAT(text, HasSubstr("Region france (FR): outside (NodeLabelMissing): label topology.x.org/net is not set"));
+  EXPECT_THAT(text, HasSubstr("  HostingProfile cloud: The Cloud of Somebody, Live since 2017\n"));
+  EXPECT_THAT(text,
+              ContainsRegex("this zone of this region +in FR, provider id .kwok://; source: its documentation\n"));
+  EXPECT_THAT(text, ContainsRegex("topology.x.org/net +.not set., wanted: any value\n"));
+  EXPECT_THAT(text, ContainsRegex("topology.x.org/site +a, wanted: a or b\n"));
+
+  profile.locations[0].confirmed = false;
+  profile.locations[0].note = "hearsay";
+  profile.refused = {{"de-fra", "it is in Germany"}};
+  EXPECT_THAT(cli::ExplainNode(node, {ByProfile()}, {profile}, kNow), HasSubstr(", not confirmed (hearsay); source: "));
+  text = cli::ExplainNode(Frankfurt(), {ByProfile()}, {profile}, kNow);
+  EXPECT_THAT(text, ContainsRegex("this region +refused: it is in Germany\n"));
+  EXPECT_THAT(cli::ExplainNode(Node("n", "x", "y"), {ByProfile()}, {profile}, kNow),
+              ContainsRegex("this zone of this region +unknown\n"));
+}
+
+TEST(ExplainNode, AProfileThatSaysNothingOfTheNode) {
+  auto profile = Profile();
+  EXPECT_THAT(ExplainNode(Node("n"), {ByProfile()}), HasSubstr("  HostingProfile cloud: there is none of that name\n"));
+  EXPECT_THAT(cli::ExplainNode(Node("n"), {Region()}, {profile}, kNow), Not(HasSubstr("HostingProfile")))
+      << "the region does not name it";
+  profile.expires = kNow;
+  const std::string text = cli::ExplainNode(Node("n"), {ByProfile()}, {profile}, kNow);
+  EXPECT_THAT(text, HasSubstr("outside (ProfileExpired): HostingProfile cloud expired"));
+  EXPECT_THAT(text, HasSubstr("  HostingProfile cloud: The Cloud of Somebody, Live\n"));
+  profile.invalid = "spec: is missing";
+  EXPECT_THAT(cli::ExplainNode(Node("n"), {ByProfile()}, {profile}, kNow),
+              HasSubstr("  HostingProfile cloud: cannot be used\n"));
 }
 
 TEST(ExplainNode, TextFromOutsideCannotDrawOnTheTerminal) {

@@ -11,6 +11,21 @@
 #include "operator/perimeter/node_plan.h"
 #include "operator/perimeter/qualification.h"
 
+namespace rempart::perimeter {
+
+// Where no region names a profile, there is nothing else to know.
+inline Verdict Qualify(const api::Node& node, const api::SovereignRegion& region) { return Qualify(node, region, {}); }
+inline RegionPtr Claim(const api::Node& node, const std::vector<RegionPtr>& claimants,
+                       std::vector<RegionPtr>* contenders = nullptr) {
+  return Claim(node, claimants, Evidence{}, contenders);
+}
+inline RegionView ViewOf(const api::SovereignRegion& region, const std::vector<RegionPtr>& claimants,
+                         const std::vector<NodePtr>& nodes) {
+  return ViewOf(region, claimants, nodes, Evidence{});
+}
+
+}  // namespace rempart::perimeter
+
 namespace rempart::perimeter::test {
 
 using namespace std::chrono_literals;  // NOLINT: a table of durations is read, not linked
@@ -61,6 +76,18 @@ inline api::Location Place(std::string region, std::vector<std::string> zones, s
   return {std::move(region), std::move(zones), std::move(country), std::move(pattern)};
 }
 
+// What `profile` says of the place of Node(), and nothing more.
+inline api::HostingProfile Profile(std::string name = "cloud") {
+  api::HostingProfile profile;
+  profile.meta.key.name = std::move(name);
+  profile.meta.uid = "uid-of-" + profile.meta.key.name;
+  profile.meta.generation = 1;
+  profile.system = "The Cloud";
+  profile.provider = "Somebody";
+  profile.locations = {Place("fr-par", {"fr-par-1", "fr-par-2", "fr-par-3"}, "FR", "^kwok://")};
+  return profile;
+}
+
 // The region of the issue: fr-par-1 to -3 in France, simulated nodes only.
 inline api::SovereignRegion Region(std::string name = "france", std::string country = "FR") {
   api::SovereignRegion region;
@@ -71,6 +98,13 @@ inline api::SovereignRegion Region(std::string name = "france", std::string coun
   region.has_finalizer = true;
   region.country = std::move(country);
   region.locations = {Place("fr-par", {"fr-par-1", "fr-par-2", "fr-par-3"}, "FR", "^kwok://")};
+  return region;
+}
+
+// The same, with a profile instead of a list of its own.
+inline api::SovereignRegion ByProfile(api::SovereignRegion region = Region(), std::string profile = "cloud") {
+  region.profile = std::move(profile);
+  region.locations.clear();
   return region;
 }
 

@@ -69,6 +69,24 @@ api::SovereignRegion AnyRegion(const Text& name) {
   return region;
 }
 
+// Of the places that regions have, some of them not confirmed.
+api::HostingProfile AnyProfile(const Text& name) {
+  api::HostingProfile profile = test::Profile(name);
+  profile.locations = AnyRegion("r").locations;
+  for (auto& location : profile.locations) location.confirmed = *rc::gen::arbitrary<bool>();
+  if (*rc::gen::inRange(0, 4) == 0) profile.refused = {{*Any("r1", "r2"), "why not"}};
+  if (*rc::gen::inRange(0, 3) == 0)
+    profile.required_labels = {{"topology.x.org/net", *rc::gen::element(Zones{}, Zones{"v"})}};
+  if (*rc::gen::inRange(0, 6) == 0) profile.state = api::HostingProfile::State::kDefunct;
+  if (*rc::gen::inRange(0, 3) == 0) profile.expires = *rc::gen::element<WallTime>(kNow - 1h, kNow + 0h, kNow + 9000h);
+  return profile;
+}
+
+api::Node Netted(api::Node node) {
+  if (const Text net = *Any("", "v", "w"); !net.empty()) node.location_labels = {{"topology.x.org/net", net}};
+  return node;
+}
+
 NodeObservation AnyWorld() {
   NodeObservation world;
   world.node = Ptr(AnyNode());
@@ -88,6 +106,20 @@ NodeObservation AnyWorld() {
     pod.region_label = *Any("", "a", "b");
     world.pods.push_back(Ptr(pod));
   }
+  return world;
+}
+
+// The same, where some regions name a profile, beside a list of their own or instead of one, and some of these exist.
+NodeObservation AnyWorldWithProfiles() {
+  NodeObservation world = AnyWorld();
+  world.node = Ptr(Netted(*world.node));
+  for (RegionPtr& region : world.regions) {
+    api::SovereignRegion changed = *region;
+    changed.profile = *Any("", "p", "q");
+    if (!changed.profile.empty() && *rc::gen::arbitrary<bool>()) changed.locations.clear();
+    region = Ptr(changed);
+  }
+  if (*rc::gen::inRange(0, 4) > 0) world.profiles.push_back(Ptr(AnyProfile("p")));
   return world;
 }
 
@@ -152,6 +184,27 @@ RC_GTEST_PROP(Qualification, NeverWithoutAMissingSource, ()) {
   RC_ASSERT(Qualify(without, region).outside == Outside::kLabelsDisagree);
 }
 
+RC_GTEST_PROP(Qualification, AProfileBesideAListOnlyTakesAway, ()) {
+  const api::Node node = Netted(AnyNode());
+  api::SovereignRegion region = AnyRegion("a");
+  region.profile = "p";
+  const api::HostingProfile profile = AnyProfile("p");
+  const bool with = Qualify(node, region, {test::Ptrs(profile), kNow}).qualified();
+  RC_CLASSIFY(with, "qualified");
+  region.profile.clear();
+  RC_ASSERT((!with || Qualify(node, region).qualified()));
+  region.locations = profile.locations;
+  RC_ASSERT((!with || Qualify(node, region).qualified()));
+}
+
+RC_GTEST_PROP(Qualification, WhatIsNotConfirmedNeverCountsByItself, ()) {
+  const api::Node node = Netted(AnyNode());
+  api::HostingProfile profile = AnyProfile("p");
+  for (auto& location : profile.locations) location.confirmed = false;
+  const auto region = test::ByProfile(AnyRegion("a"), "p");
+  RC_ASSERT(!Qualify(node, region, {test::Ptrs(profile), kNow}).qualified());
+}
+
 RC_GTEST_PROP(Claims, ANodeIsNeverInTwoRegions, ()) {
   const NodeObservation world = AnyWorld();
   const auto claimants = Claimants(world.regions, world.leaving);
@@ -174,6 +227,29 @@ RC_GTEST_PROP(NodePlans, SettleInOneStep, ()) {
     RC_ASSERT(second.patch.is_null());
     RC_ASSERT(second.events.empty());
   }
+}
+
+RC_GTEST_PROP(NodePlans, SettleInOneStepWithProfilesToo, ()) {
+  const NodeObservation world = AnyWorldWithProfiles();
+  const NodePlan first = PlanNode(world, kNow);
+  for (const Duration later : {Duration(0s), Duration(1s), Duration(1h)}) {
+    const NodePlan second = PlanNode(After(world, first), kNow + later);
+    RC_ASSERT(second.patch.is_null());
+    RC_ASSERT(second.events.empty());
+  }
+}
+
+// As a region that cannot be read: its nodes and its pods stay.
+RC_GTEST_PROP(NodePlans, ARegionWithoutItsProfileLetsNothingLoose, ()) {
+  NodeObservation world = AnyWorldWithProfiles();
+  world.profiles.clear();
+  const NodePlan plan = PlanNode(world, kNow);
+  for (const Eviction& eviction : plan.evictions) RC_ASSERT(Find(world, eviction.region)->profile.empty());
+  const RegionPtr holder = Find(world, world.node->region_label);
+  RC_PRE((holder != nullptr && !holder->profile.empty()));
+  const RegionPtr owner = Claim(*world.node, Claimants(world.regions, world.leaving), Evidence{world.profiles, kNow});
+  RC_ASSERT(owner != nullptr);
+  if (owner == holder) RC_ASSERT((plan.patch.is_null() || !plan.patch["metadata"].contains("labels")));
 }
 
 RC_GTEST_PROP(NodePlans, ALabelStandsOnlyForAClaim, ()) {

@@ -233,9 +233,9 @@ TEST(Qualify, MessagesSayWhatWasFoundAndWhatIsNeeded) {
 
 TEST(Outside, EachReasonHasItsOwnName) {
   std::set<std::string> names;
-  for (int i = 0; i <= static_cast<int>(Outside::kProviderMismatch); ++i)
+  for (int i = 0; i <= static_cast<int>(Outside::kNodeLabelMismatch); ++i)
     names.insert(ToString(static_cast<Outside>(i)));
-  EXPECT_EQ(names.size(), 8u);
+  EXPECT_EQ(names.size(), 16u);
   EXPECT_FALSE(names.contains("Unknown"));
 }
 

@@ -32,8 +32,9 @@ struct RegionNodesTest : ::testing::Test {
     caches.regions.Put(newer);
     caches.nodes.Put(Next(Node("par-1")));
   }
+  SimClock clock;
   cache::Caches caches;
-  RegionNodes nodes{caches};
+  RegionNodes nodes{caches, clock};
 };
 
 TEST_F(RegionNodesTest, CountsANodeThatIsNotLabelledYet) {
@@ -56,6 +57,27 @@ TEST_F(RegionNodesTest, FollowsNodesAndRegions) {
   caches.nodes.Put(Next(Node("par-2")));
   EXPECT_TRUE(nodes.AnyOf("france"));
   caches.regions.Remove({"", "france"}, 0);
+  EXPECT_FALSE(nodes.AnyOf("france"));
+}
+
+TEST_F(RegionNodesTest, FollowsTheProfileAndItsEnd) {
+  caches.regions.Put(test::ByProfile());
+  caches.nodes.Put(Next(Node("par-1")));
+  EXPECT_FALSE(nodes.AnyOf("france")) << "there is no such profile";
+  auto profile = test::Profile();
+  profile.expires = clock.Now() + std::chrono::hours(1);
+  caches.profiles.Put(Next(profile));
+  EXPECT_TRUE(nodes.AnyOf("france"));
+  clock.Advance(std::chrono::minutes(59));
+  EXPECT_TRUE(nodes.AnyOf("france"));
+  clock.Advance(std::chrono::minutes(1));
+  EXPECT_FALSE(nodes.AnyOf("france")) << "though nothing changed that is watched";
+  profile.expires = clock.Now() + std::chrono::hours(1);
+  caches.profiles.Put(Next(profile));
+  EXPECT_TRUE(nodes.AnyOf("france"));
+  profile.expires.reset();
+  profile.locations.clear();
+  caches.profiles.Put(Next(profile));
   EXPECT_FALSE(nodes.AnyOf("france"));
 }
 

@@ -89,6 +89,20 @@ TEST_P(RegionConditions, Say) {
   check("Stalled", GetParam().stalled);
 }
 
+// The region names a profile instead of locations; `change` makes the profile's difference.
+std::function<void(api::SovereignRegion&, RegionObservation&)> WithProfile(
+    const std::function<void(api::HostingProfile&)>& change = {}) {
+  return [change](api::SovereignRegion& region, RegionObservation& observed) {
+    region = test::ByProfile(region);
+    auto profile = test::Profile();
+    if (change) change(profile);
+    observed.profiles = Ptrs(profile);
+  };
+}
+constexpr auto kDefunct = [](api::HostingProfile& profile) {
+  profile.state = api::HostingProfile::State::kDefunct, profile.since = "2020";
+};
+
 constexpr auto kNoNodes = [](auto&, auto& o) { o.nodes.clear(), o.labelled_nodes = 0; };
 const auto kElder = [] {
   api::SovereignRegion elder = Region("elder");
@@ -158,10 +172,31 @@ INSTANTIATE_TEST_SUITE_P(
             [](auto& r, auto& o) { r.meta.deleting = true, o.users.clear(), o.user_count = 0; },
             "False Deleting: deletion waits until 3 nodes have lost the region's labels", "True Deleting",
             "False NotStalled"},
+        Row{"ByProfile", WithProfile(), "True Qualified: 3 nodes are in the region", "False Settled",
+            "False NotStalled"},
+        Row{"NoSuchProfile", [](auto& r, auto& o) { r = test::ByProfile(r), o.pods_outside = 1; },
+            "False ProfileMissing: spec.hosting.profile: there is no HostingProfile \"cloud\": create it, or name one "
+            "that `kubectl get hostingprofiles` shows; until then no node qualifies, 3 nodes keep the region's label, "
+            "and no pod is evicted",
+            "False Settled", "True ProfileMissing: spec.hosting.profile"},
+        Row{"UnusableProfile", WithProfile([](auto& p) { p.invalid = "spec.system: is missing"; }),
+            "False ProfileUnusable: HostingProfile cloud: spec.system: is missing; until then no node qualifies",
+            "False Settled", "True ProfileUnusable: HostingProfile cloud"},
+        Row{"DefunctProfile", WithProfile(kDefunct),
+            "False ProfileDefunct: HostingProfile cloud (The Cloud) is defunct since 2020", "False Settled",
+            "True ProfileDefunct: HostingProfile cloud (The Cloud) is defunct since 2020"},
+        Row{"DefunctProfileAndPodsLeft", [](auto& r, auto& o) { WithProfile(kDefunct)(r, o), o.pods_outside = 2; },
+            "False ProfileDefunct: 2 pods of the region sit on nodes outside it; evicted 30s after the loss",
+            "True PodsOutside", "True ProfileDefunct"},
+        Row{"ExpiredProfile", WithProfile([](auto& p) { p.expires = kNow; }),
+            "False ProfileExpired: HostingProfile cloud expired at 2026-11-22T10:23:00Z", "False Settled",
+            "True ProfileExpired: put a later date in its spec.expires"},
+        Row{"ProfileThatExpiresSoon", WithProfile([](auto& p) { p.expires = kNow + kExpirySoon; }),
+            "True Qualified: 3 nodes are in the region; HostingProfile cloud expires at 2026-12-22T10:23:00Z",
+            "False Settled", "False NotStalled"},
         Row{"DeletedAndInvalid",
-            [](auto& r, auto& o) {
-              r.meta.deleting = true, o.users.clear(), o.user_count = 0, r.invalid = "spec: is missing";
-            },
+            [](auto& r,
+               auto& o) { r.meta.deleting = true, o.users.clear(), o.user_count = 0, r.invalid = "spec: is missing"; },
             "False Deleting", "True Deleting", "True InvalidSpec: spec: is missing"}),
     [](const auto& test) { return test.param.name; });
 
@@ -177,6 +212,28 @@ TEST(RegionStatus, CountsNodesByZoneAndListsThoseOutside) {
   EXPECT_FALSE(plan.status.contains("outsideOmitted"));
   EXPECT_EQ(plan.status.at("workloads"), 1);
   EXPECT_EQ(plan.look_again, std::nullopt);
+}
+
+TEST(RegionStatus, IsLookedAtAgainBeforeTheProfileExpires) {
+  const auto plan_at = [](WallTime expires) {
+    return Plan(Observed(WithProfile([&](auto& p) { p.expires = expires; })), kNow);
+  };
+  EXPECT_EQ(Plan(Observed(WithProfile()), kNow).look_again, std::nullopt);
+  const Planned far = plan_at(kNow + kExpirySoon + 1s);
+  EXPECT_EQ(far.look_again, kExpiryLook) << "clocks may be set";
+  EXPECT_THAT(ConditionOf(far.status, "Ready").at("message").get<std::string>(), Not(HasSubstr("expires")));
+  const Planned soon = plan_at(kNow + 10min);
+  EXPECT_EQ(soon.look_again, 10min);
+  EXPECT_FALSE(soon.wake_nodes);
+  const Planned over = plan_at(kNow);
+  EXPECT_EQ(over.look_again, std::nullopt);
+  EXPECT_TRUE(over.wake_nodes) << "nothing tells the nodes";
+  EXPECT_FALSE(Plan(Observed([](auto& r, auto& o) {
+                      WithProfile([](auto& p) { p.expires = kNow; })(r, o);
+                      o.labelled_nodes = 0;
+                    }),
+                    kNow)
+                   .wake_nodes);
 }
 
 TEST(RegionStatus, NamesTheOlderRegionOutside) {

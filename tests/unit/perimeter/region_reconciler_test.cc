@@ -56,7 +56,7 @@ struct RegionReconcilerTest : ::testing::Test {
   SimClock clock;
   Metrics metrics;
   cache::Caches caches;
-  RegionNodes region_nodes{caches};
+  RegionNodes region_nodes{caches, clock};
   FakeApi api;
   kube::test::NoEvents events;
   std::vector<std::string> woken;
@@ -113,6 +113,20 @@ TEST_F(RegionReconcilerTest, AFirstNodeWakesTheWorkloadsToo) {
   EXPECT_THAT(Woken(), IsEmpty());
   caches.nodes.Put(Next(Node("fr-1")));
   EXPECT_THAT(Woken(), ElementsAre("workloads of france"));
+}
+
+TEST_F(RegionReconcilerTest, AProfilesEndWakesTheNodes) {
+  auto profile = test::Profile();
+  profile.expires = clock.Now() + std::chrono::hours(1);
+  caches.profiles.Put(Next(profile));
+  caches.regions.Put(Next(test::ByProfile()));
+  caches.nodes.Put(Next(Labelled(Node("fr-1"))));
+  EXPECT_THAT(Woken(), ElementsAre("workloads of france"));
+  EXPECT_THAT(Woken(), IsEmpty());
+  clock.Advance(std::chrono::hours(1));
+  EXPECT_THAT(Woken(), ElementsAre("nodes of france"));
+  caches.nodes.Put(Next(Node("fr-1")));
+  EXPECT_THAT(Woken(), ElementsAre("workloads of france")) << "its last node is lost";
 }
 
 TEST_F(RegionReconcilerTest, APodThatHasNotEndedHoldsTheRegionAndItsNodes) {

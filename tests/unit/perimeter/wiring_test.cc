@@ -86,6 +86,57 @@ TEST_F(WiringTest, TheGateFollowsItsRegionItsNodesAndItself) {
   EXPECT_THAT(Woken(), Contains("gate france"));
 }
 
+TEST_F(WiringTest, AProfileWakesWhatDependsOnTheRegionsThatNameIt) {
+  caches.workloads.Put(Next(Web()));
+  Woken();
+  auto profile = perimeter::test::Profile();
+  caches.profiles.Put(Next(profile));
+  EXPECT_TRUE(Woken().empty()) << "nobody names it";
+  caches.regions.Put(Next(perimeter::test::ByProfile()));
+  auto other = perimeter::test::Germany();
+  caches.regions.Put(Next(other));
+  Woken();
+
+  const std::set<std::string> all = {"region france", "region germany", "node fr-1", "node de-1", "workload acme/web"};
+  ++profile.meta.generation;
+  caches.profiles.Put(Next(profile));
+  EXPECT_EQ(Woken(), all) << "an older region's nodes are not a younger one's";
+  caches.profiles.Put(Next(profile));
+  EXPECT_TRUE(Woken().empty()) << "its labels or annotations only";
+  caches.profiles.Remove(profile.meta.key, 0);
+  EXPECT_EQ(Woken(), all);
+  caches.profiles.Put(Next(profile));
+  EXPECT_EQ(Woken(), all);
+  profile.meta.uid = "another";
+  caches.profiles.Put(Next(profile));
+  EXPECT_EQ(Woken(), all);
+}
+
+TEST_F(WiringTest, ALabelThatAProfileMayAskForWakesTheNode) {
+  Woken();
+  auto node = Labelled(Node("fr-1"));
+  caches.nodes.Put(Next(node));
+  EXPECT_TRUE(Woken().empty());
+  node.location_labels = {{"topology.x.org/net", "a"}};
+  caches.nodes.Put(Next(node));
+  EXPECT_THAT(Woken(), IsSupersetOf({"node fr-1", "region france"}));
+  node.location_labels[0].value = "b";
+  caches.nodes.Put(Next(node));
+  EXPECT_THAT(Woken(), Contains("node fr-1"));
+}
+
+TEST_F(WiringTest, ProfilesAreThoseThatRegionsName) {
+  caches.profiles.Put(Next(perimeter::test::Profile()));
+  caches.profiles.Put(Next(perimeter::test::Profile("unused")));
+  EXPECT_TRUE(caches.ProfilesOf(caches.RegionsByAge()).empty());
+  caches.regions.Put(Next(perimeter::test::ByProfile()));
+  caches.regions.Put(Next(perimeter::test::ByProfile(perimeter::test::Germany())));
+  caches.regions.Put(Next(perimeter::test::ByProfile(Region("spain", "ES"), "missing")));
+  const auto profiles = caches.ProfilesOf(caches.RegionsByAge());
+  ASSERT_EQ(profiles.size(), 1u);
+  EXPECT_EQ(profiles[0]->meta.key.name, "cloud");
+}
+
 TEST_F(WiringTest, APodThatOnlyItsLabelsHoldWakesItsNode) {
   caches.workloads.Put(Next(Web()));
   Woken();

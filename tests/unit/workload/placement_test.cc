@@ -20,7 +20,7 @@ std::vector<Refusal> Check(const std::string& pod_template,
                            const std::function<void(api::TenantWorkload&)>& change = {}) {
   auto workload = test::Workload();
   if (change) change(workload);
-  return CheckPlacement(workload, Parse(pod_template), test::Region());
+  return CheckPlacement(workload, Parse(pod_template), test::Region(), nullptr);
 }
 
 std::string WithTerms(const std::string& terms) {
@@ -267,16 +267,17 @@ TEST(CheckPlacement, RegionWithoutPlaces) {
   auto region = test::Region();
   region.country = "BE";
   EXPECT_TRUE(
-      CheckPlacement(test::Workload(), Parse(WithTerms("[" + Term(kZone, "In", R"(["x"])") + "]")), region).empty());
+      CheckPlacement(test::Workload(), Parse(WithTerms("[" + Term(kZone, "In", R"(["x"])") + "]")), region, nullptr)
+          .empty());
   auto workload = test::Workload();
   workload.placement.zones = {"fr-par-1"};
-  EXPECT_EQ(CheckPlacement(workload, Parse("{}"), region).size(), 1U);
+  EXPECT_EQ(CheckPlacement(workload, Parse("{}"), region, nullptr).size(), 1U);
 }
 
 TEST(CheckPlacement, IsBoundedInOutputAndWork) {
   Json selector = Json::object();
   for (int i = 0; i < 5'000; ++i) selector["key-" + std::to_string(i)] = i;
-  EXPECT_EQ(CheckPlacement(test::Workload(), {{"spec", {{"nodeSelector", selector}}}}, test::Region()).size(),
+  EXPECT_EQ(CheckPlacement(test::Workload(), {{"spec", {{"nodeSelector", selector}}}}, test::Region(), nullptr).size(),
             kMaxRefusals);
 
   // The largest region there can be against more terms than are judged.
@@ -290,7 +291,7 @@ TEST(CheckPlacement, IsBoundedInOutputAndWork) {
   const std::string term = Term(kZone, "In", R"(["nowhere"])");
   std::string terms = "[" + term;
   for (int i = 0; i < 10'000; ++i) terms += "," + term;
-  const auto refusals = CheckPlacement(test::Workload(), Parse(WithTerms(terms + "]")), region);
+  const auto refusals = CheckPlacement(test::Workload(), Parse(WithTerms(terms + "]")), region, nullptr);
   ASSERT_EQ(refusals.size(), 1U);
   EXPECT_THAT(refusals[0].message, HasSubstr("more than 1000 requirements"));
 }
@@ -299,7 +300,8 @@ TEST(CheckPlacement, LabelsOfOurPrefixInASelectorAreBounded) {
   Json selector = Json::object();
   for (std::size_t i = 0; i <= kMaxRequirements; ++i)
     selector["rempart.node-restriction.kubernetes.io/" + std::to_string(i)] = "x";
-  const auto refusals = CheckPlacement(test::Workload(), {{"spec", {{"nodeSelector", selector}}}}, test::Region());
+  const auto refusals =
+      CheckPlacement(test::Workload(), {{"spec", {{"nodeSelector", selector}}}}, test::Region(), nullptr);
   ASSERT_FALSE(refusals.empty());
   EXPECT_LE(refusals.size(), kMaxRefusals);
 }

@@ -237,7 +237,7 @@ RC_GTEST_PROP(CheckPlacementAgrees, WithTryingEveryNode, ()) {
   const Json& spec = pod_template["spec"];
   const auto& zones = workload.placement.zones;
   bool possible = false;
-  for (const auto& place : PlacesOf(region)) {
+  for (const auto& place : PlacesOf(region, nullptr)) {
     if (!zones.empty() && std::ranges::find(zones, place.zone) == zones.end()) continue;
     std::map<std::string, std::string> labels = {{"topology.kubernetes.io/region", std::string(place.region)},
                                                  {"topology.kubernetes.io/zone", std::string(place.zone)},
@@ -247,7 +247,7 @@ RC_GTEST_PROP(CheckPlacementAgrees, WithTryingEveryNode, ()) {
     labels["failure-domain.beta.kubernetes.io/zone"] = place.zone;
     possible |= Fits(spec, labels);
   }
-  const bool allowed = CheckPlacement(workload, pod_template, region).empty();
+  const bool allowed = CheckPlacement(workload, pod_template, region, nullptr).empty();
   RC_CLASSIFY(possible, "possible");
   RC_ASSERT(!possible || allowed);
   // The one thing that is not looked into: a term that wants the old label to be there and to be missing.

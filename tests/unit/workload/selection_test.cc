@@ -17,9 +17,24 @@ using ::testing::HasSubstr;
 TEST(PlacesOf, AreTheZonesOfTheRegionsOwnCountryEachOnce) {
   auto region = test::Region();
   region.locations.push_back({"fr-par", {"fr-par-1"}, "FR", "^kwok://"});
-  const auto places = PlacesOf(region);
+  const auto places = PlacesOf(region, nullptr);
   EXPECT_THAT(places, ElementsAre(Place{"fr-lyo", "fr-lyo-1"}, Place{"fr-par", "fr-par-1"}, Place{"fr-par", "fr-par-2"},
                                   Place{"fr-par", "fr-par-3"}));
+}
+
+TEST(PlacesOf, WithAProfileAreThoseThatBothHave) {
+  auto region = test::Region();
+  api::HostingProfile profile;
+  profile.locations = {{"fr-par", {"fr-par-1"}, "FR", ""},
+                       {"fr-par", {"fr-par-2"}, "FR", "", false},
+                       {"fr-mrs", {"fr-mrs-1"}, "FR", ""},
+                       {"fr-lyo", {"fr-lyo-1"}, "FR", ""},
+                       {"de-fra", {"de-fra-1"}, "DE", ""}};
+  profile.refused = {{"fr-lyo", "closed"}};
+  EXPECT_THAT(PlacesOf(region, &profile), ElementsAre(Place{"fr-par", "fr-par-1"}, Place{"fr-par", "fr-par-2"}));
+  region.locations.clear();
+  EXPECT_THAT(PlacesOf(region, &profile), ElementsAre(Place{"fr-mrs", "fr-mrs-1"}, Place{"fr-par", "fr-par-1"}))
+      << "and by itself those that are confirmed";
 }
 
 struct HoldCase {
@@ -131,7 +146,7 @@ TEST(Texts, AreBounded) {
 
 TEST(KnownValues, AreThoseOfTheRegionsNodes) {
   const auto region = test::Region();
-  const auto places = PlacesOf(region);
+  const auto places = PlacesOf(region, nullptr);
   EXPECT_THAT(*KnownValues(api::kTopologyRegion, places, region), ElementsAre("fr-lyo", "fr-par"));
   EXPECT_THAT(*KnownValues(api::kNodeCountryLabel, places, region), ElementsAre("FR"));
   EXPECT_TRUE(KnownValues(api::kNodeLostSinceLabel, places, region)->empty());

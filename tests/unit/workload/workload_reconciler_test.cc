@@ -93,7 +93,7 @@ struct WorkloadReconcilerTest : ::testing::Test {
   SimClock clock;
   Metrics metrics;
   cache::Caches caches;
-  perimeter::RegionNodes region_nodes{caches};
+  perimeter::RegionNodes region_nodes{caches, clock};
   ApplyingApi api;
   kube::test::NoEvents events;
   WorkloadReconciler reconciler{caches, api, events, clock, metrics, region_nodes};
@@ -287,6 +287,26 @@ TEST_F(WorkloadReconcilerTest, AChangedRegionIsSeen) {
   region.invalid = "spec.country: is \"\"";
   caches.regions.Put(region);
   EXPECT_EQ(Look(), kStatusOnly);
+}
+
+TEST_F(WorkloadReconcilerTest, TheRegionsProfileIsSeen) {
+  auto region = test::Region();
+  region.profile = "cloud";
+  region.meta.generation = 2;
+  caches.regions.Put(region);
+  EXPECT_EQ(Look(), kStatusOnly) << "there is no such profile: nothing is made";
+  Show();
+  EXPECT_TRUE(Look().empty());
+  api::HostingProfile profile;
+  profile.meta.key.name = "cloud";
+  profile.meta.generation = 1;
+  profile.locations = region.locations;
+  caches.profiles.Put(profile);
+  EXPECT_EQ(Look(), kChildAndStatus);
+  Show();
+  EXPECT_TRUE(Look().empty());
+  caches.profiles.Remove({"", "cloud"}, 0);
+  EXPECT_EQ(Look(), kStatusOnly) << "the child stays as it is";
 }
 
 TEST_F(WorkloadReconcilerTest, APodThatComesIsCounted) {

@@ -155,6 +155,9 @@ TEST_F(RegionTest, BadSpecsAreRefusedAtApply) {
     bad[Json::json_pointer(pointer)] = value;
     EXPECT_TRUE(refused(bad)) << pointer << " = " << value;
   }
+  Json nowhere = region;
+  nowhere["spec"]["hosting"].erase("locations");
+  EXPECT_TRUE(refused(nowhere)) << "neither locations nor a profile";
 }
 
 TEST_F(RegionTest, FailoverToTheOtherOperator) {

@@ -114,6 +114,7 @@ void ClusterTest::TearDown() {
     EXPECT_TRUE(cluster().Await(
         api::kRegions, {"", region}, [](const Json& r) { return r.is_null(); }, kCollected))
         << region << " did not go";
+  for (const auto& profile : made_profiles_) (void)cluster().Delete(api::kProfiles, {"", profile});
   // Last: a region waits for its pods, and only a node's kubelet (here kwok) lets those on it go.
   for (const auto& node : made_nodes_) (void)cluster().Delete(api::kNodes, {"", node});
 }
@@ -123,6 +124,7 @@ void ClusterTest::Create(const Json& object) {
   ASSERT_TRUE(made) << made.error().ToString();
   if (object["kind"] == "Node") made_nodes_.push_back(object["metadata"]["name"]);
   if (object["kind"] == "SovereignRegion") made_regions_.push_back(object["metadata"]["name"]);
+  if (object["kind"] == "HostingProfile") made_profiles_.push_back(object["metadata"]["name"]);
 }
 
 void ClusterTest::MakeNodes(const std::vector<std::string>& zones) {

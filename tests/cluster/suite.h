@@ -57,7 +57,7 @@ class ClusterTest : public ::testing::Test {
   void Create(const Json& object);
 
   std::string id_, region_, ns_;
-  std::vector<std::string> made_nodes_, made_regions_;
+  std::vector<std::string> made_nodes_, made_regions_, made_profiles_;
 };
 
 }  // namespace rempart::test

@@ -53,10 +53,10 @@ Cluster::Cluster(const std::string& kubeconfig)
 }
 
 const kube::Resource& Cluster::ResourceOf(const Json& object) {
-  static const std::array<const kube::Resource*, 13> known = {
-      &api::kRegions,     &api::kWorkloads,    &api::kNodes,      &api::kPods, &api::kNamespaces,
-      &api::kDeployments, &api::kStatefulSets, &api::kDaemonSets, &api::kJobs, &api::kCronJobs,
-      &kConfigMaps,       &kBudgets,           &kAutoscalers};
+  static const std::array<const kube::Resource*, 14> known = {
+      &api::kRegions,    &api::kWorkloads,   &api::kProfiles,     &api::kNodes,      &api::kPods,
+      &api::kNamespaces, &api::kDeployments, &api::kStatefulSets, &api::kDaemonSets, &api::kJobs,
+      &api::kCronJobs,   &kConfigMaps,       &kBudgets,           &kAutoscalers};
   for (const auto* resource : known)
     if (resource->kind == object.at("kind").get<std::string>()) return *resource;
   Die("no resource for kind " + object.at("kind").get<std::string>());
@@ -249,6 +249,23 @@ Json MakeRegion(const std::string& name, const std::string& topology_region, con
           {"kind", "SovereignRegion"},
           {"metadata", {{"name", name}}},
           {"spec", {{"country", "FR"}, {"hosting", hosting}}}};
+}
+
+Json MakeProfile(const std::string& name, const std::string& topology_region, const Json& spec) {
+  const auto place = [&](const char* zone, bool confirmed) {
+    return Json{{"region", topology_region},
+                {"zones", Json::array({topology_region + "-" + zone})},
+                {"country", "FR"},
+                {"confirmed", confirmed}};
+  };
+  Json whole = {{"system", "Cloud of a test"},
+                {"provider", "nobody"},
+                {"locations", Json::array({place("a", true), place("b", false)})}};
+  whole.update(spec);
+  return {{"apiVersion", "rempart.dev/v1alpha1"},
+          {"kind", "HostingProfile"},
+          {"metadata", {{"name", name}}},
+          {"spec", whole}};
 }
 
 Json MakeWorkload(const std::string& ns, const std::string& name, const std::string& region, int replicas) {

@@ -78,6 +78,9 @@ Json MakeNode(const std::string& name, const std::string& region, const std::str
 Json MakeNamespace(const std::string& name, const std::string& region_label = "");
 Json MakeRegion(const std::string& name, const std::string& topology_region, const std::vector<std::string>& zones,
                 const Json& extra_hosting = {});
+// Knows zones "<topology_region>-a" and, not confirmed, "<topology_region>-b"; `spec` is added to it or takes
+// precedence.
+Json MakeProfile(const std::string& name, const std::string& topology_region, const Json& spec = Json::object());
 Json MakeWorkload(const std::string& ns, const std::string& name, const std::string& region, int replicas = 1);
 
 // A child process with its output in a file. Killed (SIGKILL) when destroyed, if it still runs. Not thread-safe.

@@ -107,6 +107,10 @@ std::string SpecProblem(const SovereignRegion& region) {
         region.meta.key.name.size(), kMaxLabelValue);
   }
   if (region.country.empty()) return "spec.country: is not set: give an ISO 3166-1 alpha-2 code such as FR";
+  // Accepting what is not carried out would let nodes in that nobody attested.
+  if (region.attestation.required)
+    return "spec.hosting.attestation.required: this version does not judge nodes by their attestations: set it to "
+           "false";
   return PatternProblem(ListOf(region));
 }
 

@@ -5,8 +5,8 @@
 
 #include <limits>
 
-#include "operator/api/node_attestation.h"
 #include "operator/api/hosting_profile.h"
+#include "operator/api/node_attestation.h"
 #include "operator/api/observed.h"
 #include "operator/api/sovereign_region.h"
 #include "operator/api/tenant_workload.h"

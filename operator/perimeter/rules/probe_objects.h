@@ -1,0 +1,51 @@
+// The objects that probes are made of: valid to the API server and compliant with the region, but for what a probe
+// changes. Pure. Only probes.cc and its tests call it.
+#pragma once
+
+#include <functional>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "operator/api/sovereign_region.h"
+#include "src/base/json.h"
+#include "src/kube/object.h"
+
+namespace rempart::rules::probe {
+
+inline constexpr kube::Resource kServices{"", "v1", "services", "Service", true};
+inline constexpr kube::Resource kClaims{"", "v1", "persistentvolumeclaims", "PersistentVolumeClaim", true};
+inline constexpr kube::Resource kEndpoints{"", "v1", "endpoints", "Endpoints", true};
+inline constexpr kube::Resource kSlices{"discovery.k8s.io", "v1", "endpointslices", "EndpointSlice", true};
+inline constexpr kube::Resource kStores{"external-secrets.io", "v1", "secretstores", "SecretStore", true};
+inline constexpr kube::Resource kExternalSecrets{"external-secrets.io", "v1", "externalsecrets", "ExternalSecret",
+                                                 true};
+
+// {apiVersion, kind, metadata.name: rempart-probe}
+Json Bare(const kube::Resource& resource);
+
+// Fit for Pod Security's restricted level, and held to the region's nodes.
+Json Pod(const std::string& region, const std::string& image);
+Json Service();
+Json Claim(const std::string& storage_class);
+Json Binding(const std::string& node);
+Json Slice(const std::string& address);
+Json Endpoints(const std::string& address);
+Json SecretStore(const std::string& name);
+Json ExternalSecret(const std::string& store);  // "" for one that names none
+Json Namespace(const api::SovereignRegion& region);
+Json RegionNode(const std::string& name, const std::string& region);
+
+// Images that the region may let in, in the order of its list; not every registry that may be written there can be
+// meant by an image.
+std::vector<std::string> Images(const api::SovereignRegion& region);
+std::string ForeignImage(const api::SovereignRegion& region);      // from no registry of the region
+std::string UnreleasedDigest(const api::SovereignRegion& region);  // "sha256:…"
+
+// `stem`, or stem-1, stem-2, … : the first of which `taken` is not true.
+std::string Free(const std::string& stem, const std::function<bool(const std::string&)>& taken);
+
+// Addresses that an endpoint may have, here and there in the world, those for documentation first.
+const std::vector<std::string>& Addresses();
+
+}  // namespace rempart::rules::probe

@@ -1,0 +1,370 @@
+#include "operator/perimeter/rules/probes.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <expected>
+#include <map>
+#include <optional>
+#include <set>
+
+#include "operator/api/gate_object.h"
+#include "operator/perimeter/rules/evaluate.h"
+#include "operator/perimeter/rules/judge.h"
+#include "operator/perimeter/rules/probe_objects.h"
+
+namespace rempart::rules {
+namespace {
+
+using namespace std::string_literals;
+constexpr std::string_view kServiceAccount = "system:serviceaccount:";
+
+// A probe, or why there is none.
+using Made = std::expected<Probe, std::string>;
+
+bool Has(const std::vector<std::string>& list, const std::string& name) {
+  return std::ranges::find(list, name) != list.end();
+}
+
+class Maker {
+ public:
+  Maker(const api::SovereignRegion& region, const std::vector<Rule>& rules, const Json& parameters,
+        const Sender& sender)
+      : region_(region), rules_(rules), parameters_(parameters), sender_(sender) {
+    stranger_.user = probe::Free(std::string(kProbeName), [&](const std::string& name) {
+      const auto& access = region_.rules.access;
+      return Has(access.admins, "user:" + name) || Has(access.exec, "user:" + name) ||
+             Has(access.node_identity, "user:" + name);
+    });
+    if (const auto spec = parameters.find("spec"); spec != parameters.end() && spec->contains("nodes"))
+      for (const auto& [name, in] : (*spec)["nodes"].items()) nodes_.insert(name);
+    const auto images = probe::Images(region_);
+    image_ = images.front();
+    for (const std::string& image : images) {
+      const Json pod = probe::Pod(Name(), image);
+      if (!Against(Create(Gate::kPods, api::kPods, pod)).empty()) continue;
+      image_ = image;
+      break;
+    }
+  }
+
+  // Against the rule, and no other.
+  Made Bad(const Rule& rule) const {
+    const auto found = Table().find(rule.id);
+    if (found == Table().end()) return std::unexpected("no probe has been written for this rule"s);
+    Made made = (this->*found->second)();
+    if (!made) return made;
+    made->rule = rule.id;
+    made->gate = rule.gate;
+    made->from = sender_;
+    auto against = Against(*made);
+    if (!against.contains(rule.id)) {  // it exempts who sends it
+      made->from = stranger_;
+      against = Against(*made);
+      if (!against.contains(rule.id)) return std::unexpected("the region lets everybody do what this rule is about"s);
+      made->unsent = fmt::format("the rule lets {} pass, who would send it", sender_.user);
+    }
+    against.erase(rule.id);
+    made->also.assign(against.begin(), against.end());
+    return made;
+  }
+
+  // What the gate must let through.
+  Made Good(Gate gate) const {
+    Made made = MakeGood(gate);
+    if (!made) return made;
+    made->gate = gate;
+    made->from = sender_;
+    const auto against = Against(*made);
+    if (against.empty()) return made;
+    return std::unexpected(fmt::format("{} stands against every request of this kind that {} sends",
+                                       fmt::join(against, ", "), sender_.user));
+  }
+
+ private:
+  const std::string& Name() const { return region_.meta.key.name; }
+
+  std::set<std::string> Against(const Probe& probe) const {
+    const Json request = probe.Request();
+    std::set<std::string> ids;
+    for (const auto& violation : Judge(rules_, region_.rules.language, parameters_,
+                                       {probe.gate, probe.object.is_null() ? nullptr : &probe.object,
+                                        probe.old_object.is_null() ? nullptr : &probe.old_object, &request}))
+      ids.insert(violation.rule);
+    return ids;
+  }
+
+  Probe Create(Gate gate, const kube::Resource& resource, Json object) const {
+    Probe probe{.gate = gate, .from = sender_, .resource = resource, .object = std::move(object)};
+    probe.name = probe.object["metadata"]["name"].get<std::string>();
+    return probe;
+  }
+  Probe Update(Gate gate, const kube::Resource& resource, Json old, Json patch) const {
+    Probe probe = Create(gate, resource, old);
+    probe.operation = "UPDATE";
+    probe.old_object = std::move(old);
+    probe.object.merge_patch(patch);
+    probe.patch = std::move(patch);
+    return probe;
+  }
+  Json Pod() const { return probe::Pod(Name(), image_); }
+  Probe PodWith(const Json& spec) const {
+    Json pod = Pod();
+    pod["spec"].merge_patch(spec);
+    return Create(Gate::kPods, api::kPods, std::move(pod));
+  }
+  Probe PodOf(const std::string& image) const { return Create(Gate::kPods, api::kPods, probe::Pod(Name(), image)); }
+  Probe ServiceWith(const Json& spec) const {
+    Json service = probe::Service();
+    service["spec"].merge_patch(spec);
+    return Create(Gate::kServices, probe::kServices, std::move(service));
+  }
+  Probe BindingTo(const std::string& node) const {
+    Probe probe = Create(Gate::kBindings, api::kPods, probe::Binding(node));
+    probe.subresource = "binding";
+    return probe;
+  }
+  // A patch of the node is only tried on one that is there.
+  Probe NodeWith(const Json& metadata) const {
+    const std::string name = nodes_.empty() ? std::string(kProbeName) : *nodes_.begin();
+    Probe probe = Update(Gate::kNodes, api::kNodes, probe::RegionNode(name, Name()), {{"metadata", metadata}});
+    if (nodes_.empty()) probe.unsent = "it takes a node of the region, and there is none";
+    return probe;
+  }
+  Probe Exec() const {
+    Probe probe{.gate = Gate::kAccess, .from = sender_, .operation = "CONNECT", .resource = api::kPods};
+    probe.subresource = "exec";
+    return probe;
+  }
+
+  std::optional<std::string> Address(bool inside) const {
+    const std::vector<std::string>& ranges = region_.rules.network->ranges;
+    const List list = Literal(ranges);
+    for (const std::string& address : probe::Addresses()) {
+      Bindings none;
+      if (Evaluate(InRange(Literal(address), list), none).IsTrue() == inside) return address;
+    }
+    if (inside && !ranges.empty()) return ranges.front().substr(0, ranges.front().find('/'));
+    return std::nullopt;
+  }
+  Made Outside(const kube::Resource& resource, Json (*make)(const std::string&)) const {
+    const auto address = Address(false);
+    if (!address) return std::unexpected("the region's ranges hold every address that a probe could have"s);
+    return Create(Gate::kEndpoints, resource, make(*address));
+  }
+  std::string UnknownStore() const {
+    return probe::Free(std::string(kProbeName),
+                       [&](const std::string& name) { return Has(region_.rules.keys->allowed_stores, name); });
+  }
+
+  // --- one a rule
+  Made ForeignNode() const { return PodWith({{"nodeName", UnknownNode()}}); }
+  Made ForeignBinding() const { return BindingTo(UnknownNode()); }
+  Made NoSelector() const { return PodWith({{"nodeSelector", nullptr}}); }
+  Made Toleration() const {
+    return PodWith({{"tolerations", Json::array({{{"key", api::kOutsideTaint}, {"operator", "Exists"}}})}});
+  }
+  Made NewNode() const { return Create(Gate::kNodes, api::kNodes, probe::RegionNode(std::string(kProbeName), Name())); }
+  // The old name of the label: the new one, should the server not keep to the dry run, would move tenants.
+  Made NodeMoved() const { return NodeWith({{"labels", {{std::string(api::kLegacyTopologyZone), kProbeName}}}}); }
+  Made ForeignImage() const { return PodOf(probe::ForeignImage(region_)); }
+  Made NoDigest() const { return PodOf(image_.substr(0, image_.find('@')) + ":1"); }
+  Made Unreleased() const { return PodOf(image_.substr(0, image_.find('@') + 1) + probe::UnreleasedDigest(region_)); }
+  Made UnknownClass() const {
+    return Create(Gate::kClaims, probe::kClaims,
+                  probe::Claim(probe::Free(std::string(kProbeName), [&](const auto& name) {
+                    return Has(region_.rules.storage->classes, name);
+                  })));
+  }
+  Made ExternalName() const {
+    return ServiceWith({{"type", "ExternalName"}, {"externalName", "rempart-probe.invalid"}, {"selector", nullptr}});
+  }
+  Made ExternalIps() const { return ServiceWith({{"externalIPs", {"192.0.2.1"}}}); }
+  Made UnknownBalancer() const {
+    const auto& known = region_.rules.network->load_balancer_classes;
+    return ServiceWith(
+        {{"type", "LoadBalancer"},
+         {"loadBalancerClass", probe::Free("rempart.dev/probe", [&](const auto& name) { return Has(known, name); })}});
+  }
+  Made SliceOutside() const { return Outside(probe::kSlices, probe::Slice); }
+  Made EndpointsOutside() const { return Outside(probe::kEndpoints, probe::Endpoints); }
+  Made UnknownSecretStore() const { return Create(Gate::kStores, probe::kStores, probe::SecretStore(UnknownStore())); }
+  Made UnknownReference() const {
+    return Create(Gate::kStores, probe::kExternalSecrets, probe::ExternalSecret(UnknownStore()));
+  }
+  Made MovedIn() const { return Create(Gate::kNamespace, api::kNamespaces, probe::Namespace(region_)); }
+  Made PerimeterEdited() const {
+    Json region = probe::Bare(api::kRegions);
+    region["metadata"]["name"] = Name();
+    return Update(Gate::kRempart, api::kRegions, std::move(region),
+                  {{"metadata", {{"annotations", {{"rempart.dev/probe", "true"}}}}}});
+  }
+  Made StepIn() const { return Exec(); }
+  Made EphemeralContainer() const {
+    Json container = Pod()["spec"]["containers"][0];
+    container["name"] = "ephemeral";
+    Probe probe = Update(Gate::kPods, api::kPods, Pod(),
+                         {{"spec", {{"ephemeralContainers", Json::array({std::move(container)})}}}});
+    probe.subresource = "ephemeralcontainers";
+    probe.unsent = "it takes a pod that is there, and the one that probes name is not";
+    return probe;
+  }
+  std::string UnknownNode() const {
+    return probe::Free(std::string(kProbeName), [&](const auto& name) { return nodes_.contains(name); });
+  }
+
+  using Make = Made (Maker::*)() const;
+  static const std::map<std::string, Make>& Table() {
+    static const std::map<std::string, Make> table = {
+        {"RP-101", &Maker::ForeignNode},
+        {"RP-102", &Maker::ForeignBinding},
+        {"RP-103", &Maker::NoSelector},
+        {"RP-104", &Maker::Toleration},
+        {"RP-201", &Maker::NewNode},
+        {"RP-202", &Maker::NodeMoved},
+        {"RP-301", &Maker::ForeignImage},
+        {"RP-302", &Maker::NoDigest},
+        {"RP-303", &Maker::Unreleased},
+        {"RP-401", &Maker::UnknownClass},
+        {"RP-501", &Maker::ExternalName},
+        {"RP-502", &Maker::ExternalIps},
+        {"RP-503", &Maker::UnknownBalancer},
+        {"RP-505", &Maker::SliceOutside},
+        {"RP-506", &Maker::EndpointsOutside},
+        {"RP-601", &Maker::UnknownSecretStore},
+        {"RP-602", &Maker::UnknownReference},
+        {"RP-701", &Maker::MovedIn},
+        {"RP-702", &Maker::PerimeterEdited},
+        {"RP-703", &Maker::StepIn},
+        {"RP-704", &Maker::EphemeralContainer},
+    };
+    return table;
+  }
+
+  Made MakeGood(Gate gate) const {
+    switch (gate) {
+      case Gate::kPods:
+        return PodOf(image_);
+      case Gate::kBindings:
+        if (nodes_.empty()) return std::unexpected("no node qualifies, so that no binding can pass"s);
+        return BindingTo(*nodes_.begin());
+      case Gate::kAccess:
+        return Exec();
+      case Gate::kNodes:
+        return NodeWith({{"annotations", {{"rempart.dev/probe", "true"}}}});
+      case Gate::kNamespace:
+        return MovedIn();
+      case Gate::kServices:
+        return ServiceWith(Json::object());
+      case Gate::kEndpoints:
+        return Create(gate, probe::kSlices, probe::Slice(Address(true).value_or("192.0.2.1")));
+      case Gate::kClaims:
+        return Create(gate, probe::kClaims, probe::Claim(region_.rules.storage->classes.front()));
+      case Gate::kStores: {
+        const auto& stores = region_.rules.keys->allowed_stores;
+        return Create(gate, probe::kExternalSecrets, probe::ExternalSecret(stores.empty() ? "" : stores.front()));
+      }
+      case Gate::kRempart:
+        return PerimeterEdited();
+    }
+    return std::unexpected("no probe has been written for this gate"s);
+  }
+
+  const api::SovereignRegion& region_;
+  const std::vector<Rule>& rules_;
+  const Json& parameters_;
+  const Sender& sender_;
+  Sender stranger_;  // whom no list of the region names
+  std::set<std::string> nodes_;
+  std::string image_;
+};
+
+bool Names(const Probe& probe, const std::string& text) {
+  return text.contains(probe.rule + ":") || text.contains(probe.rule + " ");
+}
+
+}  // namespace
+
+Sender Sender::Of(const std::string& user) {
+  if (!user.starts_with(kServiceAccount)) return {user, {"system:authenticated"}};
+  const std::string ns = user.substr(kServiceAccount.size(), user.rfind(':') - kServiceAccount.size());
+  return {user, {"system:serviceaccounts", "system:serviceaccounts:" + ns, "system:authenticated"}};
+}
+
+Json Probe::Request() const {
+  return {{"operation", operation},
+          {"name", name},
+          {"subResource", subresource},
+          {"userInfo", {{"username", from.user}, {"groups", from.groups}}}};
+}
+
+kube::Api::Call Probe::CallIn(const std::string& ns) const {
+  kube::Api::Call call;
+  const std::string_view at = resource.namespaced ? std::string_view(ns) : std::string_view();
+  call.doing = fmt::format("probe {}{}{}", resource.plural, subresource.empty() ? "" : "/", subresource);
+  if (operation == "CONNECT") {
+    call.method = "POST";
+    call.target = resource.Path(at, name, subresource) + "?command=true&stdout=true";
+    return call;
+  }
+  if (operation == "UPDATE") {
+    call.method = "PATCH";
+    call.target = resource.Path(at, name, subresource);
+    call.content_type = "application/merge-patch+json";
+    call.body = patch.dump();
+  } else {
+    call.method = "POST";
+    call.target = subresource.empty() ? resource.Path(at) : resource.Path(at, name, subresource);
+    call.body = object.dump();
+  }
+  call.target += "?dryRun=All";
+  return call;
+}
+
+Probes ProbesOf(const api::SovereignRegion& region, const std::vector<Rule>& rules, const Json& parameters,
+                const Sender& sender) {
+  const Maker maker(region, rules, parameters, sender);
+  Probes all;
+  std::set<Gate> gates;
+  const auto add = [&](const std::string& rule, Gate gate, Made made) {
+    if (made) {
+      all.probes.push_back(*std::move(made));
+    } else {
+      all.missing.push_back({rule, gate, std::move(made.error())});
+    }
+  };
+  for (const Rule& rule : rules) {
+    gates.insert(rule.gate);
+    add(rule.id, rule.gate, maker.Bad(rule));
+  }
+  for (const Gate gate : gates) add("", gate, maker.Good(gate));
+  return all;
+}
+
+Told WhatItTells(const Probe& probe, const api::SovereignRegion& region, const Result<kube::Reply>& answer) {
+  using Enforcement = api::RegionRules::Enforcement;
+  const Enforcement mode = region.rules.enforcement;
+  if (mode == Enforcement::kAudit) return Told::kNothing;
+  const bool must_pass = probe.rule.empty();
+  const std::string policy = api::GateObjectName(region.meta.key.name, RequestsOf(probe.gate).name);
+  // Bindings and exec name a pod that is not there, and the gate looks at them before the pod is looked for; an object
+  // that is there already is told after the gate, too.
+  const bool passed =
+      answer || answer.error().kind == ErrorKind::kConflict ||
+      (answer.error().kind == ErrorKind::kNotFound && (probe.gate == Gate::kBindings || probe.gate == Gate::kAccess) &&
+       answer.error().message.contains(fmt::format("pods \"{}\" not found", probe.name)));
+  if (!passed) {
+    if (answer.error().kind != ErrorKind::kDenied) return Told::kNothing;
+    const std::string& message = answer.error().message;
+    if (must_pass) return message.contains(policy) ? Told::kShut : Told::kNothing;
+    return Names(probe, message) ? Told::kHolds : Told::kNothing;
+  }
+  if (mode == Enforcement::kEnforce) return must_pass ? Told::kHolds : Told::kOpen;
+  if (!answer) return Told::kNothing;  // an error comes without its warnings
+  const auto warned = [&](auto&& of) { return std::ranges::any_of(answer->warnings, of); };
+  if (must_pass)
+    return warned([&](const std::string& text) { return text.contains(policy); }) ? Told::kShut : Told::kHolds;
+  return warned([&](const std::string& text) { return Names(probe, text); }) ? Told::kHolds : Told::kOpen;
+}
+
+}  // namespace rempart::rules

@@ -189,7 +189,11 @@ PolicyContext PolicyContext::Of(const std::string& operator_user) {
 }
 
 std::vector<Policy> PoliciesOf(const api::SovereignRegion& region, const PolicyContext& context) {
-  const std::vector<Rule> rules = RulesOf(region, context.rules);
+  return PoliciesOf(RulesOf(region, context.rules), region, context);
+}
+
+std::vector<Policy> PoliciesOf(const std::vector<Rule>& rules, const api::SovereignRegion& region,
+                               const PolicyContext& context) {
   std::vector<Policy> policies;
   for (int k = 0; k < kGates; ++k) {
     std::vector<const Rule*> here;

@@ -27,6 +27,9 @@ struct PolicyContext {
 
 // In the order of the gates; a gate without rules has no policy.
 std::vector<Policy> PoliciesOf(const api::SovereignRegion& region, const PolicyContext& context);
+// The same of some of the rules: what the gate would be without one.
+std::vector<Policy> PoliciesOf(const std::vector<Rule>& rules, const api::SovereignRegion& region,
+                               const PolicyContext& context);
 
 // What changes often, for lookups by key: spec {nodes: {<name>: true}, registries: {<host>: true}, released: {<digest>:
 // true}}. The object has the region's name and goes with it.

@@ -1,0 +1,98 @@
+#include "tests/cluster/gate_fixture.h"
+
+#include <gmock/gmock.h>
+
+#include <chrono>
+
+#include "operator/api/gate_object.h"
+
+namespace rempart::test {
+
+void GateTest::Declare(const std::string& enforcement, const Json& more) {
+  MakeNodes({"a", "foreign"});
+  Json region = MakeRegion(region_, id_, {Zone("a")});
+  region["spec"].update({{"enforcement", enforcement},
+                         {"images",
+                          {{"registries", {"registry.sas.example", "registry.example:5000/team"}},
+                           {"requireRelease", true},
+                           {"released", Json::array({kDigest})}}},
+                         {"network", {{"ranges", {"10.0.0.0/8"}}, {"loadBalancerClasses", {"metal.example/fr"}}}},
+                         {"storage", {{"classes", Json::array({"local-fr"})}}}});
+  region["spec"].merge_patch(more);
+  Create(region);
+  ASSERT_TRUE(cluster().MergePatch(api::kNamespaces, {"", ns_},
+                                   {{"metadata", {{"labels", {{"rempart.dev/region", region_}}}}}}));
+  ASSERT_TRUE(AwaitNodeLabel(NodeName("a"), api::kNodeRegionLabel, region_));
+  AwaitGate();
+}
+
+Json GateTest::Pod() const {
+  return {{"apiVersion", "v1"},
+          {"kind", "Pod"},
+          {"metadata", {{"name", "probe"}, {"namespace", ns_}}},
+          {"spec",
+           {{"nodeSelector", {{std::string(api::kNodeRegionLabel), region_}}},
+            {"containers", Json::array({{{"name", "app"}, {"image", "registry.sas.example/app@" + kDigest}}})}}}};
+}
+
+Result<kube::Reply> GateTest::DryRun(const kube::Resource& resource, const Json& object,
+                                     const std::string& subresource) {
+  if (subresource.empty()) return cluster().api().Create(resource, ns_, object.dump(), {}, "dryRun=All");
+  return cluster().api().Do(
+      {.method = "POST",
+       .target = resource.Path(ns_, object["metadata"]["name"].get<std::string>(), subresource) + "?dryRun=All",
+       .body = object.dump(),
+       .doing = "try " + subresource},
+      {});
+}
+
+std::set<std::string> GateTest::RulesAgainst(const kube::Resource& resource, const Json& object) {
+  const auto reply = DryRun(resource, object);
+  std::set<std::string> ids;
+  if (!reply) {
+    Collect(reply.error().message, ids);
+    if (ids.empty()) ids.insert("refused: " + reply.error().message);
+    return ids;
+  }
+  for (const std::string& warning : reply->warnings) Collect(warning, ids);
+  return ids;
+}
+
+void GateTest::Collect(const std::string& text, std::set<std::string>& ids) {
+  for (auto at = text.find("RP-"); at != std::string::npos; at = text.find("RP-", at + 1))
+    ids.insert(text.substr(at, 6));
+}
+
+bool GateTest::AwaitServer(const std::function<bool()>& is) {
+  SystemClock clock;
+  for (int i = 0; i < 300; ++i) {
+    if (is()) return true;
+    clock.SleepFor(std::chrono::milliseconds(100), {});
+  }
+  return false;
+}
+
+void GateTest::AwaitGate() {
+  Json bad = Pod();
+  bad["spec"]["nodeName"] = NodeName("foreign");
+  bad["spec"]["nodeSelector"] = nullptr;
+  std::set<std::string> against, nothing;
+  EXPECT_TRUE(AwaitServer([&] {
+    against = RulesAgainst(api::kPods, bad), nothing = RulesAgainst(api::kPods, Pod());
+    return !against.empty() && against.begin()->starts_with("RP-10") && nothing.empty();
+  })) << "the gate is not shut: against the bad pod "
+      << ::testing::PrintToString(against) << ", against the good one " << ::testing::PrintToString(nothing);
+}
+
+api::SovereignRegion GateTest::Stored() {
+  const auto stored = cluster().Get(api::kRegions, {"", region_});
+  kube::Document document;
+  const auto view = document.Parse(stored ? stored->dump() : "{}");
+  auto region = view ? api::DecodeSovereignRegion(*view) : Result<api::SovereignRegion>(Fail(view.error()));
+  EXPECT_TRUE(region && region->Usable()) << (region ? region->invalid : region.error().ToString());
+  return region.value_or(api::SovereignRegion{});
+}
+
+std::string GateTest::PolicyName() const { return api::GateObjectName(region_, "pods"); }
+
+}  // namespace rempart::test

@@ -1,0 +1,35 @@
+// A region with rules, a namespace of its own, and a gate that is shut.
+#pragma once
+
+#include <set>
+#include <string>
+
+#include "operator/api/sovereign_region.h"
+#include "tests/cluster/suite.h"
+
+namespace rempart::test {
+
+inline const std::string kDigest = "sha256:" + std::string(64, 'a'), kOther = "sha256:" + std::string(64, 'b');
+
+class GateTest : public ClusterTest {
+ protected:
+  // A region with nodes, images, storage and network declared, and what `more` says of its spec (a merge patch); the
+  // test's namespace is put into it.
+  void Declare(const std::string& enforcement, const Json& more = Json::object());
+
+  Json Pod() const;  // that no rule is against
+  Result<kube::Reply> DryRun(const kube::Resource& resource, const Json& object, const std::string& subresource = "");
+  // The rules that a request is against: those that refuse it (the server names the first alone) or warn.
+  std::set<std::string> RulesAgainst(const kube::Resource& resource, const Json& object);
+  static void Collect(const std::string& text, std::set<std::string>& ids);
+  // The server's own caches take a moment to see policies, bindings and parameters, and nothing tells when they have:
+  // asks until it is so, 30 s at most.
+  static bool AwaitServer(const std::function<bool()>& is);
+  // Until a bad pod is noticed for its node (which needs the parameters) and a good one passes.
+  void AwaitGate();
+  api::SovereignRegion Stored();  // the region as the server has it
+
+  std::string PolicyName() const;
+};
+
+}  // namespace rempart::test

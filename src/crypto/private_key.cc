@@ -5,7 +5,7 @@
 #include <openssl/pkcs12.h>
 #include <openssl/x509.h>
 
-#include <cstring>
+#include <algorithm>
 #include <optional>
 #include <utility>
 
@@ -47,7 +47,7 @@ int GivePassphrase(char* buffer, int size, int, void* data) {
     asking.error = Error::Invalid(fmt::format("the passphrase has more than {} bytes", kMaxPassphrase));
     return -1;
   }
-  std::memcpy(buffer, text.data(), text.size());
+  std::ranges::copy(text, buffer);  // not memcpy, to which an empty text has no address to give
   return static_cast<int>(text.size());
 }
 

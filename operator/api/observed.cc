@@ -116,7 +116,10 @@ Result<Pod> DecodePod(kube::View object) {
 Result<Namespace> DecodeNamespace(kube::View object) {
   auto meta = kube::DecodeMeta(object);
   if (!meta) return Fail(std::move(meta).error().While("decode Namespace"));
-  return Namespace{std::move(*meta), KnownText(object["metadata"]["labels"][kRegionLabel])};
+  const kube::View labels = object["metadata"]["labels"];
+  Namespace ns{std::move(*meta), KnownText(labels[kRegionLabel]), {}};
+  labels.ForEachMember([&](std::string_view key, kube::View value) { ns.labels.emplace(key, value.Str()); });
+  return ns;
 }
 
 }  // namespace rempart::api

@@ -11,6 +11,7 @@
 #include "operator/api/tenant_workload.h"
 #include "src/base/result.h"
 #include "src/kube/decode.h"
+#include "src/kube/label_selector.h"
 #include "src/kube/object.h"
 
 namespace rempart::api {
@@ -81,7 +82,8 @@ inline const std::string& HeldTo(const Pod& pod, bool workload_exists) {
 
 struct Namespace {
   kube::Meta meta;
-  std::string region;  // label rempart.dev/region
+  std::string region;   // label rempart.dev/region
+  kube::Labels labels;  // all: a region may select its namespaces by any
 };
 Result<Namespace> DecodeNamespace(kube::View object);
 

@@ -68,13 +68,16 @@ class Wiring {
 
   void OnNamespace(const std::shared_ptr<const api::Namespace>& before,
                    const std::shared_ptr<const api::Namespace>& after) {
+    if (before && after && before->labels == after->labels && before->meta.deleting == after->meta.deleting) return;
+    for (const auto& region : caches_.regions.List()) {  // a region may select its namespaces by any label
+      RegionSoon(region->meta.key.name);
+      queue_.AddAfter({ids_.self_test, region->meta.key}, kRegionRefresh);
+    }
     const std::string was = before ? before->region : "", is = after ? after->region : "";
     if (was == is) return;
     for (const auto& workload : caches_.workloads.List())
       if (workload->region.empty() && workload->meta.key.ns == (after ? after : before)->meta.key.name)
         Workload(workload->meta.key);
-    if (!was.empty()) RegionSoon(was);
-    if (!is.empty()) RegionSoon(is);
   }
 
   void OnNode(const NodePtr& before, const NodePtr& after) {

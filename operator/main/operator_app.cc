@@ -14,10 +14,13 @@
 #include "operator/main/environment.h"
 #include "operator/main/process_metrics.h"
 #include "operator/main/version.h"
+#include "operator/perimeter/gate_proof.h"
 #include "operator/perimeter/gate_reconciler.h"
 #include "operator/perimeter/node_reconciler.h"
+#include "operator/perimeter/operator_identity.h"
 #include "operator/perimeter/region_nodes.h"
 #include "operator/perimeter/region_reconciler.h"
+#include "operator/perimeter/self_test.h"
 #include "operator/workload/workload_reconciler.h"
 #include "src/base/log.h"
 #include "src/base/metrics.h"
@@ -56,19 +59,27 @@ class OperatorApp {
         queue_(clock, random, metrics),
         runner_(queue_, clock, random, metrics),
         region_nodes_(caches_, clock),
-        regions_(caches_, WritingApi(), Events(), clock, metrics, region_nodes_,
+        identity_of_operator_([this](std::stop_token stop) { return kube::WhoAmI(*real_api_, std::move(stop)); }),
+        regions_(caches_, WritingApi(), Events(), clock, metrics, region_nodes_, identity_of_operator_, proofs_,
                  {[this](const std::string& region) { WakeWorkloads(region); },
                   [this](const std::string& region) { WakeNodes(region); }}),
         nodes_(caches_, WritingApi(), Events(), clock, metrics),
         workloads_(caches_, WritingApi(), Events(), clock, metrics, region_nodes_),
-        gates_(caches_, WritingApi(), Events(), metrics,
-               [this](std::stop_token stop) { return kube::WhoAmI(*real_api_, std::move(stop)); }) {
+        gates_(caches_, WritingApi(), Events(), clock, metrics, identity_of_operator_, proofs_,
+               [this](const std::string& region) {
+                 queue_.Add({ids_.self_test, {"", region}});
+               }),
+        self_test_(caches_, *real_api_, clock, metrics, identity_of_operator_, proofs_,
+                   [this](const std::string& region) {
+                     queue_.Add({ids_.region, {"", region}});
+                   }) {
     ids_.region =
         runner_.AddController({"region", [this](kube::ReconcileContext& c) { return regions_.Reconcile(c); }});
     ids_.node = runner_.AddController({"node", [this](kube::ReconcileContext& c) { return nodes_.Reconcile(c); }});
     ids_.workload =
         runner_.AddController({"workload", [this](kube::ReconcileContext& c) { return workloads_.Reconcile(c); }});
     ids_.gate = runner_.AddController({"gate", [this](kube::ReconcileContext& c) { return gates_.Reconcile(c); }});
+    ids_.self_test = runner_.AddController({"self_test", [this](kube::ReconcileContext& c) { return TestGate(c); }});
     cache::WireCaches(caches_, queue_, ids_);
   }
 
@@ -93,6 +104,10 @@ class OperatorApp {
 
  private:
   kube::Api& WritingApi() { return options_.dry_run ? static_cast<kube::Api&>(dry_run_) : *real_api_; }
+  // A dry run of the operator has written no gate that could be tested.
+  Result<kube::Outcome> TestGate(kube::ReconcileContext& context) {
+    return options_.dry_run ? kube::Outcome::AwaitChange() : self_test_.Reconcile(context);
+  }
   kube::EventRecorder& Events() { return options_.dry_run ? static_cast<kube::EventRecorder&>(no_events_) : events_; }
 
   std::jthread Watch(const cache::Caches::Watched& watched, std::stop_token stop) {
@@ -219,10 +234,13 @@ class OperatorApp {
   kube::Queue queue_;
   kube::Runner runner_;
   perimeter::RegionNodes region_nodes_;
+  perimeter::OperatorIdentity identity_of_operator_;
+  perimeter::GateProofs proofs_;
   perimeter::RegionReconciler regions_;
   perimeter::NodeReconciler nodes_;
   workload::WorkloadReconciler workloads_;
   perimeter::GateReconciler gates_;
+  perimeter::SelfTest self_test_;
   cache::ControllerIds ids_{};
 };
 

@@ -20,9 +20,16 @@ Result<api::GateObject> Decode(api::GateKind kind, const std::string& body) {
 
 }  // namespace
 
-GateReconciler::GateReconciler(cache::Caches& caches, kube::Api& api, kube::EventRecorder& events, Metrics& metrics,
-                               WhoAmI who_am_i)
-    : caches_(caches), api_(api), events_(events), who_am_i_(std::move(who_am_i)) {
+GateReconciler::GateReconciler(cache::Caches& caches, kube::Api& api, kube::EventRecorder& events, Clock& clock,
+                               Metrics& metrics, OperatorIdentity& identity, GateProofs& proofs,
+                               std::function<void(const std::string& region)> wake_self_test)
+    : caches_(caches),
+      api_(api),
+      events_(events),
+      clock_(clock),
+      identity_(identity),
+      proofs_(proofs),
+      wake_self_test_(std::move(wake_self_test)) {
   restored_ = metrics.GetCounter(
       "rempart_policies_restored_total",
       "Admission policies, bindings and parameters that were edited or deleted by hand and put back.");
@@ -33,9 +40,10 @@ Result<kube::Outcome> GateReconciler::Reconcile(kube::ReconcileContext& context)
   if (!region) {  // what it owned goes with it
     std::scoped_lock lock(mutex_);
     memory_.erase(context.key().name);
+    wake_self_test_(context.key().name);
     return kube::Outcome::AwaitChange();
   }
-  const auto policy_context = Context(context.stop());
+  const auto policy_context = identity_.Get(context.stop());
   if (!policy_context) return Fail(Error(policy_context.error()));
 
   const std::string& name = region->meta.key.name;
@@ -49,19 +57,11 @@ Result<kube::Outcome> GateReconciler::Reconcile(kube::ReconcileContext& context)
     if (auto done = Write(*region, write, memory, context); !done) return Fail(std::move(done.error()));
   for (const auto& object : plan.removes)
     if (auto done = Remove(*object, memory, context); !done) return Fail(std::move(done.error()));
-  return kube::Outcome::AwaitChange();
-}
-
-Result<rules::PolicyContext> GateReconciler::Context(std::stop_token stop) {
-  {
-    std::scoped_lock lock(mutex_);
-    if (context_) return *context_;
+  if (!plan.writes.empty() || !plan.removes.empty() || !proofs_.LastWrite(name)) {
+    proofs_.NoteWrite(name, clock_.Mono());
+    wake_self_test_(name);
   }
-  auto user = who_am_i_(std::move(stop));
-  if (!user) return Fail(std::move(user.error()));
-  std::scoped_lock lock(mutex_);
-  context_ = rules::PolicyContext::Of(*user);
-  return *context_;
+  return kube::Outcome::AwaitChange();
 }
 
 Status GateReconciler::Write(const api::SovereignRegion& region, const GatePlan::Write& write, GateMemory& memory,

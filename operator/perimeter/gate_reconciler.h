@@ -4,13 +4,14 @@
 
 #include <functional>
 #include <mutex>
-#include <optional>
-#include <stop_token>
 #include <string>
 #include <unordered_map>
 
 #include "operator/cache/caches.h"
 #include "operator/perimeter/gate_plan.h"
+#include "operator/perimeter/gate_proof.h"
+#include "operator/perimeter/operator_identity.h"
+#include "src/base/clock.h"
 #include "src/base/metrics.h"
 #include "src/kube/api.h"
 #include "src/kube/events.h"
@@ -21,13 +22,13 @@ namespace rempart::perimeter {
 // Thread-safe: one key is never on two threads, what is shared between keys is locked.
 class GateReconciler {
  public:
-  // Who the operator is to the API server, see kube::WhoAmI. Asked once, with the first region.
-  using WhoAmI = std::function<Result<std::string>(std::stop_token)>;
-  GateReconciler(cache::Caches& caches, kube::Api& api, kube::EventRecorder& events, Metrics& metrics, WhoAmI who_am_i);
+  // `wake_self_test`: called for a region whose gate was written, or is as it should be for the first time.
+  GateReconciler(cache::Caches& caches, kube::Api& api, kube::EventRecorder& events, Clock& clock, Metrics& metrics,
+                 OperatorIdentity& identity, GateProofs& proofs,
+                 std::function<void(const std::string& region)> wake_self_test);
   Result<kube::Outcome> Reconcile(kube::ReconcileContext& context);
 
  private:
-  Result<rules::PolicyContext> Context(std::stop_token stop);
   Status Write(const api::SovereignRegion& region, const GatePlan::Write& write, GateMemory& memory,
                kube::ReconcileContext& context);
   Status Remove(const api::GateObject& object, GateMemory& memory, kube::ReconcileContext& context);
@@ -36,10 +37,12 @@ class GateReconciler {
   cache::Caches& caches_;
   kube::Api& api_;
   kube::EventRecorder& events_;
-  const WhoAmI who_am_i_;
+  Clock& clock_;
+  OperatorIdentity& identity_;
+  GateProofs& proofs_;
+  const std::function<void(const std::string& region)> wake_self_test_;
   Counter restored_;
   std::mutex mutex_;
-  std::optional<rules::PolicyContext> context_;
   std::unordered_map<std::string, std::pair<std::string, GateMemory>> memory_;  // by name: uid and what is remembered
 };
 

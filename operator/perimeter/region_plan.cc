@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "operator/api/conditions.h"
+#include "operator/perimeter/gate_status.h"
 #include "operator/perimeter/profile_check.h"
 #include "src/base/text.h"
 #include "src/kube/status.h"
@@ -21,6 +22,7 @@ using api::SovereignRegion;
 constexpr std::size_t kOutsideListed = 50;
 constexpr std::size_t kOutsideBytes = 16 * 1024;
 constexpr std::size_t kZonesListed = 64;
+constexpr std::size_t kNamespacesListed = 50;
 constexpr std::size_t kNamed = 10;              // users, owners, reasons in a message
 constexpr std::size_t kConditionMessage = 600;  // bytes
 
@@ -33,6 +35,7 @@ struct Facts {
   Verdict time;  // of the profile
   WallTime now;
   RegionView view;
+  GateView gate;
 };
 
 std::string Count(std::size_t n, std::string_view one, std::string_view many) {
@@ -128,6 +131,8 @@ Condition Ready(const Facts& facts) {
   }
   const std::string and_pods = observed.pods_outside > 0 ? "; " + PodsOutside(facts) : "";
   if (!facts.time.qualified()) return {"Ready", "False", ToString(facts.time.outside), facts.time.message + and_pods};
+  if (facts.gate.state == GateView::State::kFailed)
+    return {"Ready", "False", facts.gate.self_tested.reason, "the gate: " + facts.gate.self_tested.message + and_pods};
   if (view.qualified.empty() && !view.claimed_by_older.empty()) {
     return {"Ready", "False", "ClaimedByOlderRegion",
             fmt::format("{} the region, but older regions have {}: {}; let only one of them declare a location{}",
@@ -142,6 +147,8 @@ Condition Ready(const Facts& facts) {
     return {"Ready", "False", "NoQualifiedNode", why + and_pods};
   }
   if (observed.pods_outside > 0) return {"Ready", "False", "PodsOutside", PodsOutside(facts)};
+  if (facts.gate.state == GateView::State::kPending)
+    return {"Ready", "False", "GateNotProven", facts.gate.self_tested.message};
   std::string message = Count(view.qualified.size(), "node is in the region", "nodes are in the region");
   if (!view.claimed_by_older.empty()) {
     message += fmt::format("; {} too, but older regions have {}: {}",
@@ -155,6 +162,8 @@ Condition Reconciling(const Facts& facts) {
   if (facts.region.meta.deleting) return {"Reconciling", "True", "Deleting", DeletionMessage(facts.observed)};
   if (!facts.trouble && facts.observed.pods_outside > 0)
     return {"Reconciling", "True", "PodsOutside", PodsOutside(facts)};
+  if (!facts.trouble && facts.gate.state == GateView::State::kPending)
+    return {"Reconciling", "True", "GateNotProven", facts.gate.self_tested.message};
   return {"Reconciling", "False", "Settled", "nothing is under way"};
 }
 
@@ -188,6 +197,14 @@ Json OutsideJson(const RegionView& view) {
     list.push_back(std::move(entry));
   }
   return list;
+}
+
+Json NamespacesJson(const NamespaceView& view) {
+  Json listed = view.in_no_region;
+  if (listed.size() > kNamespacesListed) listed.erase(listed.begin() + kNamespacesListed, listed.end());
+  return {{"governed", view.governed.size()},
+          {"inNoRegion", view.in_no_region.size()},
+          {"namesInNoRegion", std::move(listed)}};
 }
 
 // Leaves empty lists and maps out.
@@ -231,10 +248,13 @@ RegionView View(const RegionObservation& observed, const Evidence& evidence) {
   return ViewOf(*observed.region, Claimants(observed.regions, leaving), observed.nodes, evidence);
 }
 
+void LookAgain(RegionPlan& plan, Duration after) { plan.look_again = std::min(plan.look_again.value_or(after), after); }
+
 void PlanExpiry(const Facts& facts, RegionPlan& plan) {
+  if (facts.gate.look_again) LookAgain(plan, *facts.gate.look_again);
   if (facts.profile == nullptr || !facts.profile->expires) return;
   if (facts.now < *facts.profile->expires) {
-    plan.look_again = std::min(*facts.profile->expires - facts.now, kExpiryLook);
+    LookAgain(plan, std::min(*facts.profile->expires - facts.now, kExpiryLook));
   } else {
     plan.wake_nodes = !facts.trouble && facts.observed.labelled_nodes > 0;
   }
@@ -250,18 +270,19 @@ RegionPlan PlanRegion(const RegionObservation& observed, WallTime now) {
 
   const Evidence evidence{observed.profiles, now};
   const api::HostingProfile* profile = evidence.ProfileOf(region);
+  const Json before = Before(region);
   const Facts facts{.observed = observed,
                     .region = region,
                     .profile = profile,
                     .trouble = TroubleOf(region, profile),
                     .time = profile == nullptr ? Verdict() : CheckTime(*profile, now),
                     .now = now,
-                    .view = View(observed, evidence)};
+                    .view = View(observed, evidence),
+                    .gate = ViewGate(region, observed.proof, before, now)};
   PlanExpiry(facts, plan);
-  std::vector<Condition> conditions = {Ready(facts), Reconciling(facts), Stalled(facts)};
+  std::vector<Condition> conditions = {Ready(facts), Reconciling(facts), Stalled(facts), facts.gate.self_tested};
   for (Condition& condition : conditions) condition.message = CleanText(condition.message, kConditionMessage);
 
-  const Json before = Before(region);
   const Json conditions_before = ConditionsOf(before);
   Json outside = OutsideJson(facts.view);
   const std::size_t omitted = facts.view.outside.size() - outside.size();
@@ -271,8 +292,10 @@ RegionPlan PlanRegion(const RegionObservation& observed, WallTime now) {
                  {"workloads", observed.user_count},
                  {"conditions", api::ConditionsJson(conditions, conditions_before, region.meta.generation, now)}};
   if (omitted > 0) status["outsideOmitted"] = omitted;
+  if (observed.namespaces) status["namespaces"] = NamespacesJson(*observed.namespaces);
+  if (!facts.gate.status.is_null()) status["gate"] = facts.gate.status;
   DropEmpty(status);
-  plan.status_patch = kube::StatusPatch(before, std::move(status), {"outside", "outsideOmitted"});
+  plan.status_patch = kube::StatusPatch(before, std::move(status), {"outside", "outsideOmitted", "namespaces", "gate"});
 
   if (const Condition& ready = conditions.front(); !SaidBefore(conditions_before, ready)) {
     plan.events.push_back(

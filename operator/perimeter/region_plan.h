@@ -6,6 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "operator/perimeter/gate_proof.h"
+#include "operator/perimeter/namespaces.h"
 #include "operator/perimeter/qualification.h"
 #include "src/base/clock.h"
 #include "src/base/json.h"
@@ -18,13 +20,15 @@ struct RegionObservation {
   std::vector<RegionPtr> regions;  // all, oldest first
   RegionNames leaving;  // those being deleted that nobody uses, see IsLeaving; the region itself is told by InUse
   std::vector<NodePtr> nodes;
-  std::vector<ProfilePtr> profiles;  // those that exist, of those that the regions name
-  std::vector<std::string> users;    // workloads that name it, "ns/name", sorted, at most 100
-  std::size_t user_count = 0;        // how many there are in all
-  std::vector<std::string> pods;     // that it holds and that have not ended, "ns/name", sorted, at most 100
-  std::size_t pod_count = 0;         // how many there are in all
-  std::size_t pods_outside = 0;      // its pods that sit on nodes outside it
-  std::size_t labelled_nodes = 0;    // nodes that still carry its label
+  std::vector<ProfilePtr> profiles;         // those that exist, of those that the regions name
+  std::vector<std::string> users;           // workloads that name it, "ns/name", sorted, at most 100
+  std::size_t user_count = 0;               // how many there are in all
+  std::vector<std::string> pods;            // that it holds and that have not ended, "ns/name", sorted, at most 100
+  std::size_t pod_count = 0;                // how many there are in all
+  std::size_t pods_outside = 0;             // its pods that sit on nodes outside it
+  std::size_t labelled_nodes = 0;           // nodes that still carry its label
+  std::optional<NamespaceView> namespaces;  // none where it is not known who the operator is
+  std::optional<GateProof> proof;           // of its gate; none: not tested since this process began
 
   bool InUse() const { return user_count > 0 || pod_count > 0; }
 };
@@ -38,7 +42,8 @@ struct RegionPlan {
   std::vector<kube::Event> events;  // on the region, when Ready's status or reason changed
   // Its profile has expired, and nodes still carry its label: no change of an object tells them of that.
   bool wake_nodes = false;
-  std::optional<Duration> look_again;  // before the region's profile expires; else every input is watched
+  // Before the region's profile expires, or the proof of its gate is too old; every other input is watched.
+  std::optional<Duration> look_again;
 };
 // How long ahead Ready's message tells that the profile expires; until it does, a look is taken each hour, since clocks
 // may be set.
@@ -46,9 +51,10 @@ inline constexpr Duration kExpirySoon = std::chrono::days(30);
 inline constexpr Duration kExpiryLook = std::chrono::hours(1);
 
 // status: {observedGeneration, nodes: {qualified, outside, zones: {<zone>: n}}, outside: [{node, reason, message}],
-// outsideOmitted: n, workloads, conditions [Ready, Reconciling, Stalled]}. `outside` has at most 50 nodes and 16 KiB,
-// by name, outsideOmitted counts the rest; `zones` has at most 64, by name; empty ones of the three are left out. The
-// whole stays below 32 KiB.
+// outsideOmitted: n, workloads, namespaces: {governed, inNoRegion, namesInNoRegion: [name]}, gate (see ViewGate),
+// conditions [Ready, Reconciling, Stalled, SelfTested]}. `outside` has at most 50 nodes and 16 KiB, by name,
+// outsideOmitted counts the rest; `zones` has at most 64, by name, namesInNoRegion 50; empty ones are left out. The
+// whole stays below 40 KiB.
 RegionPlan PlanRegion(const RegionObservation& observed, WallTime now);
 
 }  // namespace rempart::perimeter

@@ -41,13 +41,16 @@ RegionObservation Observe(const cache::Caches& caches, RegionPtr region) {
 }  // namespace
 
 RegionReconciler::RegionReconciler(cache::Caches& caches, kube::Api& api, kube::EventRecorder& events, Clock& clock,
-                                   Metrics& metrics, RegionNodes& region_nodes, Wake wake)
+                                   Metrics& metrics, RegionNodes& region_nodes, OperatorIdentity& identity,
+                                   const GateProofs& proofs, Wake wake)
     : caches_(caches),
       api_(api),
       events_(events),
       clock_(clock),
       metrics_(metrics),
       region_nodes_(region_nodes),
+      identity_(identity),
+      proofs_(proofs),
       wake_(std::move(wake)) {}
 
 Result<kube::Outcome> RegionReconciler::Reconcile(kube::ReconcileContext& context) {
@@ -58,7 +61,11 @@ Result<kube::Outcome> RegionReconciler::Reconcile(kube::ReconcileContext& contex
     metrics_.RemoveGauge("rempart_region_nodes", {{"region", context.key().name}, {"state", "outside"}});
     return kube::Outcome::AwaitChange();
   }
-  const RegionObservation observed = Observe(caches_, region);
+  RegionObservation observed = Observe(caches_, region);
+  observed.proof = proofs_.Get(region->meta.key.name);
+  // Where the server does not say who we are, what else there is to say of the region is said all the same.
+  if (const auto identity = identity_.Get(context.stop()))
+    observed.namespaces = NamespacesOf(*region, observed.regions, caches_.namespaces.List(), *identity);
   RegionPlan plan = PlanRegion(observed, clock_.Now());
   CountMetrics(region->meta.key.name, observed.labelled_nodes,
                observed.nodes.size() - std::min(observed.nodes.size(), observed.labelled_nodes));

@@ -6,6 +6,8 @@
 #include <unordered_map>
 
 #include "operator/cache/caches.h"
+#include "operator/perimeter/gate_proof.h"
+#include "operator/perimeter/operator_identity.h"
 #include "operator/perimeter/region_nodes.h"
 #include "src/base/clock.h"
 #include "src/base/metrics.h"
@@ -26,7 +28,7 @@ class RegionReconciler {
     std::function<void(const std::string& region)> nodes;
   };
   RegionReconciler(cache::Caches& caches, kube::Api& api, kube::EventRecorder& events, Clock& clock, Metrics& metrics,
-                   RegionNodes& region_nodes, Wake wake);
+                   RegionNodes& region_nodes, OperatorIdentity& identity, const GateProofs& proofs, Wake wake);
   Result<kube::Outcome> Reconcile(kube::ReconcileContext& context);
 
  private:
@@ -42,6 +44,8 @@ class RegionReconciler {
   Clock& clock_;
   Metrics& metrics_;
   RegionNodes& region_nodes_;
+  OperatorIdentity& identity_;
+  const GateProofs& proofs_;
   Wake wake_;
   std::mutex mutex_;
   std::unordered_map<std::string, bool> has_nodes_;

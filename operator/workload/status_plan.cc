@@ -53,7 +53,7 @@ Why Immutable(const api::TenantWorkload& workload, const Error& error) {
                   CleanText(error.message, 600))};
 }
 
-Why JobFailed(const api::TenantWorkload& workload, const ChildPlan& plan, const std::string& failure) {
+Why JobFailed(const api::TenantWorkload& workload, const std::string& failure) {
   std::string message = Named(workload) + " failed" + (failure.empty() ? "" : fmt::format(" ({})", failure));
   // A Job that is removed by itself is not made anew when it is gone.
   message += RemovedAfterEnd(workload) ? ": change spec.template to run it again"
@@ -77,7 +77,7 @@ std::optional<Why> StalledBy(const WorkloadObservation& observed, const ChildPla
     return std::nullopt;
   }
   const bool failed = child && child->kind == api::ChildKind::kJob && !child->failure.empty();
-  if (failed || plan.ended == Ended::kFailed) return JobFailed(workload, plan, failed ? child->failure : "");
+  if (failed || plan.ended == Ended::kFailed) return JobFailed(workload, failed ? child->failure : "");
   return std::nullopt;
 }
 

@@ -72,28 +72,13 @@ Json ResourceRules(const GateRequests& requests) {
   return rules;
 }
 
-Json NamespaceSelector(const api::SovereignRegion& region, const PolicyContext& context) {
-  Json selector = Json::object();
-  if (auto given = ParseJson(region.rules.namespace_selector.empty() ? "{}" : region.rules.namespace_selector);
-      given && given->is_object())
-    selector = *std::move(given);
-  if (selector.empty()) selector["matchLabels"][std::string(api::kRegionLabel)] = region.meta.key.name;
-  std::set<std::string> exempt(region.rules.exempt_namespaces.begin(), region.rules.exempt_namespaces.end());
-  exempt.insert("kube-system");
-  if (!context.own_namespace.empty()) exempt.insert(context.own_namespace);
-  Json& expressions = selector["matchExpressions"];
-  if (!expressions.is_array()) expressions = Json::array();
-  expressions.push_back({{"key", kNamespaceName}, {"operator", "NotIn"}, {"values", exempt}});
-  return selector;
-}
-
 Json MatchResources(const GateRequests& requests, const api::SovereignRegion& region, const PolicyContext& context) {
   using Scope = GateRequests::Scope;
   switch (requests.scope) {
     case Scope::kNamespaces:
-      return {{"namespaceSelector", NamespaceSelector(region, context)}};
+      return {{"namespaceSelector", NamespaceSelectorOf(region, context)}};
     case Scope::kNamespaceObjects:  // as it was or as it is to be
-      return {{"objectSelector", NamespaceSelector(region, context)}};
+      return {{"objectSelector", NamespaceSelectorOf(region, context)}};
     case Scope::kNodes:
       return {{"objectSelector", {{"matchLabels", {{api::kNodeRegionLabel, region.meta.key.name}}}}}};
     case Scope::kCluster:
@@ -186,6 +171,21 @@ PolicyContext PolicyContext::Of(const std::string& operator_user) {
     ns = rest.substr(0, rest.find(':'));
   }
   return {{operator_user}, std::move(ns)};
+}
+
+Json NamespaceSelectorOf(const api::SovereignRegion& region, const PolicyContext& context) {
+  Json selector = Json::object();
+  if (auto given = ParseJson(region.rules.namespace_selector.empty() ? "{}" : region.rules.namespace_selector);
+      given && given->is_object())
+    selector = *std::move(given);
+  if (selector.empty()) selector["matchLabels"][std::string(api::kRegionLabel)] = region.meta.key.name;
+  std::set<std::string> exempt(region.rules.exempt_namespaces.begin(), region.rules.exempt_namespaces.end());
+  exempt.insert("kube-system");
+  if (!context.own_namespace.empty()) exempt.insert(context.own_namespace);
+  Json& expressions = selector["matchExpressions"];
+  if (!expressions.is_array()) expressions = Json::array();
+  expressions.push_back({{"key", kNamespaceName}, {"operator", "NotIn"}, {"values", exempt}});
+  return selector;
 }
 
 std::vector<Policy> PoliciesOf(const api::SovereignRegion& region, const PolicyContext& context) {

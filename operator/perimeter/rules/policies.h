@@ -25,6 +25,9 @@ struct PolicyContext {
   static PolicyContext Of(const std::string& operator_user);
 };
 
+// Which namespaces the region governs: a label selector, without those that are exempt.
+Json NamespaceSelectorOf(const api::SovereignRegion& region, const PolicyContext& context);
+
 // In the order of the gates; a gate without rules has no policy.
 std::vector<Policy> PoliciesOf(const api::SovereignRegion& region, const PolicyContext& context);
 // The same of some of the rules: what the gate would be without one.

@@ -357,7 +357,9 @@ Told WhatItTells(const Probe& probe, const api::SovereignRegion& region, const R
     if (answer.error().kind != ErrorKind::kDenied) return Told::kNothing;
     const std::string& message = answer.error().message;
     if (must_pass) return message.contains(policy) ? Told::kShut : Told::kNothing;
-    return Names(probe, message) ? Told::kHolds : Told::kNothing;
+    // Whatever else a message of somebody's webhook may quote.
+    const std::string denied = fmt::format("'{}' denied request: {}", policy, probe.rule);
+    return message.contains(denied) && Names(probe, message) ? Told::kHolds : Told::kNothing;
   }
   if (mode == Enforcement::kEnforce) return must_pass ? Told::kHolds : Told::kOpen;
   if (!answer) return Told::kNothing;  // an error comes without its warnings

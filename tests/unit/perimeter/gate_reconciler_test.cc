@@ -103,10 +103,15 @@ struct GateReconcilerTest : ::testing::Test {
   Events events;
   bool outcome = false;
   int asked = 0;
-  GateReconciler reconciler{caches, server, events, metrics, [this](std::stop_token) -> Result<std::string> {
-                              ++asked;
-                              return "system:serviceaccount:rempart-system:rempart";
-                            }};
+  SimClock clock;
+  OperatorIdentity identity{[this](std::stop_token) -> Result<std::string> {
+    ++asked;
+    return "system:serviceaccount:rempart-system:rempart";
+  }};
+  GateProofs proofs;
+  int tests_woken = 0;
+  GateReconciler reconciler{caches,  server,   events, clock,
+                            metrics, identity, proofs, [this](const std::string&) { ++tests_woken; }};
 };
 
 TEST_F(GateReconcilerTest, ParametersThenPoliciesThenBindingsAndThenNothing) {
@@ -127,6 +132,7 @@ TEST_F(GateReconcilerTest, ParametersThenPoliciesThenBindingsAndThenNothing) {
       << "the operator's own namespace is exempt";
   EXPECT_THAT(Look(), IsEmpty());
   EXPECT_EQ(asked, 1);
+  EXPECT_EQ(tests_woken, 1) << "after it was written, and not where nothing was";
 }
 
 TEST_F(GateReconcilerTest, OnlyWhatDiffersIsWritten) {
@@ -181,9 +187,8 @@ TEST_F(GateReconcilerTest, RulesThatAreNoLongerAskedForGo) {
 TEST_F(GateReconcilerTest, ARestartWritesEachOnce) {
   Put(Region());
   const std::size_t all = Look().size();
-  GateReconciler second(caches, server, events, metrics, [](std::stop_token) -> Result<std::string> {
-    return "system:serviceaccount:rempart-system:rempart";
-  });
+  GateProofs nothing_known;
+  GateReconciler second(caches, server, events, clock, metrics, identity, nothing_known, [](const std::string&) {});
   server.calls.clear();
   kube::test::FakeContext context({"", "france"});
   EXPECT_TRUE(second.Reconcile(context));

@@ -60,12 +60,17 @@ struct RegionReconcilerTest : ::testing::Test {
   FakeApi api;
   kube::test::NoEvents events;
   std::vector<std::string> woken;
+  OperatorIdentity identity{
+      [](std::stop_token) -> Result<std::string> { return "system:serviceaccount:ours:rempart"; }};
+  GateProofs proofs;
   RegionReconciler reconciler{caches,
                               api,
                               events,
                               clock,
                               metrics,
                               region_nodes,
+                              identity,
+                              proofs,
                               {[this](const std::string& region) { woken.push_back("workloads of " + region); },
                                [this](const std::string& region) { woken.push_back("nodes of " + region); }}};
 };

@@ -38,7 +38,7 @@ api::Pod Bare(std::string node) {
 
 struct WiringTest : ::testing::Test {
   WiringTest() {
-    WireCaches(caches, queue, {0, 1, 2, 3});
+    WireCaches(caches, queue, {0, 1, 2, 3, 4});
     caches.regions.Put(Next(Region()));
     caches.nodes.Put(Next(Labelled(Node("fr-1"))));
     caches.nodes.Put(Next(Frankfurt("de-1")));
@@ -49,7 +49,7 @@ struct WiringTest : ::testing::Test {
     clock.Advance(1s);
     while (queue.depth() > 0) {
       const auto key = queue.Take({});
-      const char* kinds[] = {"region ", "node ", "workload ", "gate "};
+      const char* kinds[] = {"region ", "node ", "workload ", "gate ", "self_test "};
       names.insert(kinds[key->controller] + key->object.ToString());
       queue.Done(*key);
     }
@@ -62,6 +62,19 @@ struct WiringTest : ::testing::Test {
   kube::Queue queue{clock, random, metrics};
   Caches caches;
 };
+
+TEST_F(WiringTest, ANamespaceWakesRegionsWhateverItsLabels) {
+  Woken();
+  api::Namespace ns;
+  ns.meta.key.name = "acme";
+  caches.namespaces.Put(Next(ns));
+  EXPECT_THAT(Woken(), ::testing::ElementsAre("region france", "self_test france"));
+  caches.namespaces.Put(Next(ns));
+  EXPECT_THAT(Woken(), ::testing::IsEmpty()) << "nothing that counts changed";
+  ns.labels = {{"team", "acme"}};
+  caches.namespaces.Put(Next(ns));
+  EXPECT_THAT(Woken(), ::testing::ElementsAre("region france", "self_test france"));
+}
 
 TEST_F(WiringTest, TheGateFollowsItsRegionItsNodesAndItself) {
   Woken();

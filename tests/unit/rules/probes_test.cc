@@ -270,6 +270,7 @@ TEST_F(Answers, OfAGateThatEnforces) {
   EXPECT_EQ(Hear(bad_, Refused(ErrorKind::kConflict, "pods \"rempart-probe\" already exists")), Told::kOpen);
   EXPECT_EQ(Hear(bad_, Refused(ErrorKind::kDenied, "user may not create pods")), Told::kNothing);
   EXPECT_EQ(Hear(bad_, Refused(ErrorKind::kDenied, "RP-1010: another's")), Told::kNothing);
+  EXPECT_EQ(Hear(bad_, Refused(ErrorKind::kDenied, "a webhook's word of RP-101 spec.nodeName: x")), Told::kNothing);
   EXPECT_EQ(Hear(bad_, Refused(ErrorKind::kTransient, "RP-101: no answer")), Told::kNothing);
   EXPECT_EQ(Hear(bad_, Refused(ErrorKind::kNotFound, "namespaces \"acme\" not found")), Told::kNothing);
   EXPECT_EQ(Hear(good_, Let()), Told::kHolds);
@@ -283,7 +284,11 @@ TEST_F(Answers, OfRequestsForAPodThatIsNotThere) {
   EXPECT_EQ(Hear(exec_, missing), Told::kOpen);
   EXPECT_EQ(Hear(ProbeOf("", Gate::kBindings), missing), Told::kHolds);
   EXPECT_EQ(Hear(exec_, Refused(ErrorKind::kNotFound, "namespaces \"acme\" not found")), Told::kNothing);
-  EXPECT_EQ(Hear(exec_, Refused(ErrorKind::kDenied, "RP-703: only those whom the region lists")), Told::kHolds);
+  EXPECT_EQ(
+      Hear(exec_, Refused(ErrorKind::kDenied,
+                          "ValidatingAdmissionPolicy 'france.access.rempart.dev' with binding "
+                          "'france.access.rempart.dev' denied request: RP-703: only those whom the region lists")),
+      Told::kHolds);
 }
 
 TEST_F(Answers, OfAGateThatWarnsOrWatches) {

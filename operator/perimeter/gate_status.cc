@@ -1,0 +1,142 @@
+#include "operator/perimeter/gate_status.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <set>
+#include <string>
+#include <utility>
+
+#include "src/base/text.h"
+
+namespace rempart::perimeter {
+namespace {
+
+using api::RegionRules;
+using State = GateView::State;
+
+constexpr std::size_t kProblemsNamed = 5;
+constexpr std::size_t kSaidBytes = 200;  // of what the server said
+
+std::string_view ModeName(RegionRules::Enforcement mode) {
+  return mode == RegionRules::Enforcement::kAudit ? "Audit" : "Warn";
+}
+
+GateView NothingToProve(std::string reason, std::string message) {
+  return {.self_tested = {"SelfTested", "Unknown", std::move(reason), std::move(message)}};
+}
+
+GateView Pending(std::string message) {
+  return {.self_tested = {"SelfTested", "Unknown", "Pending", std::move(message)}, .state = State::kPending};
+}
+
+// The worst first: what is open, then what is shut too tight, then what is not known.
+std::string_view ReasonOf(const std::vector<ProbeProblem>& problems) {
+  const auto worst = std::ranges::min(problems, {}, &ProbeProblem::kind);
+  switch (worst.kind) {
+    case ProbeProblem::Kind::kGotIn:
+      return "ProbeAdmitted";
+    case ProbeProblem::Kind::kRefused:
+      return "ProbeRefused";
+    case ProbeProblem::Kind::kNotByItsRule:
+    case ProbeProblem::Kind::kNotJudged:
+      break;
+  }
+  return "NotProven";
+}
+
+std::string Describe(const ProbeProblem& problem) {
+  const std::string said = CleanText(problem.message, kSaidBytes);
+  switch (problem.kind) {
+    case ProbeProblem::Kind::kGotIn:
+      return fmt::format("{}: an object that it must refuse got in", problem.rule);
+    case ProbeProblem::Kind::kRefused:
+      return fmt::format("{}: an object that keeps all rules was refused: {}", problem.rule, said);
+    case ProbeProblem::Kind::kNotByItsRule:
+      return fmt::format("{}: its object was refused by something else: {}", problem.rule, said);
+    case ProbeProblem::Kind::kNotJudged:
+      break;
+  }
+  return fmt::format("{}: its object was not judged: {}", problem.rule, said);
+}
+
+GateView Failed(const GateProof& proof) {
+  std::vector<ProbeProblem> worst_first = proof.problems;
+  std::ranges::stable_sort(worst_first, {}, &ProbeProblem::kind);
+  std::string message;
+  for (std::size_t i = 0; i < std::min(worst_first.size(), kProblemsNamed); ++i)
+    message += (i == 0 ? "" : "; ") + Describe(worst_first[i]);
+  if (worst_first.size() > kProblemsNamed) message += fmt::format("; and {} more", worst_first.size() - kProblemsNamed);
+  return {.self_tested = {"SelfTested", "False", std::string(ReasonOf(proof.problems)), std::move(message)},
+          .state = State::kFailed};
+}
+
+GateView Proven(WallTime held, WallTime now, std::string message) {
+  if (now - held >= kProofHolds)
+    return Pending(fmt::format("the gate was last shown to be shut at {}", FormatTime(held)));
+  return {.self_tested = {"SelfTested", "True", "Proven", std::move(message)},
+          .state = State::kProven,
+          .look_again = held + kProofHolds - now};
+}
+
+// What an operator before this one left in the status.
+std::optional<GateView> FromStatus(const api::SovereignRegion& region, const Json& before, WallTime now) {
+  const auto member = [](const Json& of, const char* name) {
+    const auto it = of.is_object() ? of.find(name) : of.end();
+    return it == of.end() ? Json() : *it;
+  };
+  const Json gate = member(before, "gate"), held = member(gate, "lastHeld"), conditions = member(before, "conditions");
+  if (!held.is_string() || !conditions.is_array()) return std::nullopt;
+  const auto time = ParseTime(held.get<std::string>());
+  if (!time || *time > now) return std::nullopt;
+  for (const Json& condition : conditions) {
+    if (member(condition, "type") != "SelfTested") continue;
+    const Json message = member(condition, "message");
+    if (member(condition, "status") != "True" || member(condition, "observedGeneration") != region.meta.generation ||
+        !message.is_string())
+      return std::nullopt;
+    GateView view = Proven(*time, now, message.get<std::string>());
+    view.status = gate;
+    return view;
+  }
+  return std::nullopt;
+}
+
+Json StatusOf(const GateProof& proof) {
+  Json status = {{"refused", proof.refused}, {"admitted", proof.admitted}};
+  if (proof.held) status["lastHeld"] = FormatTime(*proof.held);
+  if (!proof.not_probed.empty()) status["notProbed"] = proof.not_probed;
+  return status;
+}
+
+}  // namespace
+
+GateView ViewGate(const api::SovereignRegion& region, const std::optional<GateProof>& proof, const Json& before,
+                  WallTime now) {
+  const RegionRules::Enforcement mode = region.rules.enforcement;
+  if (mode != RegionRules::Enforcement::kEnforce) {
+    return NothingToProve(
+        "NotEnforced", fmt::format("spec.enforcement is {}: nothing is refused that could be shown", ModeName(mode)));
+  }
+  if (!proof) {
+    if (auto view = FromStatus(region, before, now)) return *std::move(view);
+    return Pending("the gate is about to be tested");
+  }
+  if (proof->no_namespace)
+    return NothingToProve("NoNamespace", "the region governs no namespace: there is nothing to guard yet");
+  if (proof->generation != region.meta.generation) return Pending("the gate is about to be tested as it is now");
+  GateView view;
+  if (!proof->problems.empty()) {
+    view = Failed(*proof);
+  } else if (!proof->held) {
+    view = Pending("the gate is about to be tested");
+  } else {
+    view = Proven(*proof->held, now,
+                  fmt::format("{} objects were refused, each by its own rule, and {} were let in", proof->refused,
+                              proof->admitted));
+  }
+  view.status = StatusOf(*proof);
+  return view;
+}
+
+}  // namespace rempart::perimeter

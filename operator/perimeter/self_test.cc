@@ -1,0 +1,193 @@
+#include "operator/perimeter/self_test.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <utility>
+
+#include "operator/api/gate_object.h"
+#include "operator/perimeter/namespaces.h"
+#include "src/base/log.h"
+
+namespace rempart::perimeter {
+namespace {
+
+// Names of those that objects can still be made in.
+std::vector<std::string> UsableNamespaces(cache::Caches& caches, const api::SovereignRegion& region,
+                                          const rules::PolicyContext& identity) {
+  std::vector<NamespacePtr> usable;
+  for (const auto& ns : caches.namespaces.List())
+    if (!ns->meta.deleting) usable.push_back(ns);
+  return NamespacesOf(region, {}, usable, identity).governed;
+}
+
+// A connection into a pod cannot be a dry run, and the operator has no right to one.
+bool CanBeSent(const rules::Probe& probe) { return probe.unsent.empty() && probe.operation != "CONNECT"; }
+
+bool IsNotServed(const Result<kube::Reply>& answer) {
+  return !answer && answer.error().kind == ErrorKind::kNotFound &&
+         answer.error().message.contains("could not find the requested resource");
+}
+
+double Seconds(WallTime time) { return std::chrono::duration<double>(time.time_since_epoch()).count(); }
+
+MetricLabels Labels(const std::string& region) { return {{"region", region}}; }
+
+constexpr char kHeld[] = "rempart_gate_self_test_held_timestamp_seconds";
+constexpr char kFailed[] = "rempart_gate_probe_failed";
+
+}  // namespace
+
+std::optional<ProbeProblem> JudgeAnswer(const rules::Probe& probe, const api::SovereignRegion& region,
+                                        const Result<kube::Reply>& answer) {
+  using Kind = ProbeProblem::Kind;
+  const std::string gate(rules::RequestsOf(probe.gate).name);
+  const std::string shown = probe.rule.empty() ? gate : probe.rule;
+  const std::string said = answer ? "the API server let it in" : answer.error().message;
+  switch (rules::WhatItTells(probe, region, answer)) {
+    case rules::Told::kHolds:
+      return std::nullopt;
+    case rules::Told::kOpen:
+      return ProbeProblem{Kind::kGotIn, shown, said};
+    case rules::Told::kShut:
+      return ProbeProblem{Kind::kRefused, shown, said};
+    case rules::Told::kNothing:
+      break;
+  }
+  const bool by_the_gate = said.contains(api::GateObjectName(region.meta.key.name, gate));
+  return ProbeProblem{by_the_gate ? Kind::kNotByItsRule : Kind::kNotJudged, shown, said};
+}
+
+SelfTest::SelfTest(cache::Caches& caches, kube::Api& api, Clock& clock, Metrics& metrics, OperatorIdentity& identity,
+                   GateProofs& proofs, std::function<void(const std::string& region)> wake_region)
+    : caches_(caches),
+      api_(api),
+      clock_(clock),
+      metrics_(metrics),
+      identity_(identity),
+      proofs_(proofs),
+      wake_region_(std::move(wake_region)) {}
+
+Result<kube::Outcome> SelfTest::Reconcile(kube::ReconcileContext& context) {
+  const std::string& name = context.key().name;
+  const auto region = caches_.regions.Get(context.key());
+  if (!region || region->meta.deleting || !SpecProblem(*region).empty() ||
+      region->rules.enforcement != api::RegionRules::Enforcement::kEnforce)
+    return NothingToTest(name);
+  const auto written = proofs_.LastWrite(name);
+  if (!written) return kube::Outcome::AwaitChange();  // woken once it is
+  const auto identity = identity_.Get(context.stop());
+  if (!identity) return Fail(Error(identity.error()));
+
+  const std::vector<std::string> namespaces = UsableNamespaces(caches_, *region, *identity);
+  const auto last = proofs_.Get(name);
+  const MonoTime now = clock_.Mono();
+  std::size_t turn = 0;
+  {
+    std::scoped_lock lock(mutex_);
+    Memory& memory = memory_[name];
+    // A namespace that comes or goes wakes this; it changes nothing of what was shown a moment ago.
+    const bool still_shown = last && last->problems.empty() && last->no_namespace == namespaces.empty() &&
+                             last->generation == region->meta.generation && memory.tested > *written;
+    if (still_shown && now - memory.tested < kSelfTestPeriod)
+      return kube::Outcome::Requeue(memory.tested + kSelfTestPeriod - now);
+    turn = memory.namespaces++;
+  }
+  if (namespaces.empty()) {
+    Publish(name, {.generation = region->meta.generation, .no_namespace = true});
+    return kube::Outcome::AwaitChange();
+  }
+  const bool settling = now - *written < kGateSettles;
+  auto proof = Send(*region, *identity, namespaces[turn % namespaces.size()], settling, context.stop());
+  if (!proof) return Fail(std::move(proof.error()));
+  const bool held = proof->problems.empty();
+  if (!held && settling) return kube::Outcome::Requeue(kSettlingPeriod);
+  if (!held && last) proof->held = last->held;
+  if (held) proof->held = clock_.Now();
+  {
+    std::scoped_lock lock(mutex_);
+    memory_[name].tested = now;
+  }
+  Publish(name, *std::move(proof));
+  return kube::Outcome::Requeue(held ? kSelfTestPeriod : kSelfTestFailedPeriod);
+}
+
+Result<GateProof> SelfTest::Send(const api::SovereignRegion& region, const rules::PolicyContext& identity,
+                                 const std::string& ns, bool until_first, std::stop_token stop) {
+  GateProof proof{.generation = region.meta.generation};
+  std::vector<std::string> nodes;
+  for (const auto& node : caches_.NodesWithLabel(region.meta.key.name)) nodes.push_back(node->meta.key.name);
+  const auto probes =
+      rules::ProbesOf(region, rules::RulesOf(region, identity.rules), rules::ParametersOf(region, nodes),
+                      rules::Sender::Of(identity.rules.operator_user));
+  for (const auto& missing : probes.missing)
+    if (!missing.rule.empty()) proof.not_probed.push_back(missing.rule);
+  for (const rules::Probe& probe : probes.probes) {
+    if (!CanBeSent(probe)) {
+      if (!probe.rule.empty()) proof.not_probed.push_back(probe.rule);
+      continue;
+    }
+    const auto answer = api_.Do(probe.CallIn(ns), stop);
+    // No answer shows nothing: asked again soon.
+    if (!answer && (answer.error().kind == ErrorKind::kTransient || answer.error().kind == ErrorKind::kCancelled))
+      return Fail(Error(answer.error()));
+    if (IsNotServed(answer)) {  // what does not exist cannot be made by anybody
+      if (!probe.rule.empty()) proof.not_probed.push_back(probe.rule);
+      continue;
+    }
+    if (auto problem = JudgeAnswer(probe, region, answer)) {
+      proof.problems.push_back(*std::move(problem));
+      if (until_first) break;
+    } else {
+      ++(probe.rule.empty() ? proof.admitted : proof.refused);
+    }
+  }
+  std::ranges::sort(proof.not_probed);
+  return proof;
+}
+
+Result<kube::Outcome> SelfTest::NothingToTest(const std::string& region) {
+  std::set<std::string> failed_rules;
+  {
+    std::scoped_lock lock(mutex_);
+    if (const auto memory = memory_.find(region); memory != memory_.end()) {
+      failed_rules = std::move(memory->second.failed_rules);
+      memory_.erase(memory);
+    }
+  }
+  for (const std::string& rule : failed_rules) metrics_.RemoveGauge(kFailed, {{"region", region}, {"rule", rule}});
+  metrics_.RemoveGauge(kHeld, Labels(region));
+  proofs_.Forget(region);
+  wake_region_(region);
+  return kube::Outcome::AwaitChange();
+}
+
+void SelfTest::Publish(const std::string& region, GateProof proof) {
+  std::set<std::string> failed;
+  for (const ProbeProblem& problem : proof.problems) failed.insert(problem.rule);
+  std::set<std::string> before;
+  {
+    std::scoped_lock lock(mutex_);
+    before = std::exchange(memory_[region].failed_rules, failed);
+  }
+  for (const std::string& rule : before)
+    if (!failed.contains(rule)) metrics_.RemoveGauge(kFailed, {{"region", region}, {"rule", rule}});
+  for (const ProbeProblem& problem : proof.problems) {
+    metrics_
+        .GetGauge(kFailed, "1 while a probe of the gate does not do as it should.",
+                  {{"region", region}, {"rule", problem.rule}})
+        .Set(1);
+    if (!before.contains(problem.rule))
+      log::Error("the gate does not do as it should",
+                 {{"region", region}, {"rule", problem.rule}, {"said", problem.message}});
+  }
+  if (proof.held) {
+    metrics_.GetGauge(kHeld, "When every probe of the region's gate last did as it should.", Labels(region))
+        .Set(Seconds(*proof.held));
+  }
+  proofs_.Put(region, std::move(proof));
+  wake_region_(region);
+}
+
+}  // namespace rempart::perimeter

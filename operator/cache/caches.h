@@ -91,7 +91,7 @@ class Caches {
 
 // Which controller has which number in the queue.
 struct ControllerIds {
-  std::uint8_t region, node, workload, gate, self_test;
+  std::uint8_t region, node, workload, gate, self_test, audit;
 };
 
 // Registers listeners that add to `queue` what a change concerns, and no more: heartbeats of nodes wake nobody, and

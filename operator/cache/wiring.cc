@@ -32,6 +32,7 @@ class Wiring {
                          before->meta.uid != after->meta.uid || before->meta.deleting != after->meta.deleting;
     if (!matters) return;  // its status only
     Gate(name);
+    queue_.Add({ids_.audit, {"", name}});
     Everywhere(name);
   }
 

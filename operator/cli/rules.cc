@@ -116,10 +116,12 @@ Result<std::string> ExplainRule(std::string_view id) {
       resources += fmt::format("{}{}{}{}", resources.empty() ? "" : ", ", name, group.empty() ? "" : ".", group);
   for (const auto& subject : found->subjects) fields += (fields.empty() ? "" : ", ") + subject.ToString();
   using Language = api::RegionRules::Language;
-  return fmt::format("{}\n  asked of   {} ({})\n  fields     {}\n  en         {}\n  fr         {}\n  expression {}\n",
-                     found->id, resources, fmt::join(requests.operations, ", "),
-                     fields.empty() ? "(the request)" : fields, rules::MessageOf(*found, Language::kEnglish, "", ""),
-                     rules::MessageOf(*found, Language::kFrench, "", ""), rules::ToCel(found->holds));
+  return fmt::format(
+      "{}\n  asked of   {} ({})\n  fields     {}\n  en         {}\n  fr         {}\n  expression {}\n", found->id,
+      resources,
+      found->audit_only ? "by the audit of what runs alone" : fmt::format("{}", fmt::join(requests.operations, ", ")),
+      fields.empty() ? "(the request)" : fields, rules::MessageOf(*found, Language::kEnglish, "", ""),
+      rules::MessageOf(*found, Language::kFrench, "", ""), rules::ToCel(found->holds));
 }
 
 std::string PrintPolicies(const std::vector<api::SovereignRegion>& regions, const rules::PolicyContext& context) {

@@ -14,6 +14,8 @@
 #include "operator/main/environment.h"
 #include "operator/main/process_metrics.h"
 #include "operator/main/version.h"
+#include "operator/perimeter/audit/auditor.h"
+#include "operator/perimeter/audit_summary.h"
 #include "operator/perimeter/gate_proof.h"
 #include "operator/perimeter/gate_reconciler.h"
 #include "operator/perimeter/node_reconciler.h"
@@ -61,6 +63,7 @@ class OperatorApp {
         region_nodes_(caches_, clock),
         identity_of_operator_([this](std::stop_token stop) { return kube::WhoAmI(*real_api_, std::move(stop)); }),
         regions_(caches_, WritingApi(), Events(), clock, metrics, region_nodes_, identity_of_operator_, proofs_,
+                 audits_,
                  {[this](const std::string& region) { WakeWorkloads(region); },
                   [this](const std::string& region) { WakeNodes(region); }}),
         nodes_(caches_, WritingApi(), Events(), clock, metrics),
@@ -69,6 +72,10 @@ class OperatorApp {
                [this](const std::string& region) {
                  queue_.Add({ids_.self_test, {"", region}});
                }),
+        auditor_(caches_, *real_api_, clock, metrics, identity_of_operator_, audits_, options.audit_interval,
+                 [this](const std::string& region) {
+                   queue_.Add({ids_.region, {"", region}});
+                 }),
         self_test_(caches_, *real_api_, clock, metrics, identity_of_operator_, proofs_,
                    [this](const std::string& region) {
                      queue_.Add({ids_.region, {"", region}});
@@ -80,6 +87,7 @@ class OperatorApp {
         runner_.AddController({"workload", [this](kube::ReconcileContext& c) { return workloads_.Reconcile(c); }});
     ids_.gate = runner_.AddController({"gate", [this](kube::ReconcileContext& c) { return gates_.Reconcile(c); }});
     ids_.self_test = runner_.AddController({"self_test", [this](kube::ReconcileContext& c) { return TestGate(c); }});
+    ids_.audit = runner_.AddController({"audit", [this](kube::ReconcileContext& c) { return Audit(c); }});
     cache::WireCaches(caches_, queue_, ids_);
   }
 
@@ -107,6 +115,9 @@ class OperatorApp {
   // A dry run of the operator has written no gate that could be tested.
   Result<kube::Outcome> TestGate(kube::ReconcileContext& context) {
     return options_.dry_run ? kube::Outcome::AwaitChange() : self_test_.Reconcile(context);
+  }
+  Result<kube::Outcome> Audit(kube::ReconcileContext& context) {  // which writes reports
+    return options_.dry_run ? kube::Outcome::AwaitChange() : auditor_.Reconcile(context);
   }
   kube::EventRecorder& Events() { return options_.dry_run ? static_cast<kube::EventRecorder&>(no_events_) : events_; }
 
@@ -236,10 +247,12 @@ class OperatorApp {
   perimeter::RegionNodes region_nodes_;
   perimeter::OperatorIdentity identity_of_operator_;
   perimeter::GateProofs proofs_;
+  perimeter::AuditSummaries audits_;
   perimeter::RegionReconciler regions_;
   perimeter::NodeReconciler nodes_;
   workload::WorkloadReconciler workloads_;
   perimeter::GateReconciler gates_;
+  audit::Auditor auditor_;
   perimeter::SelfTest self_test_;
   cache::ControllerIds ids_{};
 };

@@ -62,7 +62,7 @@ std::optional<std::string> Nearest(const std::string& word, const std::vector<st
 
 ParsedOptions ParseOptions(int argc, const char* const* argv) {
   Options options;
-  std::string level = "info", format = "json";
+  std::string level = "info", format = "json", audit_interval = "5m";
   CLI::App app("Holds tenant workloads to the nodes of their sovereign region.", "rempart-operator");
   app.set_version_flag("--version", "rempart-operator " + VersionText());
   app.option_defaults()->multi_option_policy(
@@ -101,6 +101,10 @@ ParsedOptions ParseOptions(int argc, const char* const* argv) {
       ->envname("REMPART_LOG_FORMAT")
       ->capture_default_str()
       ->check(CLI::IsMember({"json", "console"}));
+  app.add_option("--audit-interval", audit_interval,
+                 "How often what already runs is judged by the rules, as 5m or 1h; 0 for never")
+      ->envname("REMPART_AUDIT_INTERVAL")
+      ->capture_default_str();
   app.add_flag("--dry-run", options.dry_run,
                "Print what would be written, as the server would take it; write nothing; end when all was looked at")
       ->envname("REMPART_DRY_RUN");
@@ -113,6 +117,11 @@ ParsedOptions ParseOptions(int argc, const char* const* argv) {
     return {std::nullopt, std::string(e.what()) + "\nSee --help.\n", 2};
   }
   if (app.remaining_size() > 0) return {std::nullopt, Complain(app), 2};
+  const Result<Duration> interval = audit_interval == "0" ? Duration::zero() : ParseDuration(audit_interval);
+  if (!interval || (*interval != Duration::zero() && *interval < std::chrono::seconds(1)))
+    return {std::nullopt, "--audit-interval: give a time like 5m, one second at least, or 0 for none\nSee --help.\n",
+            2};
+  options.audit_interval = *interval;
   options.log_level = *log::ParseLevel(level);
   options.log_format = *log::ParseFormat(format);
   return {options, "", 0};

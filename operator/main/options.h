@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "src/base/clock.h"
 #include "src/base/log.h"
 
 namespace rempart {
@@ -20,6 +21,7 @@ struct Options {
   int workers = 8;
   log::Level log_level = log::Level::kInfo;
   log::Format log_format = log::Format::kJson;
+  Duration audit_interval = std::chrono::minutes(5);  // zero: no audits
   bool dry_run = false;
 };
 

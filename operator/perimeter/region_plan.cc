@@ -207,6 +207,12 @@ Json NamespacesJson(const NamespaceView& view) {
           {"namesInNoRegion", std::move(listed)}};
 }
 
+void AddAudit(const AuditSummary& audit, Json& status) {
+  status["audit"] = {{"objects", audit.objects}, {"violations", audit.violations}};
+  Json& list = status["violations"] = Json::array();
+  for (const auto& [rule, count] : audit.by_rule) list.push_back({{"rule", rule}, {"count", count}});
+}
+
 // Leaves empty lists and maps out.
 void DropEmpty(Json& object) {
   for (auto it = object.begin(); it != object.end();) {
@@ -293,9 +299,13 @@ RegionPlan PlanRegion(const RegionObservation& observed, WallTime now) {
                  {"conditions", api::ConditionsJson(conditions, conditions_before, region.meta.generation, now)}};
   if (omitted > 0) status["outsideOmitted"] = omitted;
   if (observed.namespaces) status["namespaces"] = NamespacesJson(*observed.namespaces);
+  if (observed.audit) AddAudit(*observed.audit, status);
   if (!facts.gate.status.is_null()) status["gate"] = facts.gate.status;
   DropEmpty(status);
-  plan.status_patch = kube::StatusPatch(before, std::move(status), {"outside", "outsideOmitted", "namespaces", "gate"});
+  if (!observed.audit && before.is_object() && before.contains("violations") && before["violations"].is_array())
+    status["violations"] = before["violations"];  // of the audit before
+  plan.status_patch =
+      kube::StatusPatch(before, std::move(status), {"outside", "outsideOmitted", "namespaces", "gate", "violations"});
 
   if (const Condition& ready = conditions.front(); !SaidBefore(conditions_before, ready)) {
     plan.events.push_back(

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "operator/perimeter/audit_summary.h"
 #include "operator/perimeter/gate_proof.h"
 #include "operator/perimeter/namespaces.h"
 #include "operator/perimeter/qualification.h"
@@ -28,6 +29,7 @@ struct RegionObservation {
   std::size_t pods_outside = 0;             // its pods that sit on nodes outside it
   std::size_t labelled_nodes = 0;           // nodes that still carry its label
   std::optional<NamespaceView> namespaces;  // none where it is not known who the operator is
+  std::optional<AuditSummary> audit;        // none: not audited since this process began; what was said stays
   std::optional<GateProof> proof;           // of its gate; none: not tested since this process began
 
   bool InUse() const { return user_count > 0 || pod_count > 0; }
@@ -52,9 +54,9 @@ inline constexpr Duration kExpiryLook = std::chrono::hours(1);
 
 // status: {observedGeneration, nodes: {qualified, outside, zones: {<zone>: n}}, outside: [{node, reason, message}],
 // outsideOmitted: n, workloads, namespaces: {governed, inNoRegion, namesInNoRegion: [name]}, gate (see ViewGate),
-// conditions [Ready, Reconciling, Stalled, SelfTested]}. `outside` has at most 50 nodes and 16 KiB, by name,
-// outsideOmitted counts the rest; `zones` has at most 64, by name, namesInNoRegion 50; empty ones are left out. The
-// whole stays below 40 KiB.
+// audit: {objects, violations}, violations: [{rule, count}], conditions [Ready, Reconciling, Stalled, SelfTested]}.
+// `outside` has at most 50 nodes and 16 KiB, by name, outsideOmitted counts the rest; `zones` has at most 64, by name,
+// namesInNoRegion 50; empty ones are left out. The whole stays below 40 KiB.
 RegionPlan PlanRegion(const RegionObservation& observed, WallTime now);
 
 }  // namespace rempart::perimeter

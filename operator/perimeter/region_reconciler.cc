@@ -42,7 +42,7 @@ RegionObservation Observe(const cache::Caches& caches, RegionPtr region) {
 
 RegionReconciler::RegionReconciler(cache::Caches& caches, kube::Api& api, kube::EventRecorder& events, Clock& clock,
                                    Metrics& metrics, RegionNodes& region_nodes, OperatorIdentity& identity,
-                                   const GateProofs& proofs, Wake wake)
+                                   const GateProofs& proofs, const AuditSummaries& audits, Wake wake)
     : caches_(caches),
       api_(api),
       events_(events),
@@ -51,6 +51,7 @@ RegionReconciler::RegionReconciler(cache::Caches& caches, kube::Api& api, kube::
       region_nodes_(region_nodes),
       identity_(identity),
       proofs_(proofs),
+      audits_(audits),
       wake_(std::move(wake)) {}
 
 Result<kube::Outcome> RegionReconciler::Reconcile(kube::ReconcileContext& context) {
@@ -63,6 +64,7 @@ Result<kube::Outcome> RegionReconciler::Reconcile(kube::ReconcileContext& contex
   }
   RegionObservation observed = Observe(caches_, region);
   observed.proof = proofs_.Get(region->meta.key.name);
+  observed.audit = audits_.Get(region->meta.key.name);
   // Where the server does not say who we are, what else there is to say of the region is said all the same.
   if (const auto identity = identity_.Get(context.stop()))
     observed.namespaces = NamespacesOf(*region, observed.regions, caches_.namespaces.List(), *identity);

@@ -6,6 +6,7 @@
 #include <unordered_map>
 
 #include "operator/cache/caches.h"
+#include "operator/perimeter/audit_summary.h"
 #include "operator/perimeter/gate_proof.h"
 #include "operator/perimeter/operator_identity.h"
 #include "operator/perimeter/region_nodes.h"
@@ -28,7 +29,8 @@ class RegionReconciler {
     std::function<void(const std::string& region)> nodes;
   };
   RegionReconciler(cache::Caches& caches, kube::Api& api, kube::EventRecorder& events, Clock& clock, Metrics& metrics,
-                   RegionNodes& region_nodes, OperatorIdentity& identity, const GateProofs& proofs, Wake wake);
+                   RegionNodes& region_nodes, OperatorIdentity& identity, const GateProofs& proofs,
+                   const AuditSummaries& audits, Wake wake);
   Result<kube::Outcome> Reconcile(kube::ReconcileContext& context);
 
  private:
@@ -46,6 +48,7 @@ class RegionReconciler {
   RegionNodes& region_nodes_;
   OperatorIdentity& identity_;
   const GateProofs& proofs_;
+  const AuditSummaries& audits_;
   Wake wake_;
   std::mutex mutex_;
   std::unordered_map<std::string, bool> has_nodes_;

@@ -73,6 +73,18 @@ void AddPlacementRules(const api::SovereignRegion& region, Table& table) {
        .fix = {"take the toleration out, or name the key that is meant",
                "retirez cette tolérance, ou nommez la clé voulue"},
        .clauses = kHosted});
+  // The kubelet runs it from a file, whether or not the API server takes its mirror: to refuse that would only hide it.
+  table.push_back({.id = "RP-105",
+                   .gate = Gate::kPods,
+                   .variable = "mirror",
+                   .subjects = {{{"metadata", "annotations", "kubernetes.io/config.mirror"}}},
+                   .holds = it == "",
+                   .wrong = {"is a static pod: a kubelet runs it from a file, and no admission holds it",
+                             "est un pod statique : un kubelet le lance depuis un fichier, sans aucun contrôle"},
+                   .fix = {"take its manifest off the node, and apply it to the API server",
+                           "retirez son manifeste du nœud, et appliquez-le au serveur d'API"},
+                   .clauses = kHosted,
+                   .audit_only = true});
 }
 
 void AddNodeRules(const api::SovereignRegion&, const RuleContext& context, Table& table) {

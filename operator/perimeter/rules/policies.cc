@@ -198,7 +198,7 @@ std::vector<Policy> PoliciesOf(const std::vector<Rule>& rules, const api::Sovere
   for (int k = 0; k < kGates; ++k) {
     std::vector<const Rule*> here;
     for (const Rule& rule : rules)
-      if (rule.gate == static_cast<Gate>(k)) here.push_back(&rule);
+      if (rule.gate == static_cast<Gate>(k) && !rule.audit_only) here.push_back(&rule);
     if (!here.empty()) policies.push_back(PolicyOf(static_cast<Gate>(k), here, region, context));
   }
   return policies;

@@ -66,6 +66,7 @@ struct Rule {
   Sentence fix;                   // "take it out: the scheduler chooses one"
   std::string clauses;            // "SecNumCloud 3.2: 19.2.b"
   bool needs_request = false;     // asks who does it, which a manifest does not tell
+  bool audit_only = false;        // no policy: refusing it would not keep it from running
 };
 
 // What `holds` is asked of.

@@ -63,6 +63,7 @@ struct RegionReconcilerTest : ::testing::Test {
   OperatorIdentity identity{
       [](std::stop_token) -> Result<std::string> { return "system:serviceaccount:ours:rempart"; }};
   GateProofs proofs;
+  AuditSummaries audits;
   RegionReconciler reconciler{caches,
                               api,
                               events,
@@ -71,6 +72,7 @@ struct RegionReconcilerTest : ::testing::Test {
                               region_nodes,
                               identity,
                               proofs,
+                              audits,
                               {[this](const std::string& region) { woken.push_back("workloads of " + region); },
                                [this](const std::string& region) { woken.push_back("nodes of " + region); }}};
 };

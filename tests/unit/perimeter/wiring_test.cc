@@ -38,7 +38,7 @@ api::Pod Bare(std::string node) {
 
 struct WiringTest : ::testing::Test {
   WiringTest() {
-    WireCaches(caches, queue, {0, 1, 2, 3, 4});
+    WireCaches(caches, queue, {0, 1, 2, 3, 4, 5});
     caches.regions.Put(Next(Region()));
     caches.nodes.Put(Next(Labelled(Node("fr-1"))));
     caches.nodes.Put(Next(Frankfurt("de-1")));
@@ -49,7 +49,7 @@ struct WiringTest : ::testing::Test {
     clock.Advance(1s);
     while (queue.depth() > 0) {
       const auto key = queue.Take({});
-      const char* kinds[] = {"region ", "node ", "workload ", "gate ", "self_test "};
+      const char* kinds[] = {"region ", "node ", "workload ", "gate ", "self_test ", "audit "};
       names.insert(kinds[key->controller] + key->object.ToString());
       queue.Done(*key);
     }

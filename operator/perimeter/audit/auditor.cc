@@ -1,0 +1,216 @@
+#include "operator/perimeter/audit/auditor.h"
+
+#include <fmt/format.h>
+
+#include <array>
+#include <nlohmann/json.hpp>
+#include <utility>
+
+#include "operator/perimeter/namespaces.h"
+#include "operator/perimeter/qualification.h"
+#include "src/base/log.h"
+#include "src/kube/decode.h"
+
+namespace rempart::audit {
+namespace {
+
+using rules::Gate;
+
+struct Kind {
+  Gate gate;
+  kube::Resource resource;
+};
+constexpr std::array kKinds{
+    Kind{Gate::kPods, {"", "v1", "pods", "Pod", true}},
+    Kind{Gate::kServices, {"", "v1", "services", "Service", true}},
+    Kind{Gate::kEndpoints, {"discovery.k8s.io", "v1", "endpointslices", "EndpointSlice", true}},
+    Kind{Gate::kClaims, {"", "v1", "persistentvolumeclaims", "PersistentVolumeClaim", true}},
+    Kind{Gate::kStores, {"external-secrets.io", "v1", "secretstores", "SecretStore", true}},
+    Kind{Gate::kStores, {"external-secrets.io", "v1", "externalsecrets", "ExternalSecret", true}},
+};
+
+constexpr std::size_t kMaxPage = 64 * 1024 * 1024;
+constexpr char kViolations[] = "rempart_violations";
+constexpr char kDone[] = "rempart_audit_timestamp_seconds";
+
+// A page of a list; its text ends with the call.
+struct Page {
+  std::string more;  // the token for the next one, "" for none
+};
+
+// Calls `each` with every item. kNotFound where the kind is not served.
+Result<Page> ListPage(kube::Api& api, const kube::Resource& resource, const std::string& query,
+                      const std::function<Status(kube::View item)>& each, std::stop_token stop) {
+  const kube::Api::Call call{.method = "GET",
+                             .target = resource.Path() + query,
+                             .doing = fmt::format("list {} for the audit", resource.plural)};
+  auto reply = api.Do(call, std::move(stop));
+  if (!reply) return Fail(std::move(reply.error()));
+  kube::Document document(kMaxPage);
+  const auto list = document.Parse(reply->body);
+  if (!list) return Fail(Error(list.error()).While("read the list"));
+  Status status;
+  (*list)["items"].ForEachElement([&](kube::View item) {
+    if (status) status = each(item);
+  });
+  if (!status) return Fail(std::move(status.error()));
+  return Page{std::string((*list)["metadata"]["continue"].Str())};
+}
+
+}  // namespace
+
+Auditor::Auditor(cache::Caches& caches, kube::Api& api, Clock& clock, Metrics& metrics,
+                 perimeter::OperatorIdentity& identity, perimeter::AuditSummaries& summaries, Duration interval,
+                 std::function<void(const std::string& region)> wake_region)
+    : caches_(caches),
+      api_(api),
+      clock_(clock),
+      metrics_(metrics),
+      identity_(identity),
+      summaries_(summaries),
+      interval_(interval),
+      wake_region_(std::move(wake_region)) {}
+
+Result<kube::Outcome> Auditor::Reconcile(kube::ReconcileContext& context) {
+  const std::string& name = context.key().name;
+  const auto region = caches_.regions.Get(context.key());
+  if (!region || interval_ == Duration::zero()) {
+    Forget(name);
+    return kube::Outcome::AwaitChange();
+  }
+  if (!perimeter::SpecProblem(*region).empty()) return kube::Outcome::AwaitChange();  // what it asks is not known
+  const MonoTime now = clock_.Mono();
+  {
+    std::scoped_lock lock(mutex_);
+    const auto memory = memory_.find(name);
+    if (memory != memory_.end() && memory->second.generation == region->meta.generation &&
+        memory->second.uid == region->meta.uid && now - memory->second.done < interval_)
+      return kube::Outcome::Requeue(memory->second.done + interval_ - now);
+  }
+  const auto identity = identity_.Get(context.stop());
+  if (!identity) return Fail(Error(identity.error()));
+  const auto governed = perimeter::NamespacesOf(*region, {}, caches_.namespaces.List(), *identity).governed;
+  const Namespaces namespaces(governed.begin(), governed.end());
+  std::vector<std::string> nodes;
+  for (const auto& node : caches_.NodesWithLabel(name)) nodes.push_back(node->meta.key.name);
+
+  Tally tally(*region, rules::RulesOf(*region, identity->rules), rules::ParametersOf(*region, nodes));
+  if (!namespaces.empty())
+    if (auto done = Collect(tally, namespaces, context.stop()); !done) return Fail(std::move(done.error()));
+  if (auto done = WriteReports(*region, tally, namespaces, context.stop()); !done) return Fail(std::move(done.error()));
+  Count(name, tally);
+  {
+    std::scoped_lock lock(mutex_);
+    Memory& memory = memory_[name];
+    memory.generation = region->meta.generation, memory.uid = region->meta.uid, memory.done = now;
+  }
+  if (summaries_.Put(name, {tally.objects(), tally.violations(), tally.by_rule()})) wake_region_(name);
+  log::Debug("audited", {{"region", name}, {"objects", tally.objects()}, {"violations", tally.violations()}});
+  return kube::Outcome::Requeue(interval_);
+}
+
+Status Auditor::Collect(Tally& tally, const Namespaces& governed, std::stop_token stop) {
+  for (const auto& [gate, resource] : kKinds) {
+    if (!tally.Asks(gate)) continue;
+    if (auto served = CollectKind(tally, gate, resource, governed, stop); !served)
+      return Fail(std::move(served.error()));
+  }
+  return {};
+}
+
+Result<bool> Auditor::CollectKind(Tally& tally, Gate gate, const kube::Resource& resource, const Namespaces& governed,
+                                  std::stop_token stop) {
+  const auto judge = [&](kube::View item) -> Status {
+    if (!governed.contains(item["metadata"]["namespace"].Str())) return {};
+    const auto object = ParseJson(item.Minified());
+    if (!object) return Fail(Error(object.error()).While("read an object of the list"));
+    tally.Add(gate, resource, *object);
+    return {};
+  };
+  std::string more;
+  do {
+    const std::string query =
+        fmt::format("?limit={}{}", kObjectsOfAPage, more.empty() ? "" : "&continue=" + kube::Escape(more));
+    auto page = ListPage(api_, resource, query, judge, stop);
+    if (!page && page.error().kind == ErrorKind::kNotFound && more.empty()) return false;
+    if (!page) return Fail(std::move(page.error()));  // kGone too: the list has expired, and is begun anew
+    more = std::move(page->more);
+  } while (!more.empty());
+  return true;
+}
+
+Status Auditor::WriteReports(const api::SovereignRegion& region, const Tally& tally, const Namespaces& governed,
+                             std::stop_token stop) {
+  // Those that are there, with what they say; read each time: there are few, and somebody may have changed them.
+  std::map<kube::ObjectKey, std::string> there;
+  const std::string query = fmt::format(
+      "?labelSelector={}",
+      kube::Escape(fmt::format("{}=rempart,{}={}", api::kManagedByLabel, api::kRegionLabel, region.meta.key.name)));
+  const auto listed = ListPage(
+      api_, kReports, query,
+      [&](kube::View item) -> Status {
+        const kube::View meta = item["metadata"];
+        there[{std::string(meta["namespace"].Str()), std::string(meta["name"].Str())}] =
+            meta["annotations"][kDigestAnnotation].Str();
+        return {};
+      },
+      stop);
+  if (!listed && listed.error().kind == ErrorKind::kNotFound) return {};  // the cluster has no such reports
+  if (!listed) return Fail(Error(listed.error()));
+  static const NamespaceTally kNothing;
+  for (const std::string& ns : governed) {
+    const auto of_namespace = tally.by_namespace().find(ns);
+    for (const Report& report :
+         ReportsOf(region, ns, of_namespace == tally.by_namespace().end() ? kNothing : of_namespace->second)) {
+      const auto known = there.find(report.key);
+      const bool same = known != there.end() && known->second == report.digest;
+      if (known != there.end()) there.erase(known);
+      if (same) continue;
+      auto written = api_.Patch(kReports, report.key, kube::PatchType::kApply, report.object.dump(), true, stop);
+      // A namespace that goes takes its reports with it, and takes none.
+      if (!written && written.error().kind != ErrorKind::kDenied && written.error().kind != ErrorKind::kNotFound)
+        return Fail(std::move(written.error()));
+      if (!written) log::Warn("a report was refused", {{"namespace", ns}, {"error", written.error()}});
+    }
+  }
+  for (const auto& [key, digest] : there) {
+    auto deleted = api_.Delete(kReports, key, "{}", stop);
+    if (!deleted && deleted.error().kind != ErrorKind::kNotFound) return Fail(std::move(deleted.error()));
+  }
+  return {};
+}
+
+void Auditor::Count(const std::string& region, const Tally& tally) {
+  std::set<std::string> before, now;
+  for (const auto& [rule, count] : tally.by_rule()) now.insert(rule);
+  {
+    std::scoped_lock lock(mutex_);
+    before = std::exchange(memory_[region].rules, now);
+  }
+  for (const std::string& rule : before)
+    if (!now.contains(rule)) metrics_.RemoveGauge(kViolations, {{"region", region}, {"rule", rule}});
+  for (const auto& [rule, count] : tally.by_rule()) {
+    metrics_
+        .GetGauge(kViolations, "What already runs in the region's namespaces and the rule is against.",
+                  {{"region", region}, {"rule", rule}})
+        .Set(static_cast<double>(count));
+  }
+  metrics_.GetGauge(kDone, "When what runs in the region was last audited.", {{"region", region}})
+      .Set(std::chrono::duration<double>(clock_.Now().time_since_epoch()).count());
+}
+
+void Auditor::Forget(const std::string& region) {
+  std::set<std::string> rules;
+  {
+    std::scoped_lock lock(mutex_);
+    if (const auto memory = memory_.find(region); memory != memory_.end()) {
+      rules = std::move(memory->second.rules);
+      memory_.erase(memory);
+    }
+  }
+  for (const std::string& rule : rules) metrics_.RemoveGauge(kViolations, {{"region", region}, {"rule", rule}});
+  metrics_.RemoveGauge(kDone, {{"region", region}});
+  summaries_.Forget(region);
+}
+
+}  // namespace rempart::audit

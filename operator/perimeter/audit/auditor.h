@@ -1,0 +1,68 @@
+// The audit of what already runs in a region's namespaces: lists pods, services, endpoints, claims and secret stores,
+// judges them by the region's rules, and writes what it found to
+//   the region's status (by AuditSummaries), rempart_violations{region,rule}, rempart_audit_timestamp_seconds{region},
+//   and, where the cluster serves them, OpenReports reports in the namespaces.
+// At start, after each change of the region's spec, and each interval. Nothing is cached between audits.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <mutex>
+#include <set>
+#include <stop_token>
+#include <string>
+
+#include "operator/cache/caches.h"
+#include "operator/perimeter/audit/reports.h"
+#include "operator/perimeter/audit/tally.h"
+#include "operator/perimeter/audit_summary.h"
+#include "operator/perimeter/operator_identity.h"
+#include "src/base/clock.h"
+#include "src/base/metrics.h"
+#include "src/kube/api.h"
+#include "src/kube/runner.h"
+
+namespace rempart::audit {
+
+inline constexpr int kObjectsOfAPage = 250;  // of a list: some megabytes
+
+// Thread-safe: one key is never on two threads, what is shared between keys is locked.
+class Auditor {
+ public:
+  // `interval`: zero for no audits. `wake_region`: called when the summary changed.
+  Auditor(cache::Caches& caches, kube::Api& api, Clock& clock, Metrics& metrics, perimeter::OperatorIdentity& identity,
+          perimeter::AuditSummaries& summaries, Duration interval,
+          std::function<void(const std::string& region)> wake_region);
+  Result<kube::Outcome> Reconcile(kube::ReconcileContext& context);
+
+ private:
+  using Namespaces = std::set<std::string, std::less<>>;
+
+  void Forget(const std::string& region);
+  Status Collect(Tally& tally, const Namespaces& governed, std::stop_token stop);
+  // False: the cluster does not serve the kind.
+  Result<bool> CollectKind(Tally& tally, rules::Gate gate, const kube::Resource& resource, const Namespaces& governed,
+                           std::stop_token stop);
+  Status WriteReports(const api::SovereignRegion& region, const Tally& tally, const Namespaces& governed,
+                      std::stop_token stop);
+  void Count(const std::string& region, const Tally& tally);
+
+  cache::Caches& caches_;
+  kube::Api& api_;
+  Clock& clock_;
+  Metrics& metrics_;
+  perimeter::OperatorIdentity& identity_;
+  perimeter::AuditSummaries& summaries_;
+  const Duration interval_;
+  const std::function<void(const std::string& region)> wake_region_;
+  struct Memory {
+    std::int64_t generation = 0;
+    std::string uid;
+    MonoTime done{};
+    std::set<std::string> rules;  // that have a gauge
+  };
+  std::mutex mutex_;
+  std::map<std::string, Memory> memory_;
+};
+
+}  // namespace rempart::audit

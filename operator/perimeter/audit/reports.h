@@ -1,0 +1,31 @@
+// An audit as OpenReports reports (openreports.io/v1alpha1, https://github.com/openreports/reports-api), which policy
+// dashboards read. Pure; any thread.
+#pragma once
+
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "operator/perimeter/audit/tally.h"
+#include "src/base/json.h"
+#include "src/kube/object.h"
+
+namespace rempart::audit {
+
+inline constexpr kube::Resource kReports{"openreports.io", "v1alpha1", "reports", "Report", true};
+inline constexpr std::size_t kResultsOfAReport = 200;  // some 300 KiB at most: messages are bounded
+// Of a report: what is in it, so that one that says the same is not written again.
+inline constexpr std::string_view kDigestAnnotation = "rempart.dev/digest";
+
+struct Report {
+  kube::ObjectKey key;
+  std::string digest;
+  Json object;
+};
+
+// The reports of a namespace, "rempart-<region>-<k>" from 0: all violations that the tally lists, by rule and object,
+// then how many objects are clean (in the summary of the first, with the violations that are not listed). At least
+// one, so that a clean namespace says so.
+std::vector<Report> ReportsOf(const api::SovereignRegion& region, const std::string& ns, const NamespaceTally& tally);
+
+}  // namespace rempart::audit

@@ -1,0 +1,56 @@
+// What already runs, judged by a region's rules: how many objects each rule is against, and which. Pure; a Tally is one
+// thread's.
+#pragma once
+
+#include <cstddef>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "operator/api/sovereign_region.h"
+#include "operator/perimeter/rules/judge.h"
+#include "src/base/json.h"
+#include "src/kube/object.h"
+
+namespace rempart::audit {
+
+struct Finding {
+  kube::ObjectRef object;
+  std::string rule, field, message;  // as rules::Violation
+};
+
+struct NamespaceTally {
+  std::size_t objects = 0;        // that were judged
+  std::size_t clean = 0;          // of them: that no rule is against
+  std::size_t violations = 0;     // all, also those that are not listed
+  std::vector<Finding> findings;  // the first kMaxFindings
+};
+inline constexpr std::size_t kMaxFindings = 1000;  // a namespace
+
+class Tally {
+ public:
+  // `parameters`: see rules::ParametersOf. Rules that ask who makes a request are left out, see rules::Judge.
+  Tally(const api::SovereignRegion& region, std::vector<rules::Rule> rules, Json parameters);
+
+  // Whether any rule can be asked of what is there.
+  bool Asks(rules::Gate gate) const;
+  // Pods that have ended, and endpoints that a controller of the cluster keeps, are not judged: nothing can be done
+  // about the former, and the latter say where the region's own pods are.
+  void Add(rules::Gate gate, const kube::Resource& resource, const Json& object);
+
+  const std::map<std::string, std::size_t>& by_rule() const { return by_rule_; }
+  const std::map<std::string, NamespaceTally>& by_namespace() const { return by_namespace_; }
+  std::size_t objects() const { return objects_; }
+  std::size_t violations() const { return violations_; }
+
+ private:
+  const api::RegionRules::Language language_;
+  const std::vector<rules::Rule> rules_;
+  const Json parameters_;
+  std::map<std::string, std::size_t> by_rule_;
+  std::map<std::string, NamespaceTally> by_namespace_;
+  std::size_t objects_ = 0, violations_ = 0;
+};
+
+}  // namespace rempart::audit

@@ -1,0 +1,169 @@
+// When the audit runs, what it reads page by page, and what it writes.
+#include "operator/perimeter/audit/auditor.h"
+
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+
+#include <nlohmann/json.hpp>
+
+#include "tests/unit/kube/reconcile_fakes.h"
+#include "tests/unit/perimeter/builders.h"
+
+namespace rempart::audit {
+namespace {
+
+using namespace std::chrono_literals;
+using perimeter::test::Labelled;
+using perimeter::test::Next;
+using perimeter::test::Node;
+using ::testing::Contains;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::Not;
+
+api::SovereignRegion Region() {
+  auto region = perimeter::test::Region();
+  region.rules.images.emplace();
+  region.rules.images->registries = {"registry.example"};
+  region.rules.images->require_digest = false;
+  return region;
+}
+
+Json Pod(const std::string& ns, const std::string& name, const std::string& image) {
+  return {{"metadata", {{"name", name}, {"namespace", ns}}},
+          {"spec",
+           {{"nodeSelector", {{std::string(api::kNodeRegionLabel), "france"}}},
+            {"containers", Json::array({{{"name", "app"}, {"image", image}}})}}}};
+}
+
+// Two pods a page; keeps reports.
+struct FakeServer final : kube::test::ApiWithoutWatches {
+  Result<kube::Reply> Do(const Call& call, std::stop_token) override {
+    const std::string path = call.target.substr(0, call.target.find('?'));
+    calls.push_back(call.method + " " + path);
+    if (path.starts_with("/apis/openreports.io/")) return Report(call, path);
+    if (path != "/api/v1/pods") return Fail(Error::NotFound("not served"));
+    if (failing) return Fail(Error::Transient("away"));
+    const auto at = call.target.find("continue=");
+    const std::size_t from = at == std::string::npos ? 0 : std::stoul(call.target.substr(at + 9));
+    Json list = {{"metadata", Json::object()}, {"items", Json::array()}};
+    for (std::size_t i = from; i < std::min(pods.size(), from + 2); ++i) list["items"].push_back(pods[i]);
+    if (from + 2 < pods.size()) list["metadata"]["continue"] = std::to_string(from + 2);
+    return kube::Reply{200, list.dump()};
+  }
+  Result<kube::Reply> Report(const Call& call, const std::string& path) {
+    if (!serves_reports) return Fail(Error::NotFound("could not find the requested resource"));
+    const std::string name = path.substr(path.rfind('/') + 1);
+    if (call.method == "GET") {
+      EXPECT_THAT(call.target, HasSubstr("labelSelector="));
+      Json list = {{"items", Json::array()}};
+      for (const auto& [key, report] : reports) list["items"].push_back(report);
+      return kube::Reply{200, list.dump()};
+    }
+    if (call.method == "DELETE") {
+      reports.erase(name);
+    } else {
+      reports[name] = Json::parse(call.body);
+    }
+    return kube::Reply{200, "{}"};
+  }
+  std::vector<Json> pods;
+  std::map<std::string, Json> reports;
+  bool serves_reports = true, failing = false;
+  std::vector<std::string> calls;
+};
+
+struct AuditorTest : ::testing::Test {
+  AuditorTest() {
+    caches.regions.Put(Next(Region()));
+    caches.nodes.Put(Next(Labelled(Node("fr-1"))));
+    api::Namespace ns;
+    ns.meta.key.name = "acme";
+    ns.labels = {{"rempart.dev/region", "france"}};
+    caches.namespaces.Put(Next(ns));
+    server.pods = {Pod("acme", "a", "registry.example/a:1"), Pod("other", "b", "docker.io/b:1"),
+                   Pod("acme", "c", "docker.io/c:1"), Pod("acme", "d", "registry.example/d:1"),
+                   Pod("acme", "e", "docker.io/e:1")};
+  }
+  Result<kube::Outcome> Look() {
+    server.calls.clear();
+    kube::test::FakeContext context({"", "france"});
+    return auditor.Reconcile(context);
+  }
+
+  SimClock clock;
+  Metrics metrics;
+  cache::Caches caches;
+  FakeServer server;
+  perimeter::AuditSummaries summaries;
+  perimeter::OperatorIdentity identity{[](std::stop_token) -> Result<std::string> { return "operator"; }};
+  int woken = 0;
+  Auditor auditor{caches, server, clock, metrics, identity, summaries, 5min, [this](const std::string&) { ++woken; }};
+};
+
+TEST_F(AuditorTest, ReadsAllPagesOfTheRegionsNamespaces) {
+  EXPECT_EQ(Look()->requeue_after, 5min);
+  const auto summary = summaries.Get("france");
+  ASSERT_TRUE(summary);
+  EXPECT_EQ(summary->objects, 4U);
+  EXPECT_EQ(summary->violations, 2U);
+  EXPECT_EQ(summary->by_rule.at("RP-301"), 2U);
+  EXPECT_EQ(std::ranges::count(server.calls, "GET /api/v1/pods"), 3);
+  EXPECT_THAT(server.calls, Not(Contains("GET /api/v1/services"))) << "no rule is about them";
+  EXPECT_EQ(woken, 1);
+  EXPECT_THAT(metrics.Expose(), HasSubstr("rempart_violations{region=\"france\",rule=\"RP-301\"} 2"));
+  ASSERT_TRUE(server.reports.contains("rempart-france-0"));
+  EXPECT_EQ(server.reports["rempart-france-0"]["summary"]["fail"], 2);
+}
+
+TEST_F(AuditorTest, AnIntervalApartAndWhereTheSpecChanged) {
+  Look();
+  clock.Advance(1min);
+  EXPECT_EQ(Look()->requeue_after, 4min);
+  EXPECT_THAT(server.calls, IsEmpty());
+  clock.Advance(4min);
+  Look();
+  EXPECT_THAT(server.calls, Contains("GET /api/v1/pods"));
+  EXPECT_THAT(server.calls, Not(Contains(HasSubstr("PATCH")))) << "the same report is not written again";
+  EXPECT_EQ(woken, 1) << "nor is the status";
+  auto region = Region();
+  region.meta.generation = 4;
+  region.rules.images.reset();
+  caches.regions.Put(Next(region));
+  Look();
+  EXPECT_EQ(summaries.Get("france")->violations, 0U);
+  EXPECT_THAT(metrics.Expose(), Not(HasSubstr("RP-301")));
+  EXPECT_EQ(woken, 2);
+}
+
+TEST_F(AuditorTest, ReportsThatAreNoLongerNeededGo) {
+  server.reports["rempart-france-7"] = {{"metadata", {{"name", "rempart-france-7"}, {"namespace", "acme"}}}};
+  Look();
+  EXPECT_THAT(server.calls, Contains(HasSubstr("DELETE")));
+  EXPECT_EQ(server.reports.size(), 1U);
+}
+
+TEST_F(AuditorTest, WithoutOpenReportsTheRestIsDone) {
+  server.serves_reports = false;
+  EXPECT_TRUE(Look());
+  EXPECT_EQ(summaries.Get("france")->violations, 2U);
+}
+
+TEST_F(AuditorTest, AHalfReadClusterIsNoAudit) {
+  server.failing = true;
+  EXPECT_FALSE(Look());
+  EXPECT_FALSE(summaries.Get("france"));
+  EXPECT_THAT(server.reports, IsEmpty());
+}
+
+TEST_F(AuditorTest, ARegionThatIsGoneIsForgotten) {
+  Look();
+  caches.regions.Remove({"", "france"}, 0);
+  EXPECT_FALSE(Look()->requeue_after);
+  EXPECT_FALSE(summaries.Get("france"));
+  EXPECT_THAT(metrics.Expose(), Not(HasSubstr("region=\"france\"")));
+}
+
+}  // namespace
+}  // namespace rempart::audit

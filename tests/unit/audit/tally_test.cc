@@ -1,0 +1,145 @@
+// What is counted of what already runs, and the reports that are made of it.
+#include "operator/perimeter/audit/tally.h"
+
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+
+#include <nlohmann/json.hpp>
+
+#include "operator/perimeter/audit/reports.h"
+#include "operator/perimeter/rules/policies.h"
+
+namespace rempart::audit {
+namespace {
+
+using rules::Gate;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::Pair;
+
+constexpr kube::Resource kServices{"", "v1", "services", "Service", true};
+constexpr kube::Resource kSlices{"discovery.k8s.io", "v1", "endpointslices", "EndpointSlice", true};
+
+api::SovereignRegion Region() {
+  api::SovereignRegion region;
+  region.meta.key.name = "france";
+  region.meta.uid = "uid-of-france";
+  region.rules.images.emplace();
+  region.rules.images->registries = {"registry.example"};
+  region.rules.images->require_digest = false;
+  region.rules.network.emplace();
+  region.rules.network->ranges = {"10.0.0.0/8"};
+  return region;
+}
+
+Tally MakeTally(const api::SovereignRegion& region = Region()) {
+  return {region, rules::RulesOf(region, {"operator"}), rules::ParametersOf(region, {"fr-1"})};
+}
+
+Json Pod(const std::string& ns, const std::string& name, const std::string& image, const std::string& node = "fr-1") {
+  return {{"metadata", {{"name", name}, {"namespace", ns}, {"uid", "uid-of-" + name}}},
+          {"spec",
+           {{"nodeName", node},
+            {"nodeSelector", {{std::string(api::kNodeRegionLabel), "france"}}},
+            {"containers", Json::array({{{"name", "app"}, {"image", image}}})}}}};
+}
+
+TEST(Tally, CountsByRuleAndByNamespace) {
+  Tally tally = MakeTally();
+  tally.Add(Gate::kPods, api::kPods, Pod("acme", "good", "registry.example/app:1"));
+  tally.Add(Gate::kPods, api::kPods, Pod("acme", "bad", "docker.io/library/nginx:1", "de-1"));
+  tally.Add(Gate::kPods, api::kPods, Pod("beta", "bad", "docker.io/library/nginx:1"));
+  tally.Add(Gate::kServices, kServices,
+            {{"metadata", {{"name", "out"}, {"namespace", "beta"}}}, {"spec", {{"type", "ExternalName"}}}});
+  EXPECT_EQ(tally.objects(), 4U);
+  EXPECT_EQ(tally.violations(), 4U);
+  EXPECT_THAT(tally.by_rule(), ElementsAre(Pair("RP-101", 1), Pair("RP-301", 2), Pair("RP-501", 1)));
+  const NamespaceTally& acme = tally.by_namespace().at("acme");
+  EXPECT_EQ(acme.objects, 2U);
+  EXPECT_EQ(acme.clean, 1U);
+  EXPECT_EQ(acme.violations, 2U);
+  ASSERT_EQ(acme.findings.size(), 2U);
+  EXPECT_EQ(acme.findings[0].object.uid, "uid-of-bad");
+  EXPECT_EQ(acme.findings[0].field, "spec.nodeName");
+}
+
+TEST(Tally, WhatHasEndedAndWhatTheClusterKeepsIsNotJudged) {
+  Tally tally = MakeTally();
+  for (const char* phase : {"Succeeded", "Failed"}) {
+    Json pod = Pod("acme", "done", "docker.io/library/nginx:1");
+    pod["status"]["phase"] = phase;
+    tally.Add(Gate::kPods, api::kPods, pod);
+  }
+  Json slice = {{"metadata",
+                 {{"name", "s"},
+                  {"namespace", "acme"},
+                  {"labels", {{"endpointslice.kubernetes.io/managed-by", "endpointslice-controller.k8s.io"}}}}},
+                {"endpoints", Json::array({{{"addresses", {"192.0.2.1"}}}})}};
+  tally.Add(Gate::kEndpoints, kSlices, slice);
+  EXPECT_EQ(tally.objects(), 0U);
+  slice["metadata"]["labels"]["endpointslice.kubernetes.io/managed-by"] = "somebody";
+  tally.Add(Gate::kEndpoints, kSlices, slice);
+  EXPECT_THAT(tally.by_rule(), ElementsAre(Pair("RP-505", 1)));
+}
+
+TEST(Tally, StaticPodsAreTold) {
+  Tally tally = MakeTally();
+  Json pod = Pod("acme", "etcd", "registry.example/etcd:1");
+  pod["metadata"]["annotations"]["kubernetes.io/config.mirror"] = "0123";
+  tally.Add(Gate::kPods, api::kPods, pod);
+  EXPECT_THAT(tally.by_rule(), ElementsAre(Pair("RP-105", 1)));
+}
+
+TEST(Tally, AnyJsonIsCountedAndNothingThrows) {
+  Tally tally = MakeTally();
+  for (const char* text : {"null", "[]", "7", R"({"metadata": 3})", R"({"metadata": {"labels": [], "name": null}})",
+                           R"({"status": "x", "spec": {"containers": "no"}})"})
+    tally.Add(Gate::kPods, api::kPods, Json::parse(text));
+  EXPECT_EQ(tally.objects(), 6U);
+}
+
+TEST(Tally, AsksOnlyForWhatHasRules) {
+  api::SovereignRegion region = Region();
+  EXPECT_TRUE(MakeTally(region).Asks(Gate::kPods));
+  EXPECT_TRUE(MakeTally(region).Asks(Gate::kServices));
+  EXPECT_FALSE(MakeTally(region).Asks(Gate::kClaims));
+  region.rules.access.exec = {"group:a"};
+  EXPECT_FALSE(MakeTally(region).Asks(Gate::kAccess)) << "who asks is not known of what is there";
+}
+
+TEST(Reports, OfACleanNamespaceAndTheSameTwice) {
+  const auto reports = ReportsOf(Region(), "acme", {.objects = 3, .clean = 3});
+  ASSERT_EQ(reports.size(), 1U);
+  EXPECT_EQ(reports[0].key.ToString(), "acme/rempart-france-0");
+  EXPECT_EQ(reports[0].object["summary"]["pass"], 3);
+  EXPECT_EQ(reports[0].object["summary"]["fail"], 0);
+  EXPECT_THAT(reports[0].object["results"], IsEmpty());
+  EXPECT_EQ(reports[0].object["metadata"]["ownerReferences"][0]["uid"], "uid-of-france");
+  EXPECT_EQ(ReportsOf(Region(), "acme", {.objects = 3, .clean = 3})[0].digest, reports[0].digest);
+  EXPECT_NE(ReportsOf(Region(), "acme", {.objects = 4, .clean = 4})[0].digest, reports[0].digest);
+}
+
+TEST(Reports, AreShardedByRuleAndBounded) {
+  Tally tally = MakeTally();
+  const std::string long_name(5000, 'x');
+  for (std::size_t i = 0; i < kMaxFindings + 10; ++i)
+    tally.Add(Gate::kPods, api::kPods, Pod("acme", fmt::format("p{:04}", i), "docker.io/library/" + long_name));
+  const auto reports = ReportsOf(Region(), "acme", tally.by_namespace().at("acme"));
+  ASSERT_EQ(reports.size(), kMaxFindings / kResultsOfAReport);
+  std::size_t fail = 0, listed = 0;
+  for (const Report& report : reports) {
+    EXPECT_LT(report.object.dump().size(), 512U * 1024);
+    fail += report.object["summary"]["fail"].get<std::size_t>();
+    listed += report.object["results"].size();
+  }
+  EXPECT_EQ(listed, kMaxFindings);
+  EXPECT_EQ(fail, kMaxFindings + 10) << "those that are not listed are counted";
+  const Json first = reports[0].object["results"][0];
+  EXPECT_EQ(first["rule"], "RP-301");
+  EXPECT_EQ(first["resources"][0]["name"], "p0000");
+  EXPECT_EQ(first["properties"]["field"], "spec.containers[0].image");
+}
+
+}  // namespace
+}  // namespace rempart::audit

@@ -26,6 +26,7 @@ std::optional<std::string> Env(const char* name) {
   return value ? std::optional<std::string>(value) : std::nullopt;
 }
 
+constexpr kube::Resource kServices{"", "v1", "services", "Service", true};
 constexpr kube::Resource kConfigMaps{"", "v1", "configmaps", "ConfigMap", true};
 constexpr kube::Resource kBudgets{"policy", "v1", "poddisruptionbudgets", "PodDisruptionBudget", true};
 constexpr kube::Resource kAutoscalers{"autoscaling", "v2", "horizontalpodautoscalers", "HorizontalPodAutoscaler", true};
@@ -53,10 +54,10 @@ Cluster::Cluster(const std::string& kubeconfig)
 }
 
 const kube::Resource& Cluster::ResourceOf(const Json& object) {
-  static const std::array<const kube::Resource*, 14> known = {
+  static const std::array<const kube::Resource*, 15> known = {
       &api::kRegions,    &api::kWorkloads,   &api::kProfiles,     &api::kNodes,      &api::kPods,
       &api::kNamespaces, &api::kDeployments, &api::kStatefulSets, &api::kDaemonSets, &api::kJobs,
-      &api::kCronJobs,   &kConfigMaps,       &kBudgets,           &kAutoscalers};
+      &api::kCronJobs,   &kConfigMaps,       &kBudgets,           &kAutoscalers,     &kServices};
   for (const auto* resource : known)
     if (resource->kind == object.at("kind").get<std::string>()) return *resource;
   Die("no resource for kind " + object.at("kind").get<std::string>());

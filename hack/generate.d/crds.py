@@ -98,9 +98,20 @@ class Dumper(yaml.SafeDumper):
         return True
 
 
+def refuse_null(node, where):
+    """In a flow mapping a comma ends a text, and what follows is a key without a value: `{description: here, and there}`.
+    `kubectl apply` takes such a key out when it creates, so that only the second apply of the file would fail."""
+    if node is None:
+        raise SourceError(f"{where}: has no value; a text with a comma in it wants quotes")
+    children = node.items() if isinstance(node, dict) else enumerate(node) if isinstance(node, list) else ()
+    for key, child in children:
+        refuse_null(child, f"{where}.{key}")
+
+
 def render(source, fragments, schemas, kubernetes):
     """The name of the file, its text, and how many bytes the object has as JSON."""
     crd = expand(yaml.safe_load(source.read_text()), fragments, schemas, source.name)
+    refuse_null(crd, source.name)
     size = len(json.dumps(crd, separators=(",", ":"), ensure_ascii=False).encode())
     if size > MOST_BYTES:
         raise SourceError(f"{source.name}: {size} bytes as JSON, above the {MOST_BYTES} that `kubectl apply` can hold")

@@ -3,10 +3,45 @@
 #include <gmock/gmock.h>
 
 #include <chrono>
+#include <fstream>
 
 #include "operator/api/gate_object.h"
 
 namespace rempart::test {
+namespace {
+
+// External Secrets' kinds, as far as the rules look at them.
+Json Definition(const std::string& plural, const std::string& kind) {
+  return {{"apiVersion", "apiextensions.k8s.io/v1"},
+          {"kind", "CustomResourceDefinition"},
+          {"metadata", {{"name", plural + ".external-secrets.io"}}},
+          {"spec",
+           {{"group", "external-secrets.io"},
+            {"scope", "Namespaced"},
+            {"names", {{"plural", plural}, {"kind", kind}}},
+            {"versions",
+             Json::array(
+                 {{{"name", "v1"},
+                   {"served", true},
+                   {"storage", true},
+                   {"schema",
+                    {{"openAPIV3Schema", {{"type", "object"}, {"x-kubernetes-preserve-unknown-fields", true}}}}}}})}}}};
+}
+
+}  // namespace
+
+void GateTest::TearDown() {
+  if (!definitions_.empty()) RunCommand({"kubectl", "delete", "-f", definitions_});
+  ClusterTest::TearDown();
+}
+
+void GateTest::ServeSecretStores() {
+  definitions_ = LogPath(id_ + "-definitions.json");
+  std::ofstream(definitions_) << Definition("secretstores", "SecretStore") << "\n---\n"
+                              << Definition("externalsecrets", "ExternalSecret");
+  Must({"kubectl", "apply", "-f", definitions_});
+  Must({"kubectl", "wait", "--for=condition=Established", "--timeout=60s", "-f", definitions_});
+}
 
 void GateTest::Declare(const std::string& enforcement, const Json& more) {
   MakeNodes({"a", "foreign"});
@@ -38,12 +73,11 @@ Json GateTest::Pod() const {
 Result<kube::Reply> GateTest::DryRun(const kube::Resource& resource, const Json& object,
                                      const std::string& subresource) {
   if (subresource.empty()) return cluster().api().Create(resource, ns_, object.dump(), {}, "dryRun=All");
-  return cluster().api().Do(
-      {.method = "POST",
-       .target = resource.Path(ns_, object["metadata"]["name"].get<std::string>(), subresource) + "?dryRun=All",
-       .body = object.dump(),
-       .doing = "try " + subresource},
-      {});
+  return cluster().api().Do({.method = "POST",
+                             .target = resource.Path(ns_, "probe", subresource) + "?dryRun=All",
+                             .body = object.dump(),
+                             .doing = "try " + subresource},
+                            {});
 }
 
 std::set<std::string> GateTest::RulesAgainst(const kube::Resource& resource, const Json& object) {

@@ -13,11 +13,15 @@ inline const std::string kDigest = "sha256:" + std::string(64, 'a'), kOther = "s
 
 class GateTest : public ClusterTest {
  protected:
+  void TearDown() override;
+  // External Secrets' kinds, as far as the rules look at them: until the end of the test.
+  void ServeSecretStores();
   // A region with nodes, images, storage and network declared, and what `more` says of its spec (a merge patch); the
   // test's namespace is put into it.
   void Declare(const std::string& enforcement, const Json& more = Json::object());
 
   Json Pod() const;  // that no rule is against
+  // A subresource is the one of an object that is called "probe".
   Result<kube::Reply> DryRun(const kube::Resource& resource, const Json& object, const std::string& subresource = "");
   // The rules that a request is against: those that refuse it (the server names the first alone) or warn.
   std::set<std::string> RulesAgainst(const kube::Resource& resource, const Json& object);
@@ -30,6 +34,9 @@ class GateTest : public ClusterTest {
   api::SovereignRegion Stored();  // the region as the server has it
 
   std::string PolicyName() const;
+
+ private:
+  std::string definitions_;
 };
 
 }  // namespace rempart::test

@@ -16,34 +16,11 @@ namespace {
 constexpr kube::Resource kServiceAccounts{"", "v1", "serviceaccounts", "ServiceAccount", true};
 constexpr char kOperatorUser[] = "system:serviceaccount:rempart-system:rempart";
 
-// External Secrets' kinds, as far as the rules look at them.
-Json Definition(const std::string& plural, const std::string& kind) {
-  return {{"apiVersion", "apiextensions.k8s.io/v1"},
-          {"kind", "CustomResourceDefinition"},
-          {"metadata", {{"name", plural + ".external-secrets.io"}}},
-          {"spec",
-           {{"group", "external-secrets.io"},
-            {"scope", "Namespaced"},
-            {"names", {{"plural", plural}, {"kind", kind}}},
-            {"versions",
-             Json::array(
-                 {{{"name", "v1"},
-                   {"served", true},
-                   {"storage", true},
-                   {"schema",
-                    {{"openAPIV3Schema", {{"type", "object"}, {"x-kubernetes-preserve-unknown-fields", true}}}}}}})}}}};
-}
-
 class ProbesTest : public GateTest {
  protected:
   void SetUp() override {
     GateTest::SetUp();
-    definitions_ = LogPath(id_ + "-definitions.json");
-    std::ofstream(definitions_) << Definition("secretstores", "SecretStore") << "\n---\n"
-                                << Definition("externalsecrets", "ExternalSecret");
-    Must({"kubectl", "apply", "-f", definitions_});
-    Must({"kubectl", "wait", "--for=condition=Established", "--timeout=60s", "-f", definitions_});
-
+    ServeSecretStores();
     // Somebody whom RBAC lets do everything and whom the server's own bypass for administrators does not know.
     Must({"kubectl", "create", "serviceaccount", "prober", "-n", ns_});
     Must({"kubectl", "create", "clusterrolebinding", id_ + "-prober", "--clusterrole=cluster-admin",
@@ -66,7 +43,6 @@ class ProbesTest : public GateTest {
   }
   void TearDown() override {
     RunCommand({"kubectl", "delete", "clusterrolebinding", id_ + "-prober"});
-    RunCommand({"kubectl", "delete", "-f", definitions_});
     GateTest::TearDown();
   }
 
@@ -95,7 +71,6 @@ class ProbesTest : public GateTest {
     ASSERT_TRUE(made) << made.error().ToString();
   }
 
-  std::string definitions_;
   std::unique_ptr<Cluster> prober_;
   rules::Sender sender_;
 };

@@ -6,6 +6,9 @@
 // it is in CEL. An error is no answer: && and || get over it where the other side decides (CEL's own rule), and a rule
 // that ends in one does not hold.
 //
+// The readers may differ where the server knows no schema, in custom resources whose definition leaves fields open, and
+// nowhere else: there CEL takes null for a value of another type, and a member of what is no object for absent.
+//
 // Trees are immutable and shared; everything here may be called from any thread.
 #pragma once
 

@@ -1,0 +1,193 @@
+// The evaluator and the server must come to the same rules for whatever a generator that knows their edges thinks of.
+#include <gmock/gmock.h>
+
+#include <atomic>
+#include <cstdlib>
+#include <map>
+#include <mutex>
+#include <random>
+#include <thread>
+
+#include "operator/perimeter/rules/judge.h"
+#include "operator/perimeter/rules/policies.h"
+#include "operator/perimeter/rules/probe_objects.h"
+#include "tests/cluster/gate_fixture.h"
+#include "tests/cluster/generator.h"
+#include "tests/support/shrink.h"
+
+namespace rempart::test {
+namespace {
+
+using rules::Gate;
+constexpr kube::Resource kBindings{"", "v1", "bindings", "Binding", true};
+
+// How many of `usual`: $REMPART_DIFFERENTIAL asks for another number of pods, and for as many more of the rest.
+int Count(int usual) {
+  const char* wanted = std::getenv("REMPART_DIFFERENTIAL");
+  return wanted != nullptr ? static_cast<int>(std::atol(wanted) * usual / 18'000) : usual;
+}
+
+struct Kind {
+  std::string name;
+  Gate gate;
+  const kube::Resource& resource;
+  std::string subresource;
+  int count;
+  std::function<Json(Generator&)> make;
+};
+
+class DifferentialTest : public GateTest {
+ protected:
+  void Prepare(const std::string& enforcement, const Json& more = Json::object()) {
+    Declare(enforcement, more);
+    declared_ = Stored();
+    enforces_ = declared_.rules.enforcement == api::RegionRules::Enforcement::kEnforce;
+    table_ = rules::RulesOf(declared_, {});
+    parameters_ = rules::ParametersOf(declared_, {NodeName("a")});
+  }
+
+  struct Verdicts {
+    bool valid = true;  // what is no such object to the server never comes to be
+    bool agree = true;
+    std::set<std::string> by_server, by_us;
+    std::string text;  // what the server said
+  };
+  Verdicts Compare(const Kind& kind, const Json& object) {
+    Verdicts verdicts;
+    const auto reply = DryRun(kind.resource, object, kind.subresource);
+    verdicts.text = reply ? ::testing::PrintToString(reply->warnings) : reply.error().ToString();
+    if (!reply && !(enforces_ && reply.error().kind == ErrorKind::kDenied)) {
+      verdicts.valid = false;
+      // What is wrong with a binding is told as an error of the server's own.
+      const bool of_binding =
+          kind.gate == Gate::kBindings && reply.error().http_status == 500 && reply.error().message.contains("target.");
+      verdicts.agree = reply.error().kind == ErrorKind::kInvalid || of_binding;
+      return verdicts;
+    }
+    if (!reply) Collect(reply.error().message, verdicts.by_server);
+    if (reply)
+      for (const std::string& warning : reply->warnings) Collect(warning, verdicts.by_server);
+    for (const auto& violation : rules::Judge(table_, declared_.rules.language, parameters_, {kind.gate, &object}))
+      verdicts.by_us.insert(violation.rule);
+    // A gate that enforces names the first rule alone, and none where a value cannot be read.
+    verdicts.agree = enforces_ ? reply.has_value() == verdicts.by_us.empty() &&
+                                     std::ranges::includes(verdicts.by_us, verdicts.by_server)
+                               : verdicts.by_us == verdicts.by_server;
+    return verdicts;
+  }
+
+  void Run(const Kind& kind) {
+    SCOPED_TRACE(kind.name);
+    const std::uint64_t seed = std::random_device()();
+    std::atomic<int> judged{0}, invalid{0}, violating{0};
+    std::atomic<bool> failed{false};
+    std::mutex mutex;
+    std::map<std::string, int> seen;  // how often each rule
+    const auto part = [&](std::uint64_t part_seed, int n) {
+      Generator generator(part_seed, region_, NodeName("a"), NodeName("foreign"));
+      for (int i = 0; i < n && !failed; ++i) {
+        const Json object = kind.make(generator);
+        const Verdicts verdicts = Compare(kind, object);
+        if (!verdicts.agree) {
+          if (failed.exchange(true)) return;
+          Explain(kind, object);
+          return;
+        }
+        if (!verdicts.valid) {
+          ++invalid;
+          continue;
+        }
+        ++judged;
+        violating += !verdicts.by_us.empty();
+        std::scoped_lock lock(mutex);
+        for (const std::string& rule : verdicts.by_us) ++seen[rule];
+      }
+    };
+    {
+      std::vector<std::jthread> threads;
+      constexpr int kThreads = 4;
+      for (int k = 0; k < kThreads; ++k)
+        threads.emplace_back(part, seed + static_cast<std::uint64_t>(k), kind.count / kThreads);
+    }
+    std::printf("%s: seed %llu, %d judged by both, %d of them violate a rule; %d were none to the server;",
+                kind.name.c_str(), static_cast<unsigned long long>(seed), judged.load(), violating.load(),
+                invalid.load());
+    for (const auto& [rule, n] : seen) std::printf(" %s %d", rule.c_str(), n);
+    std::printf("\n");
+    std::fflush(stdout);
+    if (failed) {
+      ADD_FAILURE() << "seed " << seed;
+      return;
+    }
+    EXPECT_GT(judged * 4, kind.count) << "the generator makes too much that is none to the server";
+    EXPECT_GT(violating * 10, judged);
+    EXPECT_LT(violating, judged);
+    for (const auto& rule : table_)
+      EXPECT_TRUE(rule.gate != kind.gate || !Concerns(rule, kind) || kind.count < 400 || seen.contains(rule.id))
+          << rule.id << " was never violated";
+  }
+
+ private:
+  // Two kinds share the gates of endpoints and stores, each with a rule of its own.
+  static bool Concerns(const rules::Rule& rule, const Kind& kind) {
+    static const std::map<std::string, std::string> of = {{"RP-505", "endpointslices"},
+                                                          {"RP-506", "endpoints"},
+                                                          {"RP-601", "secretstores"},
+                                                          {"RP-602", "externalsecrets"}};
+    const auto found = of.find(rule.id);
+    return found == of.end() || found->second == kind.name;
+  }
+  void Explain(const Kind& kind, const Json& object) {
+    const Json least = Shrink(object, [&](const Json& less) { return !Compare(kind, less).agree; });
+    const Verdicts verdicts = Compare(kind, least);
+    ADD_FAILURE() << least.dump() << "\nwe say " << ::testing::PrintToString(verdicts.by_us) << ", the server "
+                  << ::testing::PrintToString(verdicts.by_server) << ": " << verdicts.text
+                  << "\nbefore it was shrunk: " << object.dump();
+  }
+
+  api::SovereignRegion declared_;
+  bool enforces_ = false;
+  std::vector<rules::Rule> table_;
+  Json parameters_;
+};
+
+TEST_F(DifferentialTest, EvaluatorAndServerAgree) {
+  Prepare("Warn", {{"network", {{"ranges", {"10.0.0.0/8", "fd00::/8"}}}}});
+  // Some ten thousand of them are pods to the server.
+  Run({"pods", Gate::kPods, api::kPods, "", Count(18'000), [&](Generator& g) { return g.Pod(Pod()); }});
+  Run({"services", Gate::kServices, rules::probe::kServices, "", Count(1'200), [](auto& g) { return g.Service(); }});
+  Run({"persistentvolumeclaims", Gate::kClaims, rules::probe::kClaims, "", Count(800),
+       [](auto& g) { return g.Claim(); }});
+  Run({"endpointslices", Gate::kEndpoints, rules::probe::kSlices, "", Count(1'200), [](auto& g) { return g.Slice(); }});
+  Run({"endpoints", Gate::kEndpoints, rules::probe::kEndpoints, "", Count(1'200),
+       [](auto& g) { return g.Endpoints(); }});
+  Json pod = Pod();
+  pod["spec"]["schedulerName"] = "nobody";  // stays without a node
+  Create(pod);
+  Run({"pods/binding", Gate::kBindings, api::kPods, "binding", Count(600), [](auto& g) { return g.Binding(); }});
+  Run({"bindings", Gate::kBindings, kBindings, "", Count(600), [](auto& g) { return g.Binding(); }});
+}
+
+// Kinds without a schema that would keep wrong types out. Only a gate that enforces refuses what it cannot read.
+TEST_F(DifferentialTest, EvaluatorAndServerAgreeOnWhatHasNoSchema) {
+  ServeSecretStores();
+  Prepare("Enforce", {{"keys", {{"allowedStores", {"vault-fr"}}}}});
+  ASSERT_TRUE(AwaitServer([&] {
+    Json store = rules::probe::SecretStore("vault-us");
+    return RulesAgainst(rules::probe::kStores, store) == std::set<std::string>{"RP-601"};
+  }));
+  Run({"secretstores", Gate::kStores, rules::probe::kStores, "", Count(400), [](auto& g) { return g.SecretStore(); }});
+  Run({"externalsecrets", Gate::kStores, rules::probe::kExternalSecrets, "", Count(1'200),
+       [](auto& g) { return g.ExternalSecret(); }});
+}
+
+TEST(Shrink, KeepsWhatMatters) {
+  const Json object = Json::parse(R"({"a":[1,{"b":[5,6,7],"c":2},3],"d":{"e":{"f":4}},"g":"h"})");
+  const auto has_six = [](const Json& less) { return less.dump().find('6') != std::string::npos; };
+  EXPECT_EQ(Shrink(object, has_six).dump(), R"({"a":[{"b":[6]}]})");
+  EXPECT_EQ(Shrink(object, has_six, 0), object);
+  EXPECT_EQ(Shrink(object, [](const Json&) { return true; }), Json::object());
+}
+
+}  // namespace
+}  // namespace rempart::test

@@ -1,0 +1,222 @@
+#include "tests/cluster/generator.h"
+
+#include <algorithm>
+
+#include "operator/api/names.h"
+#include "tests/cluster/gate_fixture.h"
+
+namespace rempart::test {
+
+template <class Make>
+Json Generator::List(unsigned longest, Make make) {
+  Json list = Json::array();
+  for (auto n = random_() % (longest + 1); n > 0; --n) list.push_back(make());
+  if (!list.empty() && Rarely()) list.push_back(list.front());
+  return list;
+}
+
+Json Generator::Spoilt(Json spec) {
+  if (!Rarely() || !spec.is_object() || spec.empty()) return spec;
+  auto member = std::next(spec.begin(), static_cast<long>(random_() % spec.size()));
+  Json* at = &*member;
+  while (Sometimes() && at->is_structured() && !at->empty()) {
+    const auto n = random_() % at->size();
+    at = at->is_array() ? &(*at)[n] : &*std::next(at->begin(), static_cast<long>(n));
+  }
+  *at = One({Json(nullptr), Json::array(), Json::object(), "x", "", true, 7, "é", std::string(5000, 'x'),
+             Json::array({nullptr}), Json::array({"x"})});
+  return spec;
+}
+
+Json Generator::Pod(Json pod) {
+  Json& spec = pod["spec"];
+  if (Sometimes()) spec["nodeName"] = One({Json(nullptr), "", node_, foreign_, "no such node", "é", 7});
+  if (Sometimes()) spec["nodeSelector"] = NodeSelector();
+  if (Sometimes()) spec["tolerations"] = Tolerations();
+  for (Json& container : spec["containers"])
+    if (Sometimes()) container["image"] = Image();
+  if (Rarely()) spec["containers"].push_back({{"name", "more"}, {"image", Image()}});
+  if (Rarely()) spec["initContainers"] = Json::array({{{"name", "init"}, {"image", Image()}}});
+  if (Rarely()) spec["volumes"] = Volumes();
+  if (Rarely())
+    spec[One({"containers", "tolerations", "volumes", "nodeSelector", "initContainers"}).get<std::string>()] =
+        One({Json(nullptr), Json::array(), Json::object(), "x", true, Json::array({nullptr})});
+  return pod;
+}
+
+Json Generator::NodeSelector() {
+  return One({Json(nullptr),
+              Json::object(),
+              {{"disk", "ssd"}},
+              {{std::string(api::kNodeRegionLabel), region_}},
+              {{std::string(api::kNodeRegionLabel), "other"}},
+              {{std::string(api::kNodeRegionLabel), ""}},
+              {{std::string(api::kNodeRegionLabel), region_}, {"disk", "ssd"}},
+              {{std::string(api::kNodeRegionLabel), nullptr}}});
+}
+
+Json Generator::Tolerations() {
+  Json list = Json::array();
+  for (auto n = random_() % 3; n > 0; --n) {
+    Json toleration = Json::object();
+    if (Sometimes()) toleration["key"] = One({"", "gpu", "rempart.dev/outside", "rempart.dev/outsider", nullptr});
+    if (Sometimes()) toleration["operator"] = One({"Exists", "Equal", "", nullptr});
+    if (Sometimes()) toleration["effect"] = One({"", "NoSchedule", "NoExecute", "PreferNoSchedule", nullptr});
+    list.push_back(toleration);
+  }
+  return list;
+}
+
+Json Generator::Image() {
+  std::string image = One({"registry.sas.example/", "registry.example:5000/team/", "registry.example:5000/teammate/",
+                           "registry.example:5000/", "", "docker.io/", "localhost/", "Registry.sas.example/",
+                           "registry.sas.example:443/", "library/", "registry.sas.example"})
+                          .get<std::string>() +
+                      One({"app", "a/b", "app:1", "APP", "é", ""}).get<std::string>();
+  if (random_() % 4 != 0)
+    image +=
+        One({"@" + kDigest, "@" + kOther, "@sha256:abc", "@" + kDigest + "0", "@", "@sha512:" + std::string(128, 'a')})
+            .get<std::string>();
+  return Rarely() ? One({Json(nullptr), "", image + " ", 7}) : Json(image);
+}
+
+Json Generator::Volumes() {
+  return One({Json::array(), Json::array({{{"name", "v"}, {"emptyDir", Json::object()}}}),
+              Json::array({{{"name", "v"}, {"image", {{"reference", Image()}}}}}),
+              Json::array({{{"name", "v"}, {"image", nullptr}}}), nullptr});
+}
+
+namespace {
+
+Json Named(std::string_view version, std::string_view kind) {
+  return {{"apiVersion", version}, {"kind", kind}, {"metadata", {{"name", "probe"}}}};
+}
+
+}  // namespace
+
+Json Generator::Service() {
+  Json spec = {{"ports", Json::array({{{"port", 80}}})}, {"selector", {{"app", "web"}}}};
+  if (!Rarely())
+    spec["type"] =
+        One({"ClusterIP", "ExternalName", "LoadBalancer", "LoadBalancer", "NodePort", nullptr, "", "Externalname"});
+  if (spec.value("type", Json()) == "ExternalName" && !Rarely())
+    spec["externalName"] = One({"out.example", "é", "", "x"});
+  if (Sometimes())
+    spec["externalIPs"] = List(2, [&] { return One({"192.0.2.1", "10.0.0.1", "2001:db8::1", "", "x", nullptr}); });
+  const bool balanced = spec.value("type", Json()) == "LoadBalancer";
+  if (balanced ? !Rarely() : Rarely())
+    spec["loadBalancerClass"] =
+        One({"metal.example/fr", "metal.example/fr", "metal.example/us", "METAL.example/fr", "", nullptr, "é"});
+  if (Rarely()) spec["clusterIP"] = "None";
+  Json service = Named("v1", "Service");
+  service["spec"] = Spoilt(std::move(spec));
+  return service;
+}
+
+Json Generator::Claim() {
+  Json spec = {{"accessModes", {"ReadWriteOnce"}}, {"resources", {{"requests", {{"storage", "1Gi"}}}}}};
+  if (!Rarely())
+    spec["storageClassName"] =
+        One({"local-fr", "local-fr", "local-us", "Local-fr", "local-fr ", "", nullptr, "é", std::string(300, 'a')});
+  if (Rarely()) spec["volumeName"] = One({"volume", "", nullptr});
+  Json claim = Named("v1", "PersistentVolumeClaim");
+  claim["spec"] = Spoilt(std::move(spec));
+  return claim;
+}
+
+Json Generator::Binding() {
+  Json target = {{"kind", One({"Node", "Node", "Node", "", "Pod", nullptr})}};
+  if (!Rarely())
+    target["name"] =
+        One({node_, node_, foreign_, "no such node", node_ + " ", "é", "", nullptr, std::string(300, 'a')});
+  Json binding = Named("v1", "Binding");
+  binding["target"] = Spoilt(std::move(target));
+  if (Rarely()) binding["target"] = One({Json(nullptr), Json::object(), "x"});
+  return binding;
+}
+
+Json Generator::Address() {
+  if (!Rarely())
+    return One({"10.0.0.0", "10.1.2.3", "10.255.255.255", "9.255.255.255", "11.0.0.0", "192.0.2.1", "fd00::1",
+                "fd00:0:1::2", "fdff::1", "fe00::1", "2001:db8::1"});
+  return One({"010.0.0.1", "10.0.0.1.", "10.1", "::ffff:10.0.0.1", "::10.0.0.1", "FD00:0::1", "fd00::1%eth0",
+              "2001:0db8::1", "out.example", "10.0.0.1.example", "", " 10.0.0.1", nullptr, 7, "é"});
+}
+
+Json Generator::Slice() {
+  Json slice = Named("discovery.k8s.io/v1", "EndpointSlice");
+  slice["addressType"] = Rarely() ? One({"FQDN", "", nullptr}) : One({"IPv4", "IPv6"});
+  // Mostly addresses that the type has: else hardly one slice would be one to the server.
+  const auto fits = [&] {
+    Json address = Address();
+    for (int i = 0; i < 20 && random_() % 20 != 0 && address.is_string(); ++i) {
+      const auto& text = address.get_ref<const std::string&>();
+      const bool six = text.find(':') != std::string::npos;
+      const bool four = !six && text.find_first_not_of("0123456789.") == std::string::npos;
+      if (slice["addressType"] == "IPv4" ? four : slice["addressType"] == "IPv6" ? six : !four && !six) break;
+      address = Address();
+    }
+    return address;
+  };
+  slice["endpoints"] = List(3, [&] {
+    Json endpoint = {{"addresses", Json::array({fits()})}};
+    if (Rarely()) endpoint["addresses"] = List(2, fits);
+    if (Rarely()) endpoint["hostname"] = One({"web", "é", nullptr});
+    if (Rarely()) return One({Json(nullptr), Json::object(), endpoint});
+    return endpoint;
+  });
+  if (Rarely()) slice["ports"] = One({Json::array(), Json::array({{{"port", 80}}}), nullptr});
+  return Spoilt(std::move(slice));
+}
+
+Json Generator::Addresses() {
+  return List(2, [&] {
+    if (Rarely()) return One({Json(nullptr), Json::object(), {{"ip", nullptr}}, {{"hostname", "web"}}});
+    Json address = Address();
+    for (int i = 0; i < 4 && !Rarely() && address.is_string() && address.get_ref<const std::string&>().size() < 7; ++i)
+      address = Address();
+    return Json{{"ip", address}};
+  });
+}
+
+Json Generator::Endpoints() {
+  Json endpoints = Named("v1", "Endpoints");
+  endpoints["subsets"] = List(2, [&] {
+    Json subset = {{"ports", Json::array({{{"port", 80}}})}};
+    if (!Rarely()) subset["addresses"] = Addresses();
+    if (Sometimes()) subset["notReadyAddresses"] = Addresses();
+    return subset;
+  });
+  return Spoilt(std::move(endpoints));
+}
+
+Json Generator::Store() {
+  return One({"vault-fr", "vault-fr", "vault-fr", "vault-us", "VAULT-fr", "", 7, "é", Json::object(), Json::array()});
+}
+
+Json Generator::SecretStore() {
+  Json store = Named("external-secrets.io/v1", "SecretStore");
+  if (Sometimes()) store["metadata"]["name"] = One({"vault-fr", "vault-fr", "vault-us"});
+  if (!Rarely()) store["spec"] = {{"provider", {{"fake", Json::object()}}}};
+  return store;
+}
+
+// Objects stay objects and nothing is null: what CEL makes of that without a schema is told in rules/expr.h.
+Json Generator::ExternalSecret() {
+  const auto reference = [&] { return Rarely() ? Json::object() : Json{{"kind", "SecretStore"}, {"name", Store()}}; };
+  const auto source = [&] {
+    return Rarely() ? One({Json::object(), {{"sourceRef", Json::object()}}})
+                    : Json{{"sourceRef", {{"storeRef", reference()}}}};
+  };
+  Json spec = {{"target", {{"name", "probe"}}}};
+  if (!Rarely()) spec["secretStoreRef"] = reference();
+  for (const char* list : {"data", "dataFrom"}) {
+    if (Sometimes()) spec[list] = List(2, source);
+    if (Rarely()) spec[list] = One({"x", 7, true});
+  }
+  Json secret = Named("external-secrets.io/v1", "ExternalSecret");
+  secret["spec"] = std::move(spec);
+  return secret;
+}
+
+}  // namespace rempart::test

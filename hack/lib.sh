@@ -156,6 +156,10 @@ tools_dir() {
   say "$CACHE/tools/${hash:0:16}"
 }
 
+# pod_security_fixtures: where the pods are that Pod Security admission's own tests hold to the level restricted, in its
+# newest version: pass/*.yaml and fail/*.yaml, as hack/bootstrap takes them from the module that hack/control-plane pins
+pod_security_fixtures() { say "$(tools_dir)/pod-security-restricted"; }
+
 # our_git ARGUMENT...: git in this checkout, whoever owns its files
 our_git() { git -c safe.directory="$ROOT" -C "$ROOT" "$@"; }
 
@@ -163,8 +167,8 @@ our_git() { git -c safe.directory="$ROOT" -C "$ROOT" "$@"; }
 build_dir() {
   case $1 in
     dev) say "$ROOT/build" ;;
-    release | asan | tsan) say "$ROOT/build/$1" ;;
-    *) die "there is no preset '$1' (dev release asan tsan)" ;;
+    release | asan | tsan | fuzz) say "$ROOT/build/$1" ;;
+    *) die "there is no preset '$1' (dev release asan tsan fuzz)" ;;
   esac
 }
 

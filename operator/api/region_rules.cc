@@ -102,7 +102,7 @@ RegionRules ReadRegionRules(const Field& spec, SpecReader& reader) {
     rules.storage = {Names(at["classes"], reader)};
   if (const Field at = spec["network"]; reader.Object(at, Need::kOptional)) rules.network = ReadNetwork(at, reader);
   if (const Field at = spec["keys"]; reader.Object(at, Need::kOptional)) {
-    rules.keys.emplace();
+    rules.keys = RegionRules::Keys{};
     rules.keys->deny_external_stores =
         reader.OneOf<bool>(at["externalStores"], {{"Deny", true}, {"Allow", false}}, true);
     rules.keys->allowed_stores = Names(at["allowedStores"], reader);

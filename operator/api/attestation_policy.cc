@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "src/crypto/digest.h"
+
 namespace rempart::api {
 
 namespace {
@@ -69,6 +71,9 @@ AttestationPolicy ReadAttestationPolicy(const Field& at, SpecReader& reader) {
   reader.List(authorities, policy.required ? 1 : 0, kMaxAuthorities, "an object with name and publicKey",
               [&](const Field& one) { ReadAuthority(one, reader, policy.authorities); });
   policy.authorities.shrink_to_fit();
+  std::string ids;  // of one length each
+  for (const Authority& authority : policy.authorities) ids += authority.key.id();
+  if (!ids.empty()) policy.digest = crypto::Sha256(ids);
   if (const std::size_t n = authorities.value.Size(); n > 0 && policy.threshold > n) {
     reader.Refuse(
         at["threshold"],

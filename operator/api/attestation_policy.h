@@ -26,6 +26,9 @@ struct AttestationPolicy {
   Duration max_age{0};                 // since issuedAt; zero: none, what counts is expiresAt alone
   std::size_t threshold = 1;           // how many different authorities have to have signed
   std::vector<Authority> authorities;  // of different keys; at least `threshold` where there are any
+  // SHA-256 of all that decides who signed an envelope: the keys, in their order. "" where there is none, or where the
+  // policy was not read from an object.
+  std::string digest;
 };
 
 // What is not there is as above. What is refused is told to the reader, and what was read so far is returned.

@@ -10,6 +10,7 @@ namespace rempart::api {
 inline constexpr std::string_view kGroup = "rempart.dev";
 inline constexpr kube::Resource kRegions{"rempart.dev", "v1alpha1", "sovereignregions", "SovereignRegion", false};
 inline constexpr kube::Resource kProfiles{"rempart.dev", "v1alpha1", "hostingprofiles", "HostingProfile", false};
+inline constexpr kube::Resource kAttestations{"rempart.dev", "v1alpha1", "nodeattestations", "NodeAttestation", false};
 inline constexpr kube::Resource kWorkloads{"rempart.dev", "v1alpha1", "tenantworkloads", "TenantWorkload", true};
 inline constexpr kube::Resource kPerimeterParameters{"rempart.dev", "v1alpha1", "perimeterparameters",
                                                      "PerimeterParameters", false};
@@ -18,7 +19,6 @@ inline constexpr kube::Resource kAdmissionPolicies{"admissionregistration.k8s.io
 inline constexpr kube::Resource kAdmissionPolicyBindings{"admissionregistration.k8s.io", "v1",
                                                          "validatingadmissionpolicybindings",
                                                          "ValidatingAdmissionPolicyBinding", false};
-inline constexpr kube::Resource kAttestations{"rempart.dev", "v1alpha1", "nodeattestations", "NodeAttestation", false};
 inline constexpr kube::Resource kNodes{"", "v1", "nodes", "Node", false};
 inline constexpr kube::Resource kPods{"", "v1", "pods", "Pod", true};
 inline constexpr kube::Resource kNamespaces{"", "v1", "namespaces", "Namespace", false};

@@ -4,6 +4,7 @@
 
 #include "operator/api/decoded_text.h"
 #include "operator/api/spec_reader.h"
+#include "src/crypto/digest.h"
 
 namespace rempart::api {
 
@@ -38,6 +39,7 @@ Result<NodeAttestation> DecodeNodeAttestation(kube::View object) {
     ReadEnvelope(spec["envelope"], reader, attestation);
   }
   attestation.invalid = std::move(reader).TakeProblem();
+  if (attestation.Usable()) attestation.digest = crypto::Sha256(spec.value.Minified());
   attestation.status_json = StatusText(object["status"]);
   return attestation;
 }

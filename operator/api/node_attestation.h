@@ -2,6 +2,7 @@
 // holds is judged in operator/perimeter/attestation.h. See crds/nodeattestation.md.
 #pragma once
 
+#include <memory>
 #include <string>
 
 #include "operator/api/names.h"
@@ -19,6 +20,8 @@ struct NodeAttestation {
   // Not empty: the spec cannot be used: field and fix. It then proves nothing.
   std::string invalid;
   std::string status_json;  // status as it stands, compact; "" for none
+  // SHA-256 of all that its judgement depends on: node and envelope. "" where it cannot be used, or was not decoded.
+  std::string digest;
 
   bool Usable() const { return invalid.empty(); }
 };
@@ -26,5 +29,7 @@ struct NodeAttestation {
 // Any legal JSON gives an attestation, perhaps an invalid one; only unreadable metadata is an error. An envelope has at
 // most 128 KiB of text, and the bounds of crypto::DecodeDsse.
 Result<NodeAttestation> DecodeNodeAttestation(kube::View object);
+
+using AttestationPtr = std::shared_ptr<const NodeAttestation>;
 
 }  // namespace rempart::api

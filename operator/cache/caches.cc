@@ -8,6 +8,7 @@ namespace rempart::cache {
 Caches::Caches()
     : regions("sovereignregions", api::DecodeSovereignRegion),
       profiles("hostingprofiles", api::DecodeHostingProfile),
+      attestations("nodeattestations", api::DecodeNodeAttestation),
       workloads("tenantworkloads", api::DecodeTenantWorkload),
       namespaces("namespaces", api::DecodeNamespace),
       nodes("nodes", api::DecodeNode),
@@ -32,6 +33,9 @@ Caches::Caches()
   });
   workload_without_region_ = workloads.AddIndex([](const api::TenantWorkload& w, const auto& emit) {
     if (w.region.empty()) emit(w.meta.key.ns);
+  });
+  attestation_by_node_ = attestations.AddIndex([](const api::NodeAttestation& a, const auto& emit) {
+    if (!a.node.empty()) emit(a.node);
   });
   node_by_region_ = nodes.AddIndex([](const api::Node& n, const auto& emit) {
     if (!n.region_label.empty()) emit(n.region_label);
@@ -68,6 +72,10 @@ std::vector<ProfilePtr> Caches::ProfilesOf(const std::vector<RegionPtr>& regions
     if (auto profile = ProfileOf(*region)) named.push_back(std::move(profile));
   }
   return named;
+}
+
+std::vector<AttestationPtr> Caches::AttestationsOf(const std::string& node) const {
+  return attestations.ByIndex(attestation_by_node_, node);
 }
 
 bool Caches::InUse(const std::string& region) const {
@@ -145,6 +153,7 @@ std::vector<Caches::Watched> Caches::All() {
   std::vector<Watched> all = {
       {api::kRegions, &regions, &regions},
       {api::kProfiles, &profiles, &profiles},
+      {api::kAttestations, &attestations, &attestations},
       {api::kWorkloads, &workloads, &workloads},
       {api::kNamespaces, &namespaces, &namespaces},
       {api::kNodes, &nodes, &nodes},

@@ -13,6 +13,7 @@
 
 #include "operator/api/gate_object.h"
 #include "operator/api/hosting_profile.h"
+#include "operator/api/node_attestation.h"
 #include "operator/api/observed.h"
 #include "operator/api/sovereign_region.h"
 #include "operator/api/tenant_workload.h"
@@ -22,6 +23,7 @@
 namespace rempart::cache {
 
 using RegionPtr = std::shared_ptr<const api::SovereignRegion>;
+using api::AttestationPtr;
 using api::ProfilePtr;
 using WorkloadPtr = std::shared_ptr<const api::TenantWorkload>;
 using NodePtr = std::shared_ptr<const api::Node>;
@@ -36,6 +38,7 @@ class Caches {
 
   kube::Store<api::SovereignRegion> regions;
   kube::Store<api::HostingProfile> profiles;
+  kube::Store<api::NodeAttestation> attestations;
   kube::Store<api::TenantWorkload> workloads;
   kube::Store<api::Namespace> namespaces;
   kube::Store<api::Node> nodes;
@@ -54,6 +57,8 @@ class Caches {
   ProfilePtr ProfileOf(const api::SovereignRegion& region) const;
   // Those that these regions name and that exist, each once.
   std::vector<ProfilePtr> ProfilesOf(const std::vector<RegionPtr>& regions) const;
+  // Those that are about the node, by name, whoever signed them.
+  std::vector<AttestationPtr> AttestationsOf(const std::string& node) const;
   // Whether a TenantWorkload names the region, or a pod that has not ended is held to it: the pods of a workload that
   // was moved to a region that does not exist, or deleted without its child, must not fall to a later region of the
   // name.
@@ -85,13 +90,13 @@ class Caches {
 
  private:
   int workload_by_region_, workload_without_region_, node_by_region_, pod_by_node_, pod_by_workload_, pod_by_region_,
-      pod_by_region_label_;
+      pod_by_region_label_, attestation_by_node_;
   std::array<int, api::kGateKinds> gate_by_region_{};
 };
 
 // Which controller has which number in the queue.
 struct ControllerIds {
-  std::uint8_t region, node, workload, gate, self_test, audit;
+  std::uint8_t region, node, workload, gate, self_test, audit, attestation;
 };
 
 // Registers listeners that add to `queue` what a change concerns, and no more: heartbeats of nodes wake nobody, and

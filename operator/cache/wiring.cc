@@ -14,11 +14,11 @@ constexpr auto kRegionRefresh = std::chrono::seconds(1);
 bool SameNode(const api::Node& a, const api::Node& b) {
   return a.meta.uid == b.meta.uid && a.topology_region == b.topology_region && a.topology_zone == b.topology_zone &&
          a.legacy_region == b.legacy_region && a.legacy_zone == b.legacy_zone && a.provider_id == b.provider_id &&
-         a.location_labels == b.location_labels && a.more_location_labels == b.more_location_labels &&
-         a.unschedulable == b.unschedulable && a.taints == b.taints && a.region_label == b.region_label &&
-         a.country_label == b.country_label && a.lost_since_label == b.lost_since_label &&
-         a.lost_region_label == b.lost_region_label && a.cordoned_label == b.cordoned_label &&
-         a.meta.deleting == b.meta.deleting;
+         a.system_uuid == b.system_uuid && a.machine_id == b.machine_id && a.location_labels == b.location_labels &&
+         a.more_location_labels == b.more_location_labels && a.unschedulable == b.unschedulable &&
+         a.taints == b.taints && a.region_label == b.region_label && a.country_label == b.country_label &&
+         a.lost_since_label == b.lost_since_label && a.lost_region_label == b.lost_region_label &&
+         a.cordoned_label == b.cordoned_label && a.meta.deleting == b.meta.deleting;
 }
 
 class Wiring {
@@ -34,6 +34,24 @@ class Wiring {
     Gate(name);
     queue_.Add({ids_.audit, {"", name}});
     Everywhere(name);
+    for (const auto& attestation : caches_.attestations.List()) Attestation(*attestation);  // whose word counts
+  }
+
+  // What is signed of a node matters to it, to the regions that take anybody's word, and to what else is said of it.
+  void OnAttestation(const AttestationPtr& before, const AttestationPtr& after) {
+    if (after) Attestation(*after);  // its status too: what somebody edits there is put right
+    const bool same = before && after && before->meta.uid == after->meta.uid && before->node == after->node &&
+                      before->digest == after->digest && before->invalid == after->invalid;
+    if (same) return;
+    std::set<std::string> nodes;
+    for (const auto& one : {before, after})
+      if (one && !one->node.empty()) nodes.insert(one->node);
+    for (const auto& node : nodes) {
+      Node(node);
+      for (const auto& other : caches_.AttestationsOf(node)) Attestation(*other);
+    }
+    for (const auto& region : caches_.regions.List())
+      if (!region->attestation.authorities.empty()) RegionSoon(region->meta.key.name);
   }
 
   // What a profile says matters to the regions that name it: to them as a change of their own.
@@ -85,6 +103,7 @@ class Wiring {
     if (before && after && SameNode(*before, *after)) return;
     const std::string& name = (after ? after : before)->meta.key.name;
     Node(name);
+    for (const auto& attestation : caches_.AttestationsOf(name)) Attestation(*attestation);
     for (const std::string& region : {before ? before->region_label : "", after ? after->region_label : ""})
       if (!region.empty()) Gate(region);  // the nodes that its parameters list
     for (const auto& region : caches_.regions.List()) RegionSoon(region->meta.key.name);
@@ -132,6 +151,7 @@ class Wiring {
   void Region(const std::string& name) { queue_.Add({ids_.region, {"", name}}); }
   void RegionSoon(const std::string& name) { queue_.AddAfter({ids_.region, {"", name}}, kRegionRefresh); }
   void Node(const std::string& name) { queue_.Add({ids_.node, {"", name}}); }
+  void Attestation(const api::NodeAttestation& attestation) { queue_.Add({ids_.attestation, attestation.meta.key}); }
   void Gate(const std::string& region) { queue_.Add({ids_.gate, {"", region}}); }
   void Workload(const kube::ObjectKey& key) { queue_.Add({ids_.workload, key}); }
   void WorkloadsOf(const std::string& region) {
@@ -149,6 +169,8 @@ void WireCaches(Caches& caches, kube::Queue& queue, ControllerIds ids) {
   auto wiring = std::make_shared<Wiring>(caches, queue, ids);
   caches.regions.AddListener([wiring](const auto& before, const auto& after) { wiring->OnRegion(before, after); });
   caches.profiles.AddListener([wiring](const auto& before, const auto& after) { wiring->OnProfile(before, after); });
+  caches.attestations.AddListener(
+      [wiring](const auto& before, const auto& after) { wiring->OnAttestation(before, after); });
   caches.workloads.AddListener([wiring](const auto& before, const auto& after) { wiring->OnWorkload(before, after); });
   caches.namespaces.AddListener(
       [wiring](const auto& before, const auto& after) { wiring->OnNamespace(before, after); });

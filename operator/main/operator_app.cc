@@ -14,6 +14,7 @@
 #include "operator/main/environment.h"
 #include "operator/main/process_metrics.h"
 #include "operator/main/version.h"
+#include "operator/perimeter/attestation_reconciler.h"
 #include "operator/perimeter/audit/auditor.h"
 #include "operator/perimeter/audit_summary.h"
 #include "operator/perimeter/gate_proof.h"
@@ -60,13 +61,16 @@ class OperatorApp {
         events_(*real_api_, clock, random, metrics, "rempart.dev/operator", identity_),
         queue_(clock, random, metrics),
         runner_(queue_, clock, random, metrics),
-        region_nodes_(caches_, clock),
+        book_(metrics.GetCounter("rempart_attestations_verified_total",
+                                 "Envelopes of NodeAttestations whose signatures were tried with a region's keys.")),
+        region_nodes_(caches_, clock, book_),
         identity_of_operator_([this](std::stop_token stop) { return kube::WhoAmI(*real_api_, std::move(stop)); }),
-        regions_(caches_, WritingApi(), Events(), clock, metrics, region_nodes_, identity_of_operator_, proofs_,
+        regions_(caches_, WritingApi(), Events(), clock, metrics, region_nodes_, book_, identity_of_operator_, proofs_,
                  audits_,
                  {[this](const std::string& region) { WakeWorkloads(region); },
                   [this](const std::string& region) { WakeNodes(region); }}),
-        nodes_(caches_, WritingApi(), Events(), clock, metrics),
+        nodes_(caches_, WritingApi(), Events(), clock, metrics, book_),
+        attestations_(caches_, WritingApi(), Events(), clock, book_),
         workloads_(caches_, WritingApi(), Events(), clock, metrics, region_nodes_),
         gates_(caches_, WritingApi(), Events(), clock, metrics, identity_of_operator_, proofs_,
                [this](const std::string& region) {
@@ -88,6 +92,8 @@ class OperatorApp {
     ids_.gate = runner_.AddController({"gate", [this](kube::ReconcileContext& c) { return gates_.Reconcile(c); }});
     ids_.self_test = runner_.AddController({"self_test", [this](kube::ReconcileContext& c) { return TestGate(c); }});
     ids_.audit = runner_.AddController({"audit", [this](kube::ReconcileContext& c) { return Audit(c); }});
+    ids_.attestation = runner_.AddController(
+        {"attestation", [this](kube::ReconcileContext& c) { return attestations_.Reconcile(c); }});
     cache::WireCaches(caches_, queue_, ids_);
   }
 
@@ -244,12 +250,14 @@ class OperatorApp {
   cache::Caches caches_;
   kube::Queue queue_;
   kube::Runner runner_;
+  perimeter::AttestationBook book_;
   perimeter::RegionNodes region_nodes_;
   perimeter::OperatorIdentity identity_of_operator_;
   perimeter::GateProofs proofs_;
   perimeter::AuditSummaries audits_;
   perimeter::RegionReconciler regions_;
   perimeter::NodeReconciler nodes_;
+  perimeter::AttestationReconciler attestations_;
   workload::WorkloadReconciler workloads_;
   perimeter::GateReconciler gates_;
   audit::Auditor auditor_;

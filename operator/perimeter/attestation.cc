@@ -185,6 +185,8 @@ const char* ToString(Attested attested) {
       return "ThresholdNotMet";
     case Attested::kWrongNode:
       return "WrongNode";
+    case Attested::kTooMany:
+      return "TooManyAttestations";
     case Attested::kDisagree:
       return "AttestationsDisagree";
     case Attested::kNotYetValid:
@@ -259,16 +261,27 @@ AttestationVerdict Judge(const api::NodeAttestation* attestation, const NodeIden
   return Judge(&opened, node, policy, now);
 }
 
-AttestationVerdict Judge(std::span<const OpenedAttestation> attestations, const NodeIdentity& node,
+AttestationVerdict TooMany(const NodeIdentity& node, std::size_t count) {
+  AttestationVerdict verdict;
+  verdict.attested = Attested::kTooMany;
+  verdict.message = CleanText(fmt::format("{} NodeAttestations name node {}, of which at most {} are judged: delete "
+                                          "those that are not needed",
+                                          count, Quoted(node.name), kMaxAttestationsOfNode),
+                              kMaxMessage);
+  return verdict;
+}
+
+AttestationVerdict Judge(std::span<const OpenedPtr> attestations, const NodeIdentity& node,
                          const AttestationPolicy& policy, WallTime now) {
+  if (attestations.size() > kMaxAttestationsOfNode) return TooMany(node, attestations.size());
   std::optional<AttestationVerdict> best;
   std::optional<WallTime> look_again;
   const auto sooner = [&](const std::optional<WallTime>& time) {
     if (time && (!look_again || *time < *look_again)) look_again = time;
   };
   AttestationVerdict disagreeing;
-  for (const OpenedAttestation& one : attestations) {
-    AttestationVerdict verdict = Judge(&one, node, policy, now);
+  for (const OpenedPtr& one : attestations) {
+    AttestationVerdict verdict = Judge(one.get(), node, policy, now);
     sooner(verdict.look_again);
     if (best && best->holds() && verdict.holds() && best->claim->country != verdict.claim->country &&
         disagreeing.message.empty()) {

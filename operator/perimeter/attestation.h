@@ -72,6 +72,7 @@ enum class Attested {
   kUntrustedSignature,  // no authority of the region signed it
   kThresholdNotMet,     // authorities did, but too few, or their keys have expired
   kWrongNode,           // it is about another node, or another machine of that name
+  kTooMany,             // more NodeAttestations of the node than are judged
   kDisagree,            // several hold, and name different countries
   kNotYetValid,         // issuedAt lies ahead
   kTooOld,              // above the region's maxAge
@@ -106,6 +107,12 @@ struct OpenedAttestation {
   std::string problem;                        // why there is none; "" where no authority signed
 };
 OpenedAttestation Open(const api::NodeAttestation& attestation, const api::AttestationPolicy& policy);
+using OpenedPtr = std::shared_ptr<const OpenedAttestation>;
+
+// How many NodeAttestations of one node are judged. Where there are more, none counts: those left out might say that
+// the node is elsewhere.
+inline constexpr std::size_t kMaxAttestationsOfNode = 32;
+AttestationVerdict TooMany(const NodeIdentity& node, std::size_t count);
 
 // `attestation` may be null. An authority's key counts before its valid_until, the statement from issued_at on and
 // before expires_at and issued_at + max_age, to the nanosecond. It is kExpiringSoon in the last third of its time, at
@@ -115,8 +122,8 @@ AttestationVerdict Judge(const OpenedAttestation* attestation, const NodeIdentit
 AttestationVerdict Judge(const api::NodeAttestation* attestation, const NodeIdentity& node,
                          const api::AttestationPolicy& policy, WallTime now);
 // Of several for one node: the one that holds longest. Those that hold must agree on the country; else none does. Where
-// none holds, the one that is nearest to it tells why.
-AttestationVerdict Judge(std::span<const OpenedAttestation> attestations, const NodeIdentity& node,
+// none holds, the one that is nearest to it tells why. `attestations` has no null.
+AttestationVerdict Judge(std::span<const OpenedPtr> attestations, const NodeIdentity& node,
                          const api::AttestationPolicy& policy, WallTime now);
 
 }  // namespace rempart::perimeter

@@ -7,6 +7,7 @@
 #include <limits>
 #include <utility>
 
+#include "operator/perimeter/attestation_check.h"
 #include "src/base/text.h"
 
 namespace rempart::perimeter {
@@ -335,6 +336,14 @@ void PlanEvictions(const Round& round, NodePlan& plan) {
   }
 }
 
+void PlanAttestations(const Round& round, NodePlan& plan) {
+  plan.attested_until = AttestedUntil(round.node, round.observed.regions, round.evidence);
+  const auto next = NextChange(round.node, round.observed.regions, round.evidence);
+  if (!next) return;
+  const Duration wait = std::clamp<Duration>(*next - round.now(), Duration::zero(), kExpiryLook);
+  plan.look_again = std::min(plan.look_again.value_or(wait), wait);
+}
+
 }  // namespace
 
 std::string FormatLostSince(WallTime t) {
@@ -369,7 +378,7 @@ std::optional<WallTime> ParseLostSince(std::string_view text) {
 NodePlan PlanNode(const NodeObservation& observed, WallTime now) {
   Round round{.observed = observed,
               .node = *observed.node,
-              .evidence = {observed.profiles, now},
+              .evidence = {observed.profiles, now, observed.attestations},
               .claim = nullptr,
               .want = *observed.node,
               .loss = {}};
@@ -390,6 +399,7 @@ NodePlan PlanNode(const NodeObservation& observed, WallTime now) {
   telling.Labels();
   telling.Cordon();
   PlanEvictions(round, plan);
+  PlanAttestations(round, plan);
   return plan;
 }
 

@@ -56,6 +56,7 @@ struct NodeObservation {
   std::set<kube::ObjectKey> workloads = {};
   std::optional<Loss> unrecorded = {};    // of this node
   std::vector<ProfilePtr> profiles = {};  // those that exist, of those that the regions name
+  Attestations attestations = {};         // of this node
 };
 
 // What a pod has to end once the deadline has passed, whatever its template asks for.
@@ -77,11 +78,16 @@ struct NodePlan {
   // NodeQualified, NodeLost (on node and region), NodeLabelsRestored, NodeCordoned, NodeUncordoned: each tells of
   // something in the patch, so they are recorded once the patch has gone through.
   std::vector<kube::Event> events;
-  std::optional<Loss> loss;            // what the patch records, if it does: to be kept in mind where it is refused
-  std::vector<Eviction> evictions;     // due now
-  std::optional<Duration> look_again;  // when the next eviction falls due (grace period or deadline); 5 s after one
-                                       // that a budget may refuse
+  std::optional<Loss> loss;         // what the patch records, if it does: to be kept in mind where it is refused
+  std::vector<Eviction> evictions;  // due now
+  // When the next eviction falls due (grace period or deadline), 5 s after one that a budget may refuse; or when an
+  // attestation of the node begins to hold, or ends.
+  std::optional<Duration> look_again;
+  std::optional<WallTime> attested_until;  // see AttestedUntil
 };
+
+// Until what expires has expired, a look is taken each hour, since clocks may be set.
+inline constexpr Duration kExpiryLook = std::chrono::hours(1);
 
 // Due for eviction is each pod on the node that has not ended and is not being deleted, whose region R (api::HeldTo) is
 // another than the one that claims the node, once since + gracePeriod has passed; from since + deadline on by force. By

@@ -30,8 +30,8 @@ bool IsRefusal(const Error& error) {
 }  // namespace
 
 NodeReconciler::NodeReconciler(cache::Caches& caches, kube::Api& api, kube::EventRecorder& events, Clock& clock,
-                               Metrics& metrics)
-    : caches_(caches), api_(api), events_(events), clock_(clock) {
+                               Metrics& metrics, AttestationBook& book)
+    : caches_(caches), api_(api), events_(events), clock_(clock), metrics_(metrics), book_(book) {
   const std::string name = "rempart_evictions_total",
                     help = "Pods moved off nodes that lost their qualification, by how it went.";
   evicted_ = metrics.GetCounter(name, help, {{"outcome", "evicted"}});
@@ -44,9 +44,11 @@ Result<kube::Outcome> NodeReconciler::Reconcile(kube::ReconcileContext& context)
   const auto node = caches_.nodes.Get(context.key());
   if (!node) {
     KeepInMind(context.key().name, std::nullopt);
+    MeasureExpiry(context.key().name, std::nullopt);
     return kube::Outcome::AwaitChange();
   }
   NodePlan plan = PlanNode(Observe(node), clock_.Now());
+  MeasureExpiry(context.key().name, plan.attested_until);
 
   const Status written = WriteNode(plan, context);
   if (!written && written.error().kind == ErrorKind::kNotFound) return kube::Outcome::AwaitChange();
@@ -73,6 +75,7 @@ NodeObservation NodeReconciler::Observe(cache::NodePtr node) {
   observed.regions = caches_.RegionsByAge();
   observed.leaving = caches_.RegionsLeaving();
   observed.profiles = caches_.ProfilesOf(observed.regions);
+  observed.attestations = Attestations(caches_.AttestationsOf(node->meta.key.name), &book_);
   observed.pods = caches_.PodsOnNode(node->meta.key.name);
   for (const auto& pod : observed.pods) {
     if (!pod->only_labelled()) continue;
@@ -107,6 +110,20 @@ void NodeReconciler::TellRefused(const api::Node& node, const Error& error) {
                   "Label",
                   error.message,
                   std::nullopt});
+}
+
+// One series a node that was ever attested, as long as both are there: one whose time has passed is what an alert looks
+// for.
+void NodeReconciler::MeasureExpiry(const std::string& node, std::optional<WallTime> until) {
+  const std::string name = "rempart_attestation_expiry_timestamp_seconds";
+  if (until) {
+    metrics_
+        .GetGauge(name, "Until when the node is attested, in seconds since the epoch; also once that has passed.",
+                  {{"node", node}})
+        .Set(std::chrono::duration<double>(until->time_since_epoch()).count());
+  } else {
+    metrics_.RemoveGauge(name, {{"node", node}});
+  }
 }
 
 void NodeReconciler::KeepInMind(const std::string& node, std::optional<Loss> loss) {

@@ -21,13 +21,15 @@ namespace rempart::perimeter {
 // Thread-safe.
 class NodeReconciler {
  public:
-  NodeReconciler(cache::Caches& caches, kube::Api& api, kube::EventRecorder& events, Clock& clock, Metrics& metrics);
+  NodeReconciler(cache::Caches& caches, kube::Api& api, kube::EventRecorder& events, Clock& clock, Metrics& metrics,
+                 AttestationBook& book);
   Result<kube::Outcome> Reconcile(kube::ReconcileContext& context);
 
  private:
   NodeObservation Observe(cache::NodePtr node);
   Status WriteNode(const NodePlan& plan, kube::ReconcileContext& context);
   void TellRefused(const api::Node& node, const Error& error);
+  void MeasureExpiry(const std::string& node, std::optional<WallTime> until);
   void KeepInMind(const std::string& node, std::optional<Loss> loss);
   Result<kube::Outcome> EvictAll(const NodePlan& plan, kube::ReconcileContext& context);
   Status Evict(const Eviction& eviction, kube::ReconcileContext& context);
@@ -36,6 +38,8 @@ class NodeReconciler {
   kube::Api& api_;
   kube::EventRecorder& events_;
   Clock& clock_;
+  Metrics& metrics_;
+  AttestationBook& book_;
   Counter evicted_, forced_, refused_, failed_;
   std::mutex mutex_;
   std::unordered_map<std::string, Loss> unrecorded_;  // by node; lost with the process: the grace then begins anew

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "operator/perimeter/attestation_check.h"
 #include "operator/perimeter/location_check.h"
 #include "operator/perimeter/profile_check.h"
 #include "src/base/text.h"
@@ -54,10 +55,12 @@ Verdict JudgePlace(const Node& node, const SovereignRegion& region, const Hostin
   return profile == nullptr ? Verdict() : CheckProfile(node, region, *profile, declares);
 }
 
-Verdict Judge(const Node& node, const SovereignRegion& region, const Standing& standing) {
+Verdict Judge(const Node& node, const SovereignRegion& region, const Standing& standing, const Evidence& evidence) {
   if (standing.trouble) return InTrouble(node, region, standing.trouble);
   if (!standing.time.qualified()) return standing.time;
-  return JudgePlace(node, region, standing.profile);
+  if (Verdict place = JudgePlace(node, region, standing.profile); !place.qualified()) return place;
+  if (region.attestation.authorities.empty() && !region.attestation.required) return {};
+  return CheckAttestation(JudgeAttestations(node, region, evidence), region);
 }
 
 bool Keeps(const Node& node, const SovereignRegion& region, const Standing& standing, const Verdict& verdict) {
@@ -76,11 +79,12 @@ std::vector<Claimant> WithStanding(const std::vector<RegionPtr>& regions, const 
   return all;
 }
 
-RegionPtr ClaimAmong(const Node& node, const std::vector<Claimant>& claimants, std::vector<RegionPtr>* contenders) {
+RegionPtr ClaimAmong(const Node& node, const std::vector<Claimant>& claimants, const Evidence& evidence,
+                     std::vector<RegionPtr>* contenders) {
   RegionPtr owner;
   for (const auto& [region, standing] : claimants) {
     if (owner != nullptr && contenders == nullptr) break;
-    const Verdict verdict = Judge(node, *region, standing);
+    const Verdict verdict = Judge(node, *region, standing, evidence);
     if (owner == nullptr && Keeps(node, *region, standing, verdict)) {
       owner = region;
     } else if (owner != nullptr && verdict.qualified()) {
@@ -92,13 +96,6 @@ RegionPtr ClaimAmong(const Node& node, const std::vector<Claimant>& claimants, s
 
 }  // namespace
 
-const HostingProfile* Evidence::ProfileOf(const SovereignRegion& region) const {
-  if (region.profile.empty()) return nullptr;
-  const auto it = std::ranges::find_if(
-      profiles, [&](const ProfilePtr& profile) { return profile->meta.key.name == region.profile; });
-  return it == profiles.end() ? nullptr : it->get();
-}
-
 std::string SpecProblem(const SovereignRegion& region) {
   if (!region.Usable()) return region.invalid;
   if (region.meta.key.name.size() > kMaxLabelValue) {
@@ -107,10 +104,6 @@ std::string SpecProblem(const SovereignRegion& region) {
         region.meta.key.name.size(), kMaxLabelValue);
   }
   if (region.country.empty()) return "spec.country: is not set: give an ISO 3166-1 alpha-2 code such as FR";
-  // Accepting what is not carried out would let nodes in that nobody attested.
-  if (region.attestation.required)
-    return "spec.hosting.attestation.required: this version does not judge nodes by their attestations: set it to "
-           "false";
   return PatternProblem(ListOf(region));
 }
 
@@ -129,7 +122,7 @@ Trouble TroubleOf(const SovereignRegion& region, const HostingProfile* profile) 
 }
 
 Verdict Qualify(const Node& node, const SovereignRegion& region, const Evidence& evidence) {
-  return Judge(node, region, StandingOf(region, evidence));
+  return Judge(node, region, StandingOf(region, evidence), evidence);
 }
 
 bool IsLeaving(const SovereignRegion& region, const RegionNames& leaving) {
@@ -148,7 +141,7 @@ std::vector<RegionPtr> Claimants(const std::vector<RegionPtr>& regions, const Re
 RegionPtr Claim(const Node& node, const std::vector<RegionPtr>& claimants, const Evidence& evidence,
                 std::vector<RegionPtr>* contenders) {
   if (contenders != nullptr) contenders->clear();
-  return ClaimAmong(node, WithStanding(claimants, evidence), contenders);
+  return ClaimAmong(node, WithStanding(claimants, evidence), evidence, contenders);
 }
 
 bool ClaimsAny(std::string_view region, const std::vector<RegionPtr>& claimants, const std::vector<NodePtr>& nodes,
@@ -157,7 +150,7 @@ bool ClaimsAny(std::string_view region, const std::vector<RegionPtr>& claimants,
   if (!among) return false;
   const std::vector<Claimant> rivals = WithStanding(claimants, evidence);
   return std::ranges::any_of(nodes, [&](const NodePtr& node) {
-    const RegionPtr owner = ClaimAmong(*node, rivals, nullptr);
+    const RegionPtr owner = ClaimAmong(*node, rivals, evidence, nullptr);
     return owner != nullptr && owner->meta.key.name == region;
   });
 }
@@ -168,12 +161,12 @@ RegionView ViewOf(const SovereignRegion& region, const std::vector<RegionPtr>& c
   const std::vector<Claimant> rivals = WithStanding(claimants, evidence);
   RegionView view;
   for (const NodePtr& node : nodes) {
-    Verdict verdict = Judge(*node, region, standing);
+    Verdict verdict = Judge(*node, region, standing, evidence);
     if (!verdict.qualified()) {
       view.outside.push_back({node->meta.key.name, ToString(verdict.outside), std::move(verdict.message), ""});
       continue;
     }
-    const RegionPtr owner = ClaimAmong(*node, rivals, nullptr);
+    const RegionPtr owner = ClaimAmong(*node, rivals, evidence, nullptr);
     if (owner != nullptr && owner->meta.key.name == region.meta.key.name) {
       view.qualified.push_back(node);
     } else if (owner != nullptr) {

@@ -7,38 +7,28 @@
 #include <string_view>
 #include <vector>
 
-#include "operator/api/hosting_profile.h"
 #include "operator/api/observed.h"
 #include "operator/api/sovereign_region.h"
+#include "operator/perimeter/evidence.h"
 #include "operator/perimeter/verdict.h"
-#include "src/base/clock.h"
 
 namespace rempart::perimeter {
 
 using RegionPtr = std::shared_ptr<const api::SovereignRegion>;
 using NodePtr = std::shared_ptr<const api::Node>;
 using RegionNames = std::set<std::string, std::less<>>;
-using api::ProfilePtr;
-
-// What verdicts rest on besides nodes and regions.
-struct Evidence {
-  std::vector<ProfilePtr> profiles;  // those that exist, of those that regions name
-  WallTime now{};                    // a profile may expire
-
-  // The one that the region names; null where it names none, or there is none of that name.
-  const api::HostingProfile* ProfileOf(const api::SovereignRegion& region) const;
-};
 
 // A node is qualified when its topology region and zone labels equal a declared location (exactly: no prefix, no case
 // folding), that location's country is the region's, and spec.providerID matches where the location gives a pattern.
 // Declared is what the region lists; where it names a profile, the node has to agree with that too (CheckProfile), and
 // with it alone where the region lists nothing. A list is narrower than the profile or confirms what that leaves open;
-// it never adds to it, so that a place of which the profile knows nothing stays outside.
+// it never adds to it, so that a place of which the profile knows nothing stays outside. Where the region asks for
+// attestations, one that holds must say so too (CheckAttestation).
 //
 // Sources that disagree mean outside: old failure-domain labels that differ from the new ones, a node that matches,
 // provider id included, a location of the region's country and one of another, a region and its profile that have
-// different countries for a place. Whether the region is being deleted does not matter here: it keeps its nodes as long
-// as it has users (see Claimants).
+// different countries for a place, an attestation that holds and names another country. Whether the region is being
+// deleted does not matter here: it keeps its nodes as long as it has users (see Claimants).
 Verdict Qualify(const api::Node& node, const api::SovereignRegion& region, const Evidence& evidence);
 
 // Why the region's own spec cannot be used: field and fix; "" when it can. region.invalid, and what only this module

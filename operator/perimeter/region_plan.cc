@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "operator/api/conditions.h"
+#include "operator/perimeter/attestation_check.h"
 #include "operator/perimeter/gate_status.h"
 #include "operator/perimeter/profile_check.h"
 #include "src/base/text.h"
@@ -36,7 +37,10 @@ struct Facts {
   WallTime now;
   RegionView view;
   GateView gate;
+  Outlook outlook;  // of the nodes that are in it
 };
+
+constexpr char kExpiring[] = "AttestationsExpiring";
 
 std::string Count(std::size_t n, std::string_view one, std::string_view many) {
   return fmt::format("{} {}", n, n == 1 ? one : many);
@@ -176,6 +180,21 @@ Condition Stalled(const Facts& facts) {
   return {"Stalled", "False", "NotStalled", "nothing has to be done by hand"};
 }
 
+Condition Expiring(const Facts& facts) {
+  if (facts.region.attestation.authorities.empty())
+    return {kExpiring, "False", "NoAuthorities", "the region takes nobody's word about its nodes"};
+  const auto& ending = facts.outlook.ending;
+  if (ending.empty()) return {kExpiring, "False", "NoneSoon", "no attestation of a node of the region expires soon"};
+  std::vector<std::string> texts;
+  for (const auto& [node, until] : ending) {
+    if (texts.size() == kNamed) break;
+    texts.push_back(fmt::format("{} at {}", node, FormatTime(until)));
+  }
+  return {kExpiring, "True", "ExpiringSoon",
+          fmt::format("{} soon no longer attested: {}; attest them anew (kubectl rempart attest node)",
+                      Count(ending.size(), "node is", "nodes are"), Some(texts, ending.size()))};
+}
+
 Json NodesJson(const RegionView& view) {
   std::map<std::string, std::size_t> zones;
   for (const NodePtr& node : view.qualified) ++zones[node->topology_zone];
@@ -241,6 +260,35 @@ bool SaidBefore(const Json& conditions, const Condition& now) {
   });
 }
 
+bool HasType(const Json& conditions, std::string_view type) {
+  return std::ranges::any_of(conditions,
+                             [&](const Json& c) { return c.is_object() && c.value("type", Json()) == type; });
+}
+
+// What Ready says where that is new, and that attestations begin to end.
+void PlanEvents(const SovereignRegion& region, const std::vector<Condition>& conditions, const Json& before,
+                RegionPlan& plan) {
+  const auto tell = [&](kube::Event::Type type, const Condition& condition) {
+    plan.events.push_back(
+        {{api::kRegions.ApiVersion(), std::string(api::kRegions.kind), "", region.meta.key.name, region.meta.uid},
+         type,
+         condition.reason,
+         "Reconcile",
+         condition.message,
+         std::nullopt});
+  };
+  for (const Condition& condition : conditions) {
+    if (SaidBefore(before, condition)) continue;
+    if (condition.type == "Ready")
+      tell(condition.status == "True" ? kube::Event::Type::kNormal : kube::Event::Type::kWarning, condition);
+    if (condition.type == kExpiring && condition.status == "True") {
+      Condition told = condition;
+      told.reason = kExpiring;
+      tell(kube::Event::Type::kWarning, told);
+    }
+  }
+}
+
 std::optional<bool> Finalizer(const RegionObservation& observed) {
   const SovereignRegion& region = *observed.region;
   if (!region.meta.deleting) return region.has_finalizer ? std::nullopt : std::optional(true);
@@ -254,13 +302,18 @@ RegionView View(const RegionObservation& observed, const Evidence& evidence) {
   return ViewOf(*observed.region, Claimants(observed.regions, leaving), observed.nodes, evidence);
 }
 
-void LookAgain(RegionPlan& plan, Duration after) { plan.look_again = std::min(plan.look_again.value_or(after), after); }
+// How long until then; but a look is taken each hour.
+void LookAgain(RegionPlan& plan, Duration after) {
+  after = std::clamp<Duration>(after, Duration::zero(), kExpiryLook);
+  plan.look_again = std::min(plan.look_again.value_or(after), after);
+}
 
 void PlanExpiry(const Facts& facts, RegionPlan& plan) {
   if (facts.gate.look_again) LookAgain(plan, *facts.gate.look_again);
+  if (facts.outlook.look_again) LookAgain(plan, *facts.outlook.look_again - facts.now);
   if (facts.profile == nullptr || !facts.profile->expires) return;
   if (facts.now < *facts.profile->expires) {
-    LookAgain(plan, std::min(*facts.profile->expires - facts.now, kExpiryLook));
+    LookAgain(plan, *facts.profile->expires - facts.now);
   } else {
     plan.wake_nodes = !facts.trouble && facts.observed.labelled_nodes > 0;
   }
@@ -274,22 +327,27 @@ RegionPlan PlanRegion(const RegionObservation& observed, WallTime now) {
   plan.finalizer = Finalizer(observed);
   if (plan.finalizer == false) return plan;
 
-  const Evidence evidence{observed.profiles, now};
+  const Evidence evidence{observed.profiles, now, observed.attestations};
   const api::HostingProfile* profile = evidence.ProfileOf(region);
   const Json before = Before(region);
-  const Facts facts{.observed = observed,
-                    .region = region,
-                    .profile = profile,
-                    .trouble = TroubleOf(region, profile),
-                    .time = profile == nullptr ? Verdict() : CheckTime(*profile, now),
-                    .now = now,
-                    .view = View(observed, evidence),
-                    .gate = ViewGate(region, observed.proof, before, now)};
+  Facts facts{.observed = observed,
+              .region = region,
+              .profile = profile,
+              .trouble = TroubleOf(region, profile),
+              .time = profile == nullptr ? Verdict() : CheckTime(*profile, now),
+              .now = now,
+              .view = View(observed, evidence),
+              .gate = ViewGate(region, observed.proof, before, now),
+              .outlook = {}};
+  facts.outlook = OutlookOf(region, facts.view.qualified, evidence);
   PlanExpiry(facts, plan);
+  const Json conditions_before = ConditionsOf(before);
   std::vector<Condition> conditions = {Ready(facts), Reconciling(facts), Stalled(facts), facts.gate.self_tested};
+  // One that is there is not ours alone to leave out: it is put right.
+  if (!region.attestation.authorities.empty() || HasType(conditions_before, kExpiring))
+    conditions.push_back(Expiring(facts));
   for (Condition& condition : conditions) condition.message = CleanText(condition.message, kConditionMessage);
 
-  const Json conditions_before = ConditionsOf(before);
   Json outside = OutsideJson(facts.view);
   const std::size_t omitted = facts.view.outside.size() - outside.size();
   Json status = {{"observedGeneration", region.meta.generation},
@@ -307,15 +365,7 @@ RegionPlan PlanRegion(const RegionObservation& observed, WallTime now) {
   plan.status_patch =
       kube::StatusPatch(before, std::move(status), {"outside", "outsideOmitted", "namespaces", "gate", "violations"});
 
-  if (const Condition& ready = conditions.front(); !SaidBefore(conditions_before, ready)) {
-    plan.events.push_back(
-        {{api::kRegions.ApiVersion(), std::string(api::kRegions.kind), "", region.meta.key.name, region.meta.uid},
-         ready.status == "True" ? kube::Event::Type::kNormal : kube::Event::Type::kWarning,
-         ready.reason,
-         "Reconcile",
-         ready.message,
-         std::nullopt});
-  }
+  PlanEvents(region, conditions, conditions_before, plan);
   return plan;
 }
 

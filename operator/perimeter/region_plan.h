@@ -9,6 +9,7 @@
 #include "operator/perimeter/audit_summary.h"
 #include "operator/perimeter/gate_proof.h"
 #include "operator/perimeter/namespaces.h"
+#include "operator/perimeter/node_plan.h"
 #include "operator/perimeter/qualification.h"
 #include "src/base/clock.h"
 #include "src/base/json.h"
@@ -31,6 +32,7 @@ struct RegionObservation {
   std::optional<NamespaceView> namespaces;  // none where it is not known who the operator is
   std::optional<AuditSummary> audit;        // none: not audited since this process began; what was said stays
   std::optional<GateProof> proof;           // of its gate; none: not tested since this process began
+  Attestations attestations = {};           // of all nodes, where any region takes anybody's word
 
   bool InUse() const { return user_count > 0 || pod_count > 0; }
 };
@@ -44,17 +46,17 @@ struct RegionPlan {
   std::vector<kube::Event> events;  // on the region, when Ready's status or reason changed
   // Its profile has expired, and nodes still carry its label: no change of an object tells them of that.
   bool wake_nodes = false;
-  // Before the region's profile expires, or the proof of its gate is too old; every other input is watched.
+  // Before the region's profile expires, an attestation of one of its nodes ends (or soon will), or the proof of its
+  // gate is too old; every other input is watched.
   std::optional<Duration> look_again;
 };
-// How long ahead Ready's message tells that the profile expires; until it does, a look is taken each hour, since clocks
-// may be set.
+// How long ahead Ready's message tells that the profile expires.
 inline constexpr Duration kExpirySoon = std::chrono::days(30);
-inline constexpr Duration kExpiryLook = std::chrono::hours(1);
 
 // status: {observedGeneration, nodes: {qualified, outside, zones: {<zone>: n}}, outside: [{node, reason, message}],
 // outsideOmitted: n, workloads, namespaces: {governed, inNoRegion, namesInNoRegion: [name]}, gate (see ViewGate),
-// audit: {objects, violations}, violations: [{rule, count}], conditions [Ready, Reconciling, Stalled, SelfTested]}.
+// audit: {objects, violations}, violations: [{rule, count}], conditions [Ready, Reconciling, Stalled, SelfTested;
+// AttestationsExpiring where the region takes somebody's word].
 // `outside` has at most 50 nodes and 16 KiB, by name, outsideOmitted counts the rest; `zones` has at most 64, by name,
 // namesInNoRegion 50; empty ones are left out. The whole stays below 40 KiB.
 RegionPlan PlanRegion(const RegionObservation& observed, WallTime now);

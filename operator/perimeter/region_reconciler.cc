@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "operator/perimeter/attestation_check.h"
 #include "operator/perimeter/region_plan.h"
 #include "src/base/log.h"
 #include "src/kube/apply.h"
@@ -13,7 +14,7 @@ namespace {
 
 constexpr std::size_t kNamed = 100;  // users, pods
 
-RegionObservation Observe(const cache::Caches& caches, RegionPtr region) {
+RegionObservation Observe(const cache::Caches& caches, AttestationBook& book, RegionPtr region) {
   RegionObservation observed;
   const std::string& name = region->meta.key.name;
   observed.region = std::move(region);
@@ -21,6 +22,7 @@ RegionObservation Observe(const cache::Caches& caches, RegionPtr region) {
   observed.leaving = caches.RegionsLeaving();
   observed.nodes = caches.nodes.List();
   observed.profiles = caches.ProfilesOf(observed.regions);
+  if (AnyTakesWord(observed.regions)) observed.attestations = Attestations(caches.attestations.List(), &book);
   for (const auto& workload : caches.WorkloadsOfRegion(name)) {
     ++observed.user_count;
     observed.users.push_back(workload->meta.key.ToString());
@@ -41,14 +43,16 @@ RegionObservation Observe(const cache::Caches& caches, RegionPtr region) {
 }  // namespace
 
 RegionReconciler::RegionReconciler(cache::Caches& caches, kube::Api& api, kube::EventRecorder& events, Clock& clock,
-                                   Metrics& metrics, RegionNodes& region_nodes, OperatorIdentity& identity,
-                                   const GateProofs& proofs, const AuditSummaries& audits, Wake wake)
+                                   Metrics& metrics, RegionNodes& region_nodes, AttestationBook& book,
+                                   OperatorIdentity& identity, const GateProofs& proofs, const AuditSummaries& audits,
+                                   Wake wake)
     : caches_(caches),
       api_(api),
       events_(events),
       clock_(clock),
       metrics_(metrics),
       region_nodes_(region_nodes),
+      book_(book),
       identity_(identity),
       proofs_(proofs),
       audits_(audits),
@@ -62,7 +66,7 @@ Result<kube::Outcome> RegionReconciler::Reconcile(kube::ReconcileContext& contex
     metrics_.RemoveGauge("rempart_region_nodes", {{"region", context.key().name}, {"state", "outside"}});
     return kube::Outcome::AwaitChange();
   }
-  RegionObservation observed = Observe(caches_, region);
+  RegionObservation observed = Observe(caches_, book_, region);
   observed.proof = proofs_.Get(region->meta.key.name);
   observed.audit = audits_.Get(region->meta.key.name);
   // Where the server does not say who we are, what else there is to say of the region is said all the same.

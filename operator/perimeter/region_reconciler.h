@@ -29,8 +29,8 @@ class RegionReconciler {
     std::function<void(const std::string& region)> nodes;
   };
   RegionReconciler(cache::Caches& caches, kube::Api& api, kube::EventRecorder& events, Clock& clock, Metrics& metrics,
-                   RegionNodes& region_nodes, OperatorIdentity& identity, const GateProofs& proofs,
-                   const AuditSummaries& audits, Wake wake);
+                   RegionNodes& region_nodes, AttestationBook& book, OperatorIdentity& identity,
+                   const GateProofs& proofs, const AuditSummaries& audits, Wake wake);
   Result<kube::Outcome> Reconcile(kube::ReconcileContext& context);
 
  private:
@@ -46,6 +46,7 @@ class RegionReconciler {
   Clock& clock_;
   Metrics& metrics_;
   RegionNodes& region_nodes_;
+  AttestationBook& book_;
   OperatorIdentity& identity_;
   const GateProofs& proofs_;
   const AuditSummaries& audits_;

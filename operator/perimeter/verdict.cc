@@ -44,6 +44,16 @@ const char* ToString(Outside outside) {
       return "NodeLabelMissing";
     case Outside::kNodeLabelMismatch:
       return "NodeLabelMismatch";
+    case Outside::kNotAttested:
+      return "NotAttested";
+    case Outside::kAttestationInvalid:
+      return "AttestationInvalid";
+    case Outside::kAttestationExpired:
+      return "AttestationExpired";
+    case Outside::kAttestationsDisagree:
+      return "AttestationsDisagree";
+    case Outside::kAttestedElsewhere:
+      return "AttestedElsewhere";
   }
   return "Unknown";
 }

@@ -276,7 +276,7 @@ class Several : public ::testing::Test {
   void Add(const std::string& name, const HostingClaim& claim, std::size_t by = 0) {
     api::NodeAttestation attestation = Signed(Statement(claim), {by});
     attestation.meta.key.name = name;
-    all_.push_back(Open(attestation, Policy()));
+    all_.push_back(std::make_shared<OpenedAttestation>(Open(attestation, Policy())));
   }
   AttestationVerdict JudgeAll(WallTime now = kNow) const { return Judge(all_, Machine(), Policy(), now); }
   static HostingClaim Until(WallTime end, std::string country = "FR") {
@@ -286,7 +286,7 @@ class Several : public ::testing::Test {
     return claim;
   }
 
-  std::vector<OpenedAttestation> all_;
+  std::vector<OpenedPtr> all_;
 };
 
 TEST_F(Several, NoneIsNone) { EXPECT_EQ(JudgeAll().attested, Attested::kNotAttested); }
@@ -323,10 +323,20 @@ TEST_F(Several, ThoseThatHoldMustAgree) {
   EXPECT_EQ(JudgeAll(kNow + 24h * 30).attested, Attested::kHolds) << "once the other has expired";
 }
 
+TEST_F(Several, OfMoreThanAreJudgedNoneCounts) {
+  for (std::size_t i = 0; i < kMaxAttestationsOfNode; ++i) Add("a" + std::to_string(i), Hosted());
+  EXPECT_TRUE(JudgeAll().holds());
+  Add("b", Until(kNow + 24h, "DE"));
+  EXPECT_EQ(JudgeAll().attested, Attested::kTooMany) << "what is left out may disagree";
+  EXPECT_EQ(JudgeAll().message,
+            "33 NodeAttestations name node \"fr-par-1\", of which at most 32 are judged: delete those that are not "
+            "needed");
+}
+
 TEST(Attestation, EveryReasonHasAName) {
   std::set<std::string> names;
   for (int i = 0; i <= static_cast<int>(Attested::kHolds); ++i) names.insert(ToString(static_cast<Attested>(i)));
-  EXPECT_EQ(names.size(), 12u);
+  EXPECT_EQ(names.size(), 13u);
   EXPECT_FALSE(names.contains("Unknown"));
 }
 

@@ -66,7 +66,8 @@ struct NodeReconcilerTest : ::testing::Test {
   cache::Caches caches;
   FakeApi api;
   Events events;
-  NodeReconciler reconciler{caches, api, events, clock, metrics};
+  AttestationBook book;
+  NodeReconciler reconciler{caches, api, events, clock, metrics, book};
 };
 
 TEST_F(NodeReconcilerTest, EvictsThoughTheNodesChangeIsRefused) {

@@ -210,9 +210,6 @@ TEST(SpecProblem, NamesFieldAndFix) {
   EXPECT_THAT(SpecProblem(region), HasSubstr("RE2"));
   region.locations[0].provider_id_pattern = "((a{100}){100}){100}";  // would take more memory than a pattern may
   EXPECT_THAT(SpecProblem(region), HasSubstr("providerIDPattern"));
-  auto attested = Region();
-  attested.attestation.required = true;
-  EXPECT_THAT(SpecProblem(attested), HasSubstr("spec.hosting.attestation.required"));
   EXPECT_EQ(SpecProblem(Region(std::string(63, 'f'))), "");
   EXPECT_THAT(SpecProblem(Region(std::string(64, 'f'))), HasSubstr("metadata.name"));
   EXPECT_THAT(SpecProblem(Region("france", "")), HasSubstr("spec.country"));

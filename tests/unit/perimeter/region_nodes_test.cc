@@ -4,7 +4,7 @@
 
 #include <chrono>
 
-#include "tests/unit/perimeter/builders.h"
+#include "tests/unit/perimeter/attesting.h"
 
 namespace rempart::perimeter {
 namespace {
@@ -34,7 +34,8 @@ struct RegionNodesTest : ::testing::Test {
   }
   SimClock clock;
   cache::Caches caches;
-  RegionNodes nodes{caches, clock};
+  AttestationBook book;
+  RegionNodes nodes{caches, clock, book};
 };
 
 TEST_F(RegionNodesTest, CountsANodeThatIsNotLabelledYet) {
@@ -78,6 +79,27 @@ TEST_F(RegionNodesTest, FollowsTheProfileAndItsEnd) {
   profile.expires.reset();
   profile.locations.clear();
   caches.profiles.Put(Next(profile));
+  EXPECT_FALSE(nodes.AnyOf("france"));
+}
+
+TEST_F(RegionNodesTest, FollowsAttestationsAndTheirEnd) {
+  auto region = Region();
+  region.attestation = test::Policy();
+  caches.regions.Put(region);
+  auto node = Node("par-1");
+  node.system_uuid = "uuid";
+  node.machine_id = "machine";
+  caches.nodes.Put(Next(node));
+  EXPECT_FALSE(nodes.AnyOf("france")) << "nobody attested it";
+  HostingClaim claim = test::Hosted();
+  claim.issued_at = clock.Now() + std::chrono::minutes(1);
+  claim.expires_at = clock.Now() + std::chrono::minutes(9);
+  auto attestation = test::Signed(test::Statement(claim, IdentityOf(node)), {0}, "par-1");
+  caches.attestations.Put(Next(attestation));
+  EXPECT_FALSE(nodes.AnyOf("france")) << "not yet";
+  clock.Advance(std::chrono::minutes(1));
+  EXPECT_TRUE(nodes.AnyOf("france")) << "though nothing changed that is watched";
+  clock.Advance(std::chrono::minutes(8));
   EXPECT_FALSE(nodes.AnyOf("france"));
 }
 

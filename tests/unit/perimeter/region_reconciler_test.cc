@@ -56,7 +56,8 @@ struct RegionReconcilerTest : ::testing::Test {
   SimClock clock;
   Metrics metrics;
   cache::Caches caches;
-  RegionNodes region_nodes{caches, clock};
+  AttestationBook book;
+  RegionNodes region_nodes{caches, clock, book};
   FakeApi api;
   kube::test::NoEvents events;
   std::vector<std::string> woken;
@@ -70,6 +71,7 @@ struct RegionReconcilerTest : ::testing::Test {
                               clock,
                               metrics,
                               region_nodes,
+                              book,
                               identity,
                               proofs,
                               audits,

@@ -6,6 +6,7 @@
 #include <set>
 
 #include "operator/cache/caches.h"
+#include "src/crypto/private_key.h"
 #include "tests/unit/perimeter/builders.h"
 
 namespace rempart::cache {
@@ -38,7 +39,7 @@ api::Pod Bare(std::string node) {
 
 struct WiringTest : ::testing::Test {
   WiringTest() {
-    WireCaches(caches, queue, {0, 1, 2, 3, 4, 5});
+    WireCaches(caches, queue, {0, 1, 2, 3, 4, 5, 6});
     caches.regions.Put(Next(Region()));
     caches.nodes.Put(Next(Labelled(Node("fr-1"))));
     caches.nodes.Put(Next(Frankfurt("de-1")));
@@ -49,7 +50,7 @@ struct WiringTest : ::testing::Test {
     clock.Advance(1s);
     while (queue.depth() > 0) {
       const auto key = queue.Take({});
-      const char* kinds[] = {"region ", "node ", "workload ", "gate ", "self_test ", "audit "};
+      const char* kinds[] = {"region ", "node ", "workload ", "gate ", "self_test ", "audit ", "attestation "};
       names.insert(kinds[key->controller] + key->object.ToString());
       queue.Done(*key);
     }
@@ -136,6 +137,41 @@ TEST_F(WiringTest, ALabelThatAProfileMayAskForWakesTheNode) {
   node.location_labels[0].value = "b";
   caches.nodes.Put(Next(node));
   EXPECT_THAT(Woken(), Contains("node fr-1"));
+}
+
+TEST_F(WiringTest, AnAttestationWakesItsNodeAndTheRegionsThatTakeItsWord) {
+  api::SovereignRegion region = Region();
+  region.attestation.authorities.push_back(
+      {"somebody", crypto::PrivateKey::Generate().value().public_key(), std::nullopt});
+  caches.regions.Put(Next(region));
+  caches.regions.Put(Next(perimeter::test::Germany()));
+  Woken();
+  api::NodeAttestation attestation;
+  attestation.meta.key.name = "a";
+  attestation.node = "fr-1";
+  attestation.digest = "1";
+  const std::set<std::string> all = {"node fr-1", "region france", "attestation a"};
+  caches.attestations.Put(Next(attestation));
+  EXPECT_EQ(Woken(), all);
+  caches.attestations.Put(Next(attestation));
+  EXPECT_EQ(Woken(), std::set<std::string>{"attestation a"}) << "its status only";
+  attestation.digest = "2";
+  caches.attestations.Put(Next(attestation));
+  EXPECT_EQ(Woken(), all) << "it was renewed";
+  api::NodeAttestation other = attestation;
+  other.meta.key.name = "b";
+  caches.attestations.Put(Next(other));
+  EXPECT_THAT(Woken(), IsSupersetOf({"attestation a", "attestation b", "node fr-1"})) << "they may contradict";
+  EXPECT_EQ(caches.AttestationsOf("fr-1").size(), 2u);
+  caches.attestations.Remove(other.meta.key, 0);
+  EXPECT_EQ(Woken(), all);
+  auto node = Labelled(Node("fr-1"));
+  node.machine_id = "another";
+  caches.nodes.Put(Next(node));
+  EXPECT_THAT(Woken(), IsSupersetOf({"node fr-1", "attestation a"})) << "it is another machine now";
+  ++region.meta.generation;
+  caches.regions.Put(Next(region));
+  EXPECT_THAT(Woken(), Contains("attestation a")) << "other authorities, perhaps";
 }
 
 TEST_F(WiringTest, ProfilesAreThoseThatRegionsName) {

@@ -93,7 +93,8 @@ struct WorkloadReconcilerTest : ::testing::Test {
   SimClock clock;
   Metrics metrics;
   cache::Caches caches;
-  perimeter::RegionNodes region_nodes{caches, clock};
+  perimeter::AttestationBook book;
+  perimeter::RegionNodes region_nodes{caches, clock, book};
   ApplyingApi api;
   kube::test::NoEvents events;
   WorkloadReconciler reconciler{caches, api, events, clock, metrics, region_nodes};

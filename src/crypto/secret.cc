@@ -6,6 +6,8 @@
 
 namespace rempart::crypto {
 
+void WipeBytes(std::span<char> bytes) { OPENSSL_cleanse(bytes.data(), bytes.size()); }
+
 Secret& Secret::operator=(Secret&& other) noexcept {
   if (this == &other) return *this;
   Wipe();
@@ -14,7 +16,7 @@ Secret& Secret::operator=(Secret&& other) noexcept {
 }
 
 void Secret::Wipe() {
-  OPENSSL_cleanse(bytes_.data(), bytes_.size());
+  WipeBytes(bytes_);
   bytes_.clear();
 }
 

@@ -1,11 +1,15 @@
 // Text that must not stay in memory: a private key's PEM, a passphrase.
 #pragma once
 
+#include <span>
 #include <string_view>
 #include <utility>
 #include <vector>
 
 namespace rempart::crypto {
+
+// For what a secret was read into. The compiler does not take it for needless.
+void WipeBytes(std::span<char> bytes);
 
 // Wiped when it goes or is assigned to; moved, never copied. It has no operator<<, so that none gets into a log by
 // accident. What it was made from is the caller's to wipe. Not thread-safe.

@@ -79,17 +79,38 @@ std::string ProfileSays(const api::Node& node, const api::SovereignRegion& regio
   return text + SayOfPlace(node, *profile) + SayOfLabels(node, *profile);
 }
 
+// What each says by itself; the verdict on all of them together is the region's.
+std::string AttestationsSay(const api::Node& node, const api::SovereignRegion& region,
+                            const perimeter::Evidence& evidence) {
+  const api::AttestationPolicy& policy = region.attestation;
+  if (policy.authorities.empty()) return {};
+  std::string text =
+      fmt::format("  attestations: {}, {} of {} authorities\n", policy.required ? "required" : "not required",
+                  policy.threshold, policy.authorities.size());
+  const auto all = evidence.attestations.Of(node.meta.key.name);
+  if (all.empty()) return text + Say("NodeAttestation", "none of this node");
+  for (const auto& one : all.first(std::min(all.size(), perimeter::kMaxAttestationsOfNode))) {
+    const auto verdict = perimeter::Judge(one.get(), perimeter::IdentityOf(node), policy, evidence.now);
+    text += Say("NodeAttestation " + kube::Printable(one->meta.key.name, kShown),
+                fmt::format("{}: {}", ToString(verdict.attested), verdict.message));
+  }
+  return text;
+}
+
 }  // namespace
 
-std::string ExplainNode(const api::Node& node, std::vector<api::SovereignRegion> regions,
-                        std::vector<api::HostingProfile> profiles, WallTime now) {
+std::string ExplainNode(const api::Node& node, Known known, WallTime now) {
   std::vector<perimeter::RegionPtr> by_age;
-  by_age.reserve(regions.size());
-  for (auto& region : regions) by_age.push_back(std::make_shared<const api::SovereignRegion>(std::move(region)));
+  by_age.reserve(known.regions.size());
+  for (auto& region : known.regions) by_age.push_back(std::make_shared<const api::SovereignRegion>(std::move(region)));
   api::SortByAge(by_age);
   perimeter::Evidence evidence{.profiles = {}, .now = now};
-  for (auto& profile : profiles)
+  for (auto& profile : known.profiles)
     evidence.profiles.push_back(std::make_shared<const api::HostingProfile>(std::move(profile)));
+  std::vector<api::AttestationPtr> attestations;
+  for (auto& one : known.attestations)
+    attestations.push_back(std::make_shared<const api::NodeAttestation>(std::move(one)));
+  evidence.attestations = perimeter::Attestations(std::move(attestations));
   const auto owner = perimeter::Claim(node, by_age, evidence);
 
   std::string text = fmt::format("Node {}\n", node.meta.key.name);
@@ -97,6 +118,7 @@ std::string ExplainNode(const api::Node& node, std::vector<api::SovereignRegion>
   if (!node.legacy_region.empty()) text += Source(api::kLegacyTopologyRegion, node.legacy_region);
   if (!node.legacy_zone.empty()) text += Source(api::kLegacyTopologyZone, node.legacy_zone);
   text += Source("spec.providerID", node.provider_id);
+  text += Source("status.nodeInfo.systemUUID", node.system_uuid) + Source("status.nodeInfo.machineID", node.machine_id);
   text += Source(api::kNodeRegionLabel, node.region_label) + Source(api::kNodeCountryLabel, node.country_label);
   if (!node.lost_region_label.empty())
     text += Source("lost to region", fmt::format("{} since {}", node.lost_region_label, node.lost_since_label));
@@ -104,7 +126,7 @@ std::string ExplainNode(const api::Node& node, std::vector<api::SovereignRegion>
   for (const auto& region : by_age) {
     text += fmt::format("Region {} ({}): {}\n", region->meta.key.name, region->country.empty() ? "?" : region->country,
                         kube::Printable(VerdictOf(node, region, owner, evidence), 2 * kShown));
-    text += ProfileSays(node, *region, evidence);
+    text += ProfileSays(node, *region, evidence) + AttestationsSay(node, *region, evidence);
   }
   return text;
 }

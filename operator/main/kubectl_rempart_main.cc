@@ -6,13 +6,16 @@
 #include <algorithm>
 #include <cstdio>
 #include <memory>
+#include <nlohmann/json.hpp>
 #include <random>
 
 #include "operator/api/names.h"
 #include "operator/cli/explain.h"
 #include "operator/cli/rules.h"
+#include "operator/main/attest_command.h"
 #include "operator/main/check_command.h"
 #include "operator/main/environment.h"
+#include "operator/main/terminal.h"
 #include "operator/main/version.h"
 #include "src/base/metrics.h"
 #include "src/kube/api.h"
@@ -79,19 +82,94 @@ Result<std::vector<api::HostingProfile>> ListProfiles(kube::Api& api,
   return ListAll(api, api::kProfiles, api::DecodeHostingProfile);
 }
 
-Result<std::string> ExplainNode(kube::Api& api, const std::string& name, WallTime now) {
-  auto reply = api.Get(api::kNodes, {"", name}, {});
+template <class T>
+Result<T> GetOne(kube::Api& api, const kube::Resource& resource, const std::string& name,
+                 Result<T> (*decode)(kube::View)) {
+  auto reply = api.Get(resource, {"", name}, {});
   if (!reply) return Fail(std::move(reply.error()));
   kube::Document document;
   auto object = document.Parse(reply->body);
   if (!object) return Fail(std::move(object.error()));
-  auto node = api::DecodeNode(*object);
-  if (!node) return Fail(std::move(node.error()).While("node " + name));
+  auto decoded = decode(*object);
+  if (!decoded) return Fail(std::move(decoded.error()).While(std::string(resource.plural) + " " + name));
+  return decoded;
+}
+
+// Asked for only where a region takes somebody's word.
+Result<std::vector<api::NodeAttestation>> ListAttestations(kube::Api& api, const std::string& node,
+                                                           const std::vector<api::SovereignRegion>& regions) {
+  if (std::ranges::all_of(regions, [](const auto& region) { return region.attestation.authorities.empty(); }))
+    return std::vector<api::NodeAttestation>();
+  auto all = ListAll(api, api::kAttestations, api::DecodeNodeAttestation);
+  if (all) std::erase_if(*all, [&](const auto& attestation) { return attestation.node != node; });
+  return all;
+}
+
+Result<AttestSubject> SubjectOf(kube::Api& api, const std::string& node, const std::string& name) {
+  auto found = GetOne(api, api::kNodes, node, api::DecodeNode);
+  if (!found) return Fail(std::move(found.error()));
+  auto existing = GetOne(api, api::kAttestations, name, api::DecodeNodeAttestation);
+  if (!existing && existing.error().kind != ErrorKind::kNotFound) return Fail(std::move(existing.error()));
+  auto regions = ListAll(api, api::kRegions, api::DecodeSovereignRegion);
+  if (!regions) return Fail(std::move(regions.error()));
+  AttestSubject subject{std::move(*found), std::nullopt, std::move(*regions)};
+  if (existing) subject.existing = std::move(*existing);
+  return subject;
+}
+
+// In the place of what was looked at, and of nothing that somebody wrote since: two who sign at once both count.
+Status ApplyAttestation(kube::Api& api, const Json& manifest, const std::optional<api::NodeAttestation>& existing) {
+  constexpr std::string_view kManager = "fieldManager=kubectl-rempart";
+  if (!existing) {
+    auto made = api.Create(api::kAttestations, "", manifest.dump(), {}, kManager);
+    return made ? Status() : Fail(std::move(made.error()));
+  }
+  const Json patch = {{"metadata", {{"resourceVersion", std::to_string(existing->meta.resource_version)}}},
+                      {"spec", {{"envelope", manifest["spec"]["envelope"]}}}};
+  auto done =
+      api.Patch(api::kAttestations, existing->meta.key, kube::PatchType::kMerge, patch.dump(), false, {}, {}, kManager);
+  return done ? Status() : Fail(std::move(done.error()));
+}
+
+Result<crypto::Secret> AskNewPassphrase() {
+  auto first = AskSecret("Passphrase for the new key: ");
+  if (!first) return first;
+  const auto second = AskSecret("The same again: ");
+  if (!second) return Fail(Error(second.error()));
+  if (first->view() != second->view()) return Fail(Error::Invalid("the two are not the same: nothing was written"));
+  return first;
+}
+
+int Print(const CommandResult& result) {
+  std::fputs(result.output.c_str(), stdout);
+  std::fputs(result.error.c_str(), stderr);
+  // What did not arrive whole (a full disk) must not pass for done.
+  return std::fflush(stdout) == 0 ? result.exit_code : 2;
+}
+
+int RunKeygen(const KeygenArguments& arguments) {
+  KeygenWorld world;
+  world.new_passphrase = AskNewPassphrase;
+  world.write_to_stdout = [](const crypto::Secret& secret) -> Status {
+    std::setvbuf(stdout, nullptr, _IONBF, 0);  // no copy stays in a buffer
+    const std::string_view text = secret.view();
+    return std::fwrite(text.data(), 1, text.size(), stdout) == text.size()
+               ? Status()
+               : Fail(Error::Transient("write the private key to standard output"));
+  };
+  return Print(Keygen(arguments, world));
+}
+
+Result<std::string> ExplainNode(kube::Api& api, const std::string& name, WallTime now) {
+  auto node = GetOne(api, api::kNodes, name, api::DecodeNode);
+  if (!node) return Fail(std::move(node.error()));
   auto regions = ListAll(api, api::kRegions, api::DecodeSovereignRegion);
   if (!regions) return Fail(std::move(regions.error()));
   auto profiles = ListProfiles(api, *regions);
   if (!profiles) return Fail(std::move(profiles.error()));
-  return cli::ExplainNode(*node, std::move(*regions), std::move(*profiles), now);
+  auto attestations = ListAttestations(api, name, *regions);
+  if (!attestations) return Fail(std::move(attestations.error()));
+  return cli::ExplainNode(*node, {std::move(*regions), std::move(*profiles), std::move(*attestations)}, now);
 }
 
 Result<std::string> PrintPolicies(kube::Api& api, const std::string& operator_user) {
@@ -121,7 +199,10 @@ int main(int argc, char** argv) {
   std::string kubeconfig, context, node, rule;
   std::string operator_user = "system:serviceaccount:rempart-system:rempart";
   CheckArguments check_arguments;
-  CLI::App app("Looks at the sovereign regions of a cluster, and judges manifests by them.", "kubectl rempart");
+  KeygenArguments keygen_arguments;
+  AttestArguments attest_arguments;
+  CLI::App app("Looks at the sovereign regions of a cluster, judges manifests by them, attests nodes.",
+               "kubectl rempart");
   app.set_version_flag("--version", "kubectl-rempart " + VersionText());
   app.require_subcommand(1);
   app.fallthrough();
@@ -138,13 +219,29 @@ int main(int argc, char** argv) {
       app.add_subcommand("policies", "The admission policies that the operator keeps for the cluster's regions");
   policies->add_option("--operator", operator_user, "The operator's user name")->capture_default_str();
   const auto* check = AddCheckCommand(app, check_arguments);
+  const auto* keygen = AddKeygenCommand(app, keygen_arguments);
+  const auto* attest = AddAttestCommand(app, attest_arguments);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : 2;
   }
 
+  if (keygen->parsed()) return RunKeygen(keygen_arguments);
   Cluster cluster;
+  if (attest->parsed()) {
+    AttestWorld world;
+    world.now = SystemClock().Now();
+    world.passphrase = [] { return AskSecret("Passphrase of the key: "); };
+    world.subject = [&](const std::string& about, const std::string& name) -> Result<AttestSubject> {
+      if (auto connected = cluster.Connect(kubeconfig, context); !connected) return Fail(std::move(connected.error()));
+      return SubjectOf(cluster.api(), about, name);
+    };
+    world.apply = [&](const Json& manifest, const std::optional<api::NodeAttestation>& existing) {
+      return ApplyAttestation(cluster.api(), manifest, existing);
+    };
+    return Print(Attest(attest_arguments, world));
+  }
   if (check->parsed()) {
     CheckWorld world;
     world.read_stdin = [] { return kube::ReadDescriptor(STDIN_FILENO, "standard input", kMaxStdin); };
@@ -155,11 +252,7 @@ int main(int argc, char** argv) {
     world.make_judge = cli::JudgeBy;
     world.rules = cli::RuleTexts();
     world.version = VersionText();
-    const CommandResult result = Check(check_arguments, world);
-    std::fputs(result.output.c_str(), stdout);
-    std::fputs(result.error.c_str(), stderr);
-    // A report that did not arrive whole (a full disk) must not pass for one.
-    return std::fflush(stdout) == 0 ? result.exit_code : 2;
+    return Print(Check(check_arguments, world));
   }
   Result<std::string> text;
   if (explain_rule->parsed()) {

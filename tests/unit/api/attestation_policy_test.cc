@@ -59,6 +59,26 @@ TEST(AttestationPolicy, ReadsAll) {
   EXPECT_EQ(policy.authorities[0].valid_until, std::nullopt);
 }
 
+// Who signed is remembered by it.
+TEST(AttestationPolicy, ItsDigestIsOfTheKeysInTheirOrderAlone) {
+  const auto digest = [](const Json& policy) { return Read(policy).attestation.digest; };
+  const std::string whole = digest(Good());
+  EXPECT_EQ(whole.size(), 32u);
+  Json policy = Good();
+  policy["maxAge"] = "1h";
+  policy["threshold"] = 1;
+  policy["required"] = false;
+  policy["authorities"][0]["name"] = "another";
+  policy["authorities"][0]["validUntil"] = "2027-01-01T00:00:00Z";
+  EXPECT_EQ(digest(policy), whole);
+  std::swap(policy["authorities"][0], policy["authorities"][1]);
+  EXPECT_NE(digest(policy), whole) << "places in the list are what is remembered";
+  policy = Good();
+  policy["authorities"][0]["publicKey"] = Key(7);
+  EXPECT_NE(digest(policy), whole);
+  EXPECT_EQ(digest({{"required", false}}), "");
+}
+
 TEST(AttestationPolicy, DefaultsAreTheSchemas) {
   Json absent = Region({});
   absent["spec"]["hosting"].erase("attestation");

@@ -35,6 +35,22 @@ TEST(DecodeNodeAttestation, ReadsAll) {
   EXPECT_EQ(attestation.status_json, R"({"country":"FR"})");
 }
 
+// What was verified is known by it: whatever verification depends on must change it, and a status must not.
+TEST(DecodeNodeAttestation, ItsDigestIsOfNodeAndEnvelopeAlone) {
+  const std::string digest = Read(Good()).digest;
+  EXPECT_EQ(digest.size(), 32u);
+  EXPECT_EQ(Read(With(Good(), "/status/country", "DE")).digest, digest);
+  EXPECT_EQ(Read(With(Good(), "/metadata/resourceVersion", "99")).digest, digest);
+  for (const auto& [pointer, value] : {std::pair{"/spec/nodeName", "fr-par-2"},
+                                       {"/spec/envelope/payload", "e31="},
+                                       {"/spec/envelope/payloadType", "text/plain"},
+                                       {"/spec/envelope/signatures/0/sig", "AAAB"},
+                                       {"/spec/envelope/signatures/1/sig", "_-_-"}}) {
+    EXPECT_NE(Read(With(Good(), pointer, value)).digest, digest) << pointer;
+  }
+  EXPECT_EQ(Read(Without(Good(), "/spec/envelope")).digest, "") << "nothing to be known by";
+}
+
 TEST(DecodeNodeAttestation, ARefusalSaysFieldAndFix) {
   const std::pair<Json, std::string> kCases[] = {
       {Without(Good(), "/spec"), "spec: is missing: give an object"},

@@ -54,11 +54,10 @@ Cluster::Cluster(const std::string& kubeconfig)
 }
 
 const kube::Resource& Cluster::ResourceOf(const Json& object) {
-  static const std::array<const kube::Resource*, 15> known = {
-    static const std::array<const kube::Resource*, 16> known = {
-        &api::kRegions, &api::kWorkloads, &api::kProfiles, &api::kAttestations, &api::kNodes, &api::kPods,
-        &api::kNamespaces, &api::kDeployments, &api::kStatefulSets, &api::kDaemonSets, &api::kJobs, &api::kCronJobs,
-        &kConfigMaps, &kBudgets, &kAutoscalers, &kServices};
+  static const std::array<const kube::Resource*, 16> known = {
+      &api::kRegions,    &api::kWorkloads,   &api::kProfiles,     &api::kAttestations, &api::kNodes, &api::kPods,
+      &api::kNamespaces, &api::kDeployments, &api::kStatefulSets, &api::kDaemonSets,   &api::kJobs,  &api::kCronJobs,
+      &kConfigMaps,      &kBudgets,          &kAutoscalers,       &kServices};
   for (const auto* resource : known)
     if (resource->kind == object.at("kind").get<std::string>()) return *resource;
   Die("no resource for kind " + object.at("kind").get<std::string>());

@@ -83,7 +83,10 @@ INSTANTIATE_TEST_SUITE_P(
         Row{Gate::kPods, R"({"spec":{"tolerations":[{"operator":"Exists","effect":"NoExecute"}]}})", ""},
         Row{Gate::kPods, R"({"spec":{"tolerations":[{"key":"node.kubernetes.io/not-ready","operator":"Exists"}]}})",
             ""},
-        Row{Gate::kPods, R"({"spec":{"tolerations":{}}})", "RP-104 spec.tolerations"}));
+        Row{Gate::kPods, R"({"spec":{"tolerations":{}}})", "RP-104 spec.tolerations"},
+        Row{Gate::kPods, R"({"metadata":{"annotations":{"kubernetes.io/config.hash":"x"}}})", ""},
+        Row{Gate::kPods, R"({"metadata":{"annotations":{"kubernetes.io/config.mirror":"x"}}})",
+            "RP-105 metadata.annotations.kubernetes.io/config.mirror"}));
 
 // Only the image differs; the digest is the released one unless the row says otherwise.
 struct ImageRow {
@@ -243,11 +246,11 @@ TEST(Judge, SectionsThatAreNotThereAskForNothing) {
   region.meta.key.name = "france";
   std::vector<std::string> ids;
   for (const auto& rule : RulesOf(region, {})) ids.push_back(rule.id);
-  EXPECT_THAT(ids, ElementsAre("RP-101", "RP-102", "RP-103", "RP-104", "RP-201"));
+  EXPECT_THAT(ids, ElementsAre("RP-101", "RP-102", "RP-103", "RP-104", "RP-105", "RP-201"));
   region.taint_outside_nodes = true;
   ids.clear();
   for (const auto& rule : RulesOf(region, {})) ids.push_back(rule.id);
-  EXPECT_THAT(ids, ElementsAre("RP-101", "RP-102", "RP-104", "RP-201"));
+  EXPECT_THAT(ids, ElementsAre("RP-101", "RP-102", "RP-104", "RP-105", "RP-201"));
 }
 
 TEST(Rules, SayAllThatARefusalHasToSay) {
@@ -261,7 +264,7 @@ TEST(Rules, SayAllThatARefusalHasToSay) {
     EXPECT_NE(rule.wrong.en, rule.wrong.fr) << rule.id;
     EXPECT_THAT(rule.clauses, HasSubstr("SecNumCloud 3.2"));
   }
-  EXPECT_EQ(ids.size(), 21U);
+  EXPECT_EQ(ids.size(), 22U);
 }
 
 TEST(Judge, MessageSaysWhatWasFoundTheFixAndTheClause) {

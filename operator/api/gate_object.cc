@@ -17,6 +17,10 @@ const kube::Resource& ResourceOf(GateKind kind) {
   switch (kind) {
     case GateKind::kParameters:
       return kPerimeterParameters;
+    case GateKind::kMutation:
+      return kMutatingPolicies;
+    case GateKind::kMutationBinding:
+      return kMutatingPolicyBindings;
     case GateKind::kPolicy:
       return kAdmissionPolicies;
     case GateKind::kBinding:

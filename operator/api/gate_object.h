@@ -12,9 +12,12 @@
 
 namespace rempart::api {
 
-// In the order in which they are written: a binding whose parameters are missing refuses everything.
-enum class GateKind : std::uint8_t { kParameters, kPolicy, kBinding };
-inline constexpr int kGateKinds = 3;
+// In the order in which they are written: a binding whose parameters are missing refuses everything, and what mends a
+// request stands before what would refuse it.
+enum class GateKind : std::uint8_t { kParameters, kMutation, kMutationBinding, kPolicy, kBinding };
+inline constexpr int kGateKinds = 5;
+// Mutating policies are served by Kubernetes 1.36 and later (KEP-3962); the others by whatever we run on.
+inline bool IsMutation(GateKind kind) { return kind == GateKind::kMutation || kind == GateKind::kMutationBinding; }
 const kube::Resource& ResourceOf(GateKind kind);
 
 struct GateObject {

@@ -10,6 +10,10 @@ namespace rempart::api {
 inline constexpr std::string_view kGroup = "rempart.dev";
 inline constexpr kube::Resource kRegions{"rempart.dev", "v1alpha1", "sovereignregions", "SovereignRegion", false};
 inline constexpr kube::Resource kProfiles{"rempart.dev", "v1alpha1", "hostingprofiles", "HostingProfile", false};
+inline constexpr kube::Resource kMutatingPolicies{"admissionregistration.k8s.io", "v1", "mutatingadmissionpolicies",
+                                                  "MutatingAdmissionPolicy", false};
+inline constexpr kube::Resource kMutatingPolicyBindings{
+    "admissionregistration.k8s.io", "v1", "mutatingadmissionpolicybindings", "MutatingAdmissionPolicyBinding", false};
 inline constexpr kube::Resource kAttestations{"rempart.dev", "v1alpha1", "nodeattestations", "NodeAttestation", false};
 inline constexpr kube::Resource kWorkloads{"rempart.dev", "v1alpha1", "tenantworkloads", "TenantWorkload", true};
 inline constexpr kube::Resource kPerimeterParameters{"rempart.dev", "v1alpha1", "perimeterparameters",

@@ -164,8 +164,10 @@ std::vector<Caches::Watched> Caches::All() {
     all.push_back({api::ResourceOf(static_cast<api::ChildKind>(k)), store, store});
   }
   for (int k = 0; k < api::kGateKinds; ++k) {
+    const auto kind = static_cast<api::GateKind>(k);
+    if (api::IsMutation(kind) && !mutation_served_) continue;
     auto* store = gate[static_cast<std::size_t>(k)].get();
-    all.push_back({api::ResourceOf(static_cast<api::GateKind>(k)), store, store});
+    all.push_back({api::ResourceOf(kind), store, store});
   }
   return all;
 }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <array>
+#include <atomic>
 #include <functional>
 #include <memory>
 #include <set>
@@ -80,7 +81,12 @@ class Caches {
   // Whether the pod sits on a node that carries the qualification for the region that the pod is held to.
   bool OnQualifiedNode(const api::Pod& pod) const;
 
-  // Every store with the resource it watches, for reflectors, readiness and metrics.
+  // Whether the server has mutating admission policies; not until told so. Told before the reflectors start; any thread
+  // may ask.
+  void ServeMutation() { mutation_served_ = true; }
+  bool mutation_served() const { return mutation_served_; }
+
+  // Every store with the resource it watches, of what the server serves, for reflectors, readiness and metrics.
   struct Watched {
     kube::Resource resource;
     kube::WatchSink* sink;
@@ -92,6 +98,7 @@ class Caches {
   int workload_by_region_, workload_without_region_, node_by_region_, pod_by_node_, pod_by_workload_, pod_by_region_,
       pod_by_region_label_, attestation_by_node_;
   std::array<int, api::kGateKinds> gate_by_region_{};
+  std::atomic<bool> mutation_served_ = false;
 };
 
 // Which controller has which number in the queue.

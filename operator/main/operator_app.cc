@@ -8,6 +8,7 @@
 #include <cstdio>
 #include <memory>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "operator/cache/caches.h"
@@ -29,6 +30,7 @@
 #include "src/base/metrics.h"
 #include "src/http/server.h"
 #include "src/kube/api.h"
+#include "src/kube/discovery.h"
 #include "src/kube/dry_run.h"
 #include "src/kube/events.h"
 #include "src/kube/kubeconfig.h"
@@ -103,6 +105,7 @@ class OperatorApp {
       log::Error("cannot listen", {{"error", servers.error()}});
       return 1;
     }
+    if (!AskForMutation(stop)) return 0;
     std::stop_source watching;  // watches and events outlive the lead: what it wrote last is still sent
     std::vector<std::jthread> threads;
     for (auto& watched : caches_.All()) threads.push_back(Watch(watched, watching.get_token()));
@@ -140,6 +143,19 @@ class OperatorApp {
     auto reflector = std::make_shared<kube::Reflector>(*real_api_, clock_, random_, metrics_, watched.resource,
                                                        *watched.sink, options);
     return std::jthread([reflector, stop] { reflector->Run(stop); });
+  }
+
+  // Whether the server has mutating admission policies is asked once: one that is upgraded to have them is used so by
+  // the operator's next start. False when stopped before there was an answer.
+  bool AskForMutation(std::stop_token stop) {
+    bool said = false;
+    do {
+      const auto served = kube::IsServed(*real_api_, api::kMutatingPolicies, stop);
+      if (served && *served) caches_.ServeMutation();
+      if (served) return true;
+      if (!std::exchange(said, true)) log::Warn("the API server does not answer yet", {{"error", served.error()}});
+    } while (clock_.SleepFor(std::chrono::seconds(1), stop));
+    return false;
   }
 
   // The stores that have not seen a full state yet; empty when all have.

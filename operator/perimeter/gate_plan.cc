@@ -17,6 +17,12 @@ std::vector<Wanted> WantedObjects(const GateObservation& observed, const rules::
   std::vector<Wanted> wanted;
   wanted.push_back({api::GateKind::kParameters, observed.region->meta.key.name,
                     rules::ParametersOf(*observed.region, observed.qualified_nodes)});
+  if (observed.mutation_served) {
+    if (auto mutation = rules::MutationOf(*observed.region, context)) {
+      wanted.push_back({api::GateKind::kMutation, mutation->name, std::move(mutation->policy)});
+      wanted.push_back({api::GateKind::kMutationBinding, mutation->name, std::move(mutation->binding)});
+    }
+  }
   auto policies = rules::PoliciesOf(*observed.region, context);
   for (auto& [name, policy, binding] : policies) wanted.push_back({api::GateKind::kPolicy, name, std::move(policy)});
   for (auto& [name, policy, binding] : policies) wanted.push_back({api::GateKind::kBinding, name, std::move(binding)});

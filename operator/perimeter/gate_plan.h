@@ -29,6 +29,7 @@ struct GateObservation {
   RegionPtr region;
   std::vector<std::string> qualified_nodes;  // names, sorted
   std::vector<GateObjectPtr> objects;        // all that carry the region's name
+  bool mutation_served = false;              // by the API server
 };
 
 struct GatePlan {

@@ -47,7 +47,7 @@ Result<kube::Outcome> GateReconciler::Reconcile(kube::ReconcileContext& context)
   if (!policy_context) return Fail(Error(policy_context.error()));
 
   const std::string& name = region->meta.key.name;
-  GateObservation observed{region, {}, caches_.GateOf(name)};
+  GateObservation observed{region, {}, caches_.GateOf(name), caches_.mutation_served()};
   for (const auto& node : caches_.NodesWithLabel(name)) observed.qualified_nodes.push_back(node->meta.key.name);
   std::ranges::sort(observed.qualified_nodes);
 

@@ -32,6 +32,28 @@ TEST_F(GateTest, EnforceRefusesByNameAndLetsTheRestThrough) {
   EXPECT_EQ(RulesAgainst(rules::probe::kServices, service), std::set<std::string>{"RP-501"});
 }
 
+// Where the server can, the region's node label is added; what names another place is not mended.
+TEST_F(GateTest, APodWithoutTheLabelIsGivenIt) {
+  Declare("Enforce");
+  const std::string label(api::kNodeRegionLabel);
+  const auto placed = [&](Json selector) -> Json {
+    Json pod = Pod();
+    pod["spec"]["nodeSelector"] = std::move(selector);
+    const auto reply = DryRun(api::kPods, pod);
+    return reply ? Json::parse(reply->body)["spec"]["nodeSelector"] : Json(reply.error().message);
+  };
+  EXPECT_TRUE(AwaitServer([&] { return placed(nullptr) == Json({{label, region_}}); })) << placed(nullptr);
+  EXPECT_EQ(placed({{"disk", "ssd"}}), Json({{"disk", "ssd"}, {label, region_}}));
+  EXPECT_EQ(placed(Json::object()), Json({{label, region_}}));
+  EXPECT_THAT(placed({{label, "elsewhere"}}).dump(), ::testing::HasSubstr("RP-103"));
+  // The taint does that job too, and nothing is mended then.
+  ASSERT_TRUE(
+      cluster().MergePatch(api::kRegions, {"", region_}, {{"spec", {{"hosting", {{"taintOutsideNodes", true}}}}}}));
+  EXPECT_TRUE(cluster().Await(api::kMutatingPolicies, {"", api::GateObjectName(region_, "placement")},
+                              [](const Json& now) { return now.is_null(); }));
+  EXPECT_TRUE(AwaitServer([&] { return placed(nullptr).is_null(); })) << placed(nullptr);
+}
+
 // Even a scheduler cannot put a tenant's pod on a foreign node.
 TEST_F(GateTest, BindingToAForeignNodeIsRefused) {
   Declare("Enforce");

@@ -8,10 +8,8 @@
 namespace rempart::test {
 namespace {
 
-constexpr kube::Resource kMutatingPolicies{"admissionregistration.k8s.io", "v1", "mutatingadmissionpolicies",
-                                           "MutatingAdmissionPolicy", false};
-constexpr kube::Resource kMutatingBindings{"admissionregistration.k8s.io", "v1", "mutatingadmissionpolicybindings",
-                                           "MutatingAdmissionPolicyBinding", false};
+const auto& kMutatingPolicies = api::kMutatingPolicies;
+const auto& kMutatingBindings = api::kMutatingPolicyBindings;
 constexpr auto kWithinATest = std::chrono::duration_cast<std::chrono::milliseconds>(
     perimeter::kSelfTestPeriod + perimeter::kGateSettles + std::chrono::seconds(15));
 

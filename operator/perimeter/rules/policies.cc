@@ -204,6 +204,39 @@ std::vector<Policy> PoliciesOf(const std::vector<Rule>& rules, const api::Sovere
   return policies;
 }
 
+std::optional<Policy> MutationOf(const api::SovereignRegion& region, const PolicyContext& context) {
+  if (region.rules.enforcement != api::RegionRules::Enforcement::kEnforce || region.taint_outside_nodes)
+    return std::nullopt;
+  const std::string name = api::GateObjectName(region.meta.key.name, "placement");
+  const std::string label = CelText(api::kNodeRegionLabel), value = CelText(region.meta.key.name);
+  // One expression, since match conditions cost another conversion of the object (DESIGN.md, decision 1). A label
+  // whose key has a slash is ~1 in a JSON pointer (RFC 6901), which jsonpatch.escapeKey writes.
+  const std::string expression = fmt::format(
+      "!has(object.spec.nodeSelector) ? "
+      "[JSONPatch{{op: \"add\", path: \"/spec/nodeSelector\", value: {{{0}: {1}}}}}] : "
+      "{0} in object.spec.nodeSelector ? [] : "
+      "[JSONPatch{{op: \"add\", path: \"/spec/nodeSelector/\" + jsonpatch.escapeKey({0}), value: {1}}}]",
+      label, value);
+  const Json policy = {
+      {"failurePolicy", "Ignore"},
+      {"reinvocationPolicy", "Never"},
+      {"matchConstraints",
+       {{"resourceRules", Json::array({{{"apiGroups", Json::array({""})},
+                                        {"apiVersions", Json::array({"v1"})},
+                                        {"operations", Json::array({"CREATE"})},
+                                        {"resources", Json::array({"pods"})}}})}}},
+      {"mutations", Json::array({{{"patchType", "JSONPatch"}, {"jsonPatch", {{"expression", expression}}}}})}};
+  const Json binding = {{"policyName", name},
+                        {"matchResources", {{"namespaceSelector", NamespaceSelectorOf(region, context)}}}};
+  const auto object = [&](const kube::Resource& resource, const Json& of) {
+    return Json{{"apiVersion", resource.ApiVersion()},
+                {"kind", resource.kind},
+                {"metadata", Metadata(name, region)},
+                {"spec", of}};
+  };
+  return Policy{name, object(api::kMutatingPolicies, policy), object(api::kMutatingPolicyBindings, binding)};
+}
+
 Json ParametersOf(const api::SovereignRegion& region, const std::vector<std::string>& qualified_nodes) {
   std::vector<std::string> hosts, released;
   if (region.rules.images) {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -33,6 +34,11 @@ std::vector<Policy> PoliciesOf(const api::SovereignRegion& region, const PolicyC
 // The same of some of the rules: what the gate would be without one.
 std::vector<Policy> PoliciesOf(const std::vector<Rule>& rules, const api::SovereignRegion& region,
                                const PolicyContext& context);
+
+// What gives pods the region's node label in their nodeSelector (KEP-3962), so that whoever applies a pod need not know
+// of it: in a region that enforces, and does not taint the nodes outside; else none. A selector that names something
+// else is left, and refused by RP-103. With failurePolicy Ignore: what it does not mend is refused.
+std::optional<Policy> MutationOf(const api::SovereignRegion& region, const PolicyContext& context);
 
 // What changes often, for lookups by key: spec {nodes: {<name>: true}, registries: {<host>: true}, released: {<digest>:
 // true}}. The object has the region's name and goes with it.

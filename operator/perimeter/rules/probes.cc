@@ -160,7 +160,10 @@ class Maker {
   // --- one a rule
   Made ForeignNode() const { return PodWith({{"nodeName", UnknownNode()}}); }
   Made ForeignBinding() const { return BindingTo(UnknownNode()); }
-  Made NoSelector() const { return PodWith({{"nodeSelector", nullptr}}); }
+  // Not one without the label, which a mutating policy may add.
+  Made OtherSelector() const {
+    return PodWith({{"nodeSelector", {{std::string(api::kNodeRegionLabel), std::string(kProbeName)}}}});
+  }
   Made Toleration() const {
     return PodWith({{"tolerations", Json::array({{{"key", api::kOutsideTaint}, {"operator", "Exists"}}})}});
   }
@@ -218,7 +221,7 @@ class Maker {
     static const std::map<std::string, Make> table = {
         {"RP-101", &Maker::ForeignNode},
         {"RP-102", &Maker::ForeignBinding},
-        {"RP-103", &Maker::NoSelector},
+        {"RP-103", &Maker::OtherSelector},
         {"RP-104", &Maker::Toleration},
         {"RP-201", &Maker::NewNode},
         {"RP-202", &Maker::NodeMoved},

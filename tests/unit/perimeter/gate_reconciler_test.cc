@@ -22,6 +22,7 @@ using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::Not;
 
 // Stores what is written, as the server would, and shows it to the caches, as its watches would.
 struct FakeServer final : kube::test::ApiWithoutWatches {
@@ -73,7 +74,10 @@ struct FakeServer final : kube::test::ApiWithoutWatches {
   }
   static api::GateKind KindOf(const std::string& path) {
     if (path.find("perimeterparameters") != std::string::npos) return api::GateKind::kParameters;
-    return path.find("policybindings") != std::string::npos ? api::GateKind::kBinding : api::GateKind::kPolicy;
+    const bool binding = path.find("policybindings") != std::string::npos;
+    if (path.find("/mutating") != std::string::npos)
+      return binding ? api::GateKind::kMutationBinding : api::GateKind::kMutation;
+    return binding ? api::GateKind::kBinding : api::GateKind::kPolicy;
   }
 
   cache::Caches& caches;
@@ -181,6 +185,27 @@ TEST_F(GateReconcilerTest, RulesThatAreNoLongerAskedForGo) {
   EXPECT_THAT(Look(), ElementsAre("delete validatingadmissionpolicybindings france.services.rempart.dev",
                                   "delete validatingadmissionpolicies france.services.rempart.dev"));
   EXPECT_THAT(Look(), IsEmpty());
+}
+
+// Where the server has mutating policies, what mends pods is written before what would refuse them.
+TEST_F(GateReconcilerTest, PodsAreMendedWhereTheServerCanAndNoTaintDoesThatJob) {
+  auto region = Region();
+  region.rules.enforcement = api::RegionRules::Enforcement::kEnforce;
+  Put(region);
+  EXPECT_THAT(Look(), Not(Contains(HasSubstr("mutating")))) << "not served";
+  caches.ServeMutation();
+  EXPECT_THAT(Look(), ElementsAre("create mutatingadmissionpolicies france.placement.rempart.dev",
+                                  "create mutatingadmissionpolicybindings france.placement.rempart.dev"));
+  const Json policy = server.objects.at({api::GateKind::kMutation, "france.placement.rempart.dev"});
+  EXPECT_EQ(policy["spec"]["failurePolicy"], "Ignore");
+  EXPECT_THAT(Look(), IsEmpty());
+  region.taint_outside_nodes = true;
+  Put(region);
+  EXPECT_THAT(Look(), Contains("delete mutatingadmissionpolicybindings france.placement.rempart.dev"));
+  region.taint_outside_nodes = false;
+  region.rules.enforcement = api::RegionRules::Enforcement::kWarn;
+  Put(region);
+  EXPECT_THAT(Look(), Not(Contains(HasSubstr("mutating")))) << "a cluster that is only looked at is not changed";
 }
 
 // After a restart nothing is remembered: each object is written once, with what it has already.

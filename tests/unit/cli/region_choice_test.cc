@@ -1,0 +1,92 @@
+#include "operator/cli/region_choice.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+
+namespace rempart::cli {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+
+api::SovereignRegion Region(const std::string& name, const std::string& selector = "") {
+  api::SovereignRegion region;
+  region.meta.key.name = name;
+  region.rules.namespace_selector = selector;
+  return region;
+}
+
+api::Namespace Namespace(const std::string& name, kube::Labels labels) {
+  api::Namespace ns;
+  ns.meta.key.name = name;
+  labels["kubernetes.io/metadata.name"] = name;
+  ns.labels = std::move(labels);
+  return ns;
+}
+
+Result<Judge> NameOf(const api::SovereignRegion& region) {
+  if (!region.Usable()) return Fail(Error::Invalid(region.invalid));
+  return Judge([name = region.meta.key.name](const Json&) {
+    return std::vector<Violation>{{"RP-1", "", name}, {"RP-2", "", "the same in all"}};
+  });
+}
+
+std::vector<std::string> Said(const Judge* judge) {
+  std::vector<std::string> said;
+  if (judge == nullptr) return {"(not judged)"};
+  for (const auto& violation : (*judge)(Json())) said.push_back(violation.message);
+  return said;
+}
+
+Result<std::unique_ptr<RegionChoice>> Choose(ClusterView cluster) {
+  return RegionChoice::Of(std::move(cluster), rules::PolicyContext::Of("system:serviceaccount:rempart-system:rempart"),
+                          NameOf);
+}
+
+TEST(RegionChoice, TakesTheRegionThatGovernsTheNamespace) {
+  const auto choice =
+      Choose({{Region("france"), Region("germany", R"({"matchLabels":{"country":"DE"}})")},
+              {{Namespace("acme", {{"rempart.dev/region", "france"}}), Namespace("beta", {{"country", "DE"}}),
+                Namespace("both", {{"country", "DE"}, {"rempart.dev/region", "france"}}), Namespace("default", {}),
+                Namespace("rempart-system", {{"rempart.dev/region", "france"}}),
+                Namespace("kube-system", {{"rempart.dev/region", "france"}})}}});
+  ASSERT_TRUE(choice);
+  EXPECT_THAT(Said((*choice)->JudgeOf("acme")), ElementsAre("france", "the same in all"));
+  EXPECT_THAT(Said((*choice)->JudgeOf("beta")), ElementsAre("germany", "the same in all"));
+  EXPECT_THAT(Said((*choice)->JudgeOf("both")), ElementsAre("france", "the same in all", "germany"));
+  for (const char* outside : {"default", "rempart-system", "kube-system"})
+    EXPECT_THAT(Said((*choice)->JudgeOf(outside)), ElementsAre("(not judged)")) << outside;
+  EXPECT_THAT((*choice)->Unknown(), IsEmpty());
+  EXPECT_THAT(Said((*choice)->JudgeOf("to-come")), ElementsAre("(not judged)"));
+  EXPECT_THAT((*choice)->Unknown(), ElementsAre("to-come"));
+}
+
+TEST(RegionChoice, OneRegionJudgesWhatIsToCome) {
+  const auto choice = Choose({{Region("france")}, {{Namespace("default", {})}}});
+  ASSERT_TRUE(choice);
+  EXPECT_THAT(Said((*choice)->JudgeOf("to-come")), ElementsAre("france", "the same in all"));
+  EXPECT_THAT(Said((*choice)->JudgeOf("default")), ElementsAre("(not judged)"));
+  EXPECT_THAT((*choice)->Unknown(), IsEmpty());
+}
+
+TEST(RegionChoice, WithoutTheRightToListNamespaces) {
+  const auto one = Choose({{Region("france")}, std::nullopt});
+  ASSERT_TRUE(one);
+  EXPECT_THAT(Said((*one)->JudgeOf("default")), ElementsAre("france", "the same in all"));
+  const auto two = Choose({{Region("france"), Region("germany")}, std::nullopt});
+  ASSERT_FALSE(two);
+  EXPECT_THAT(two.error().message, HasSubstr("list namespaces"));
+}
+
+TEST(RegionChoice, WithoutARegionToJudgeBy) {
+  EXPECT_THAT(Choose({}).error().message, HasSubstr("no SovereignRegion"));
+  auto broken = Region("france");
+  broken.invalid = "spec.country: no";
+  EXPECT_EQ(Choose({{Region("germany"), broken}, {{}}}).error().message, "spec.country: no");
+}
+
+}  // namespace
+}  // namespace rempart::cli

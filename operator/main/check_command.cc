@@ -13,11 +13,21 @@ constexpr std::size_t kMaxRegionFile = 4 * 1024 * 1024;
 
 CommandResult Unusable(const std::string& why) { return {"", "error: " + why + "\n", 2}; }
 
-Result<api::SovereignRegion> RegionOf(const CheckArguments& arguments, const CheckWorld& world) {
-  if (arguments.region_file.empty()) return world.cluster_region();
-  auto content = kube::ReadFile(arguments.region_file, kMaxRegionFile);
+Result<api::SovereignRegion> ReadRegionFile(const std::string& file) {
+  auto content = kube::ReadFile(file, kMaxRegionFile);
   if (!content) return Fail(std::move(content.error()));
-  return cli::ReadRegion(std::move(*content), arguments.region_file);
+  return cli::ReadRegion(std::move(*content), file);
+}
+
+// Those that may come to be in any of several regions: neither clean nor not.
+void AddUnknown(const cli::RegionChoice& choice, cli::CheckReport& report) {
+  for (const std::string& ns : choice.Unknown()) {
+    report.problems.push_back(
+        {cli::CheckProblem::kNoFile, 0, 0,
+         "namespace " + ns +
+             ": the cluster does not have it, and which of its regions it will be in is not known: "
+             "create it first, or give the region with --region FILE"});
+  }
 }
 
 }  // namespace
@@ -38,8 +48,10 @@ CLI::App* AddCheckCommand(CLI::App& app, CheckArguments& arguments) {
       ->capture_default_str()
       ->check(CLI::IsMember({"table", "json", "sarif", "junit", "github"}));
   check->add_option("--region", arguments.region_file,
-                    "File with the SovereignRegion to judge by, no cluster needed; default the cluster's");
-  check->add_option("-n,--namespace", arguments.ns, "Namespace of objects that name none")->capture_default_str();
+                    "File with the SovereignRegion to judge by, no cluster needed; default the cluster's, for each "
+                    "namespace the one that governs it");
+  check->add_option("-n,--namespace", arguments.ns,
+                    "Namespace of objects that name none; default the context's, `default` with --region");
   return check;
 }
 
@@ -51,15 +63,26 @@ CommandResult Check(const CheckArguments& arguments, const CheckWorld& world) {
   const auto format = cli::ParseCheckFormat(arguments.format);
   if (!format) return Unusable("-o " + arguments.format + ": want table, json, sarif, junit or github");
 
-  const auto region = RegionOf(arguments, world);
-  if (!region) return Unusable(region.error().message);
-  const auto judge = world.make_judge(*region);
-  if (!judge) return Unusable(judge.error().message);
-
   input.read_stdin = world.read_stdin;
-  input.default_namespace = arguments.ns;
-  input.judge_of = [&](const std::string&) { return &*judge; };
-  const cli::CheckReport report = cli::RunCheck(input);
+  input.default_namespace = arguments.ns.empty() ? "default" : arguments.ns;
+  Result<cli::Judge> judge;
+  Result<std::unique_ptr<cli::RegionChoice>> choice;
+  if (!arguments.region_file.empty()) {
+    const auto region = ReadRegionFile(arguments.region_file);
+    if (!region) return Unusable(region.error().message);
+    judge = world.make_judge(*region);
+    if (!judge) return Unusable(judge.error().message);
+    input.judge_of = [&](const std::string&) { return &*judge; };
+  } else {
+    auto cluster = world.cluster();
+    if (!cluster) return Unusable(cluster.error().message);
+    if (arguments.ns.empty()) input.default_namespace = cluster->default_namespace;
+    choice = cli::RegionChoice::Of(*std::move(cluster), world.context, world.make_judge);
+    if (!choice) return Unusable(choice.error().message);
+    input.judge_of = [&](const std::string& ns) { return (*choice)->JudgeOf(ns); };
+  }
+  cli::CheckReport report = cli::RunCheck(input);
+  if (arguments.region_file.empty()) AddUnknown(**choice, report);
   return {cli::PrintCheck(report, {*format, world.version, world.rules}), "", cli::ExitCode(report)};
 }
 

@@ -9,6 +9,8 @@
 #include "operator/api/sovereign_region.h"
 #include "operator/cli/check.h"
 #include "operator/cli/check_output.h"
+#include "operator/cli/region_choice.h"
+#include "operator/perimeter/rules/policies.h"
 #include "src/base/result.h"
 
 namespace CLI {
@@ -21,8 +23,8 @@ struct CheckArguments {
   std::vector<std::string> files;  // -f
   std::vector<std::string> paths;  // positional
   std::string format = "table";
-  std::string region_file;  // empty: the cluster's region
-  std::string ns = "default";
+  std::string region_file;  // empty: the cluster's regions
+  std::string ns;           // empty: that of the cluster's context, "default" with a region file
 };
 
 // Adds the subcommand, which fills `arguments`; they outlive the app.
@@ -31,7 +33,8 @@ CLI::App* AddCheckCommand(CLI::App& app, CheckArguments& arguments);
 // What it needs of the world.
 struct CheckWorld {
   std::function<Result<std::string>()> read_stdin;
-  std::function<Result<api::SovereignRegion>()> cluster_region;  // called where no region file is given
+  std::function<Result<cli::ClusterView>()> cluster;  // called where no region file is given
+  rules::PolicyContext context;                       // of the operator: its own namespace is exempt
   std::function<Result<cli::Judge>(const api::SovereignRegion&)> make_judge;
   std::vector<cli::RuleText> rules;
   std::string version;

@@ -1,135 +1,34 @@
 // kubectl-rempart: a kubectl plugin. Names the real clock and network; what is printed is made in operator/cli.
 #include <signal.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cstdio>
-#include <memory>
 #include <nlohmann/json.hpp>
-#include <random>
+#include <string_view>
 
 #include "operator/api/names.h"
 #include "operator/cli/explain.h"
 #include "operator/cli/rules.h"
+#include "operator/cli/static_policies.h"
 #include "operator/main/attest_command.h"
 #include "operator/main/check_command.h"
-#include "operator/main/environment.h"
+#include "operator/main/cluster_access.h"
+#include "operator/main/completion.h"
+#include "operator/main/status_command.h"
 #include "operator/main/terminal.h"
 #include "operator/main/version.h"
-#include "src/base/metrics.h"
 #include "src/kube/api.h"
-#include "src/kube/decode.h"
-#include "src/kube/kubeconfig.h"
 #include "src/kube/read_file.h"
 
 namespace {
 
 using namespace rempart;
 
-constexpr std::size_t kMaxAnswer = 64 * 1024 * 1024;
 constexpr std::size_t kMaxStdin = 512 * 1024 * 1024;
-
-// A way to the API server, and what it is made of.
-class Cluster {
- public:
-  Status Connect(const std::string& kubeconfig, const std::string& context) {
-    const auto config = kube::LoadConfig({kubeconfig, context}, FromEnvironment);
-    if (!config) return Fail(config.error());
-    auto made = kube::MakeApi(*config, clock_, random_, metrics_, UserAgent("kubectl-rempart"));
-    if (!made) return Fail(std::move(made.error()));
-    api_ = std::move(*made);
-    return {};
-  }
-  kube::Api& api() { return *api_; }
-
- private:
-  SystemClock clock_;
-  SeededRandom random_{std::random_device{}()};
-  Metrics metrics_;
-  std::unique_ptr<kube::Api> api_;
-};
-
-template <class T>
-Result<std::vector<T>> ListAll(kube::Api& api, const kube::Resource& resource, Result<T> (*decode)(kube::View)) {
-  kube::Api::Call call;
-  call.method = "GET";
-  call.target = resource.Path("", "");
-  call.doing = "list " + std::string(resource.plural);
-  auto reply = api.Do(call, {});
-  if (!reply) return Fail(std::move(reply.error()));
-  kube::Document document(kMaxAnswer);
-  auto list = document.Parse(reply->body);
-  if (!list) return Fail(std::move(list.error()).While(call.doing));
-  std::vector<T> objects;
-  std::optional<Error> failed;
-  (*list)["items"].ForEachElement([&](kube::View item) {
-    auto object = decode(item);
-    if (object)
-      objects.push_back(std::move(*object));
-    else
-      failed = std::move(object.error());
-  });
-  if (failed) return Fail(std::move(*failed).While(call.doing));
-  return objects;
-}
-
-// Asked for only where a region names one: whoever may read regions need not have a right to profiles.
-Result<std::vector<api::HostingProfile>> ListProfiles(kube::Api& api,
-                                                      const std::vector<api::SovereignRegion>& regions) {
-  if (std::ranges::all_of(regions, [](const auto& region) { return region.profile.empty(); }))
-    return std::vector<api::HostingProfile>();
-  return ListAll(api, api::kProfiles, api::DecodeHostingProfile);
-}
-
-template <class T>
-Result<T> GetOne(kube::Api& api, const kube::Resource& resource, const std::string& name,
-                 Result<T> (*decode)(kube::View)) {
-  auto reply = api.Get(resource, {"", name}, {});
-  if (!reply) return Fail(std::move(reply.error()));
-  kube::Document document;
-  auto object = document.Parse(reply->body);
-  if (!object) return Fail(std::move(object.error()));
-  auto decoded = decode(*object);
-  if (!decoded) return Fail(std::move(decoded.error()).While(std::string(resource.plural) + " " + name));
-  return decoded;
-}
-
-// Asked for only where a region takes somebody's word.
-Result<std::vector<api::NodeAttestation>> ListAttestations(kube::Api& api, const std::string& node,
-                                                           const std::vector<api::SovereignRegion>& regions) {
-  if (std::ranges::all_of(regions, [](const auto& region) { return region.attestation.authorities.empty(); }))
-    return std::vector<api::NodeAttestation>();
-  auto all = ListAll(api, api::kAttestations, api::DecodeNodeAttestation);
-  if (all) std::erase_if(*all, [&](const auto& attestation) { return attestation.node != node; });
-  return all;
-}
-
-Result<AttestSubject> SubjectOf(kube::Api& api, const std::string& node, const std::string& name) {
-  auto found = GetOne(api, api::kNodes, node, api::DecodeNode);
-  if (!found) return Fail(std::move(found.error()));
-  auto existing = GetOne(api, api::kAttestations, name, api::DecodeNodeAttestation);
-  if (!existing && existing.error().kind != ErrorKind::kNotFound) return Fail(std::move(existing.error()));
-  auto regions = ListAll(api, api::kRegions, api::DecodeSovereignRegion);
-  if (!regions) return Fail(std::move(regions.error()));
-  AttestSubject subject{std::move(*found), std::nullopt, std::move(*regions)};
-  if (existing) subject.existing = std::move(*existing);
-  return subject;
-}
-
-// In the place of what was looked at, and of nothing that somebody wrote since: two who sign at once both count.
-Status ApplyAttestation(kube::Api& api, const Json& manifest, const std::optional<api::NodeAttestation>& existing) {
-  constexpr std::string_view kManager = "fieldManager=kubectl-rempart";
-  if (!existing) {
-    auto made = api.Create(api::kAttestations, "", manifest.dump(), {}, kManager);
-    return made ? Status() : Fail(std::move(made.error()));
-  }
-  const Json patch = {{"metadata", {{"resourceVersion", std::to_string(existing->meta.resource_version)}}},
-                      {"spec", {{"envelope", manifest["spec"]["envelope"]}}}};
-  auto done =
-      api.Patch(api::kAttestations, existing->meta.key, kube::PatchType::kMerge, patch.dump(), false, {}, {}, kManager);
-  return done ? Status() : Fail(std::move(done.error()));
-}
+constexpr unsigned kCompletionSeconds = 3;
 
 Result<crypto::Secret> AskNewPassphrase() {
   auto first = AskSecret("Passphrase for the new key: ");
@@ -161,9 +60,9 @@ int RunKeygen(const KeygenArguments& arguments) {
 }
 
 Result<std::string> ExplainNode(kube::Api& api, const std::string& name, WallTime now) {
-  auto node = GetOne(api, api::kNodes, name, api::DecodeNode);
+  auto node = GetNode(api, name);
   if (!node) return Fail(std::move(node.error()));
-  auto regions = ListAll(api, api::kRegions, api::DecodeSovereignRegion);
+  auto regions = ListRegions(api);
   if (!regions) return Fail(std::move(regions.error()));
   auto profiles = ListProfiles(api, *regions);
   if (!profiles) return Fail(std::move(profiles.error()));
@@ -172,19 +71,42 @@ Result<std::string> ExplainNode(kube::Api& api, const std::string& name, WallTim
   return cli::ExplainNode(*node, {std::move(*regions), std::move(*profiles), std::move(*attestations)}, now);
 }
 
-Result<std::string> PrintPolicies(kube::Api& api, const std::string& operator_user) {
-  auto regions = ListAll(api, api::kRegions, api::DecodeSovereignRegion);
-  if (!regions) return Fail(std::move(regions.error()));
-  return cli::PrintPolicies(*regions, rules::PolicyContext::Of(operator_user));
+// What a static policy cannot do goes to standard error too: whoever pipes it into a file should see it.
+CommandResult PrintPolicies(kube::Api& api, const std::string& operator_user, bool is_static) {
+  const auto regions = ListRegions(api);
+  if (!regions) return {"", "error: " + regions.error().ToString() + "\n", 1};
+  const auto context = rules::PolicyContext::Of(operator_user);
+  if (!is_static) return {cli::PrintPolicies(*regions, context), "", 0};
+  CommandResult result;
+  auto made = cli::StaticPoliciesOf(*regions, context);
+  result.output = std::move(made.manifests);
+  if (result.output.empty()) result.error = "there is no region with a policy: nothing was printed\n";
+  for (const std::string& why : made.left_out) result.error += "left out: " + why + "\n";
+  return result;
 }
 
-Result<api::SovereignRegion> OnlyRegion(kube::Api& api) {
-  auto regions = ListAll(api, api::kRegions, api::DecodeSovereignRegion);
-  if (!regions) return Fail(std::move(regions.error()));
-  if (regions->size() == 1) return std::move(regions->front());
-  return Fail(Error::Invalid(regions->empty() ? "the cluster has no SovereignRegion: give one with --region FILE"
-                                              : "the cluster has more than one SovereignRegion: give the one to judge "
-                                                "by with --region FILE"));
+// As wide as the terminal, within reason; what goes elsewhere is the same every time.
+std::size_t Columns() {
+  constexpr std::size_t kNarrow = 80, kUsual = 100, kWide = 120;
+  winsize size{};
+  if (isatty(STDOUT_FILENO) == 0 || ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) != 0 || size.ws_col == 0) return kUsual;
+  return std::clamp<std::size_t>(size.ws_col, kNarrow, kWide);
+}
+
+// The words that are completed are those behind "__complete".
+int RunCompletion(const CLI::App& app, std::vector<std::string> words) {
+  alarm(
+      kCompletionSeconds);  // a plugin for credentials, a server far away: better no candidates than a shell that hangs
+  const auto of = [](const kube::Resource& resource) {
+    return [&resource](const std::string& kubeconfig, const std::string& context) -> std::vector<std::string> {
+      Cluster cluster;
+      if (!cluster.Connect(kubeconfig, context)) return {};
+      return NamesOf(cluster.api(), resource);
+    };
+  };
+  CompletionNames names{.regions = of(api::kRegions), .nodes = of(api::kNodes), .rules = {}};
+  for (const auto& rule : cli::RuleTexts()) names.rules.push_back(rule.id);
+  return Print({Complete(app, words, names), "", 0});
 }
 
 int Complain(const Error& error) {
@@ -196,11 +118,13 @@ int Complain(const Error& error) {
 
 int main(int argc, char** argv) {
   signal(SIGPIPE, SIG_IGN);
-  std::string kubeconfig, context, node, rule;
+  std::string kubeconfig, context, node, rule, shell, ns;
+  bool all_namespaces = false, static_policies = false;
   std::string operator_user = "system:serviceaccount:rempart-system:rempart";
   CheckArguments check_arguments;
   KeygenArguments keygen_arguments;
   AttestArguments attest_arguments;
+  StatusArguments status_arguments;
   CLI::App app("Looks at the sovereign regions of a cluster, judges manifests by them, attests nodes.",
                "kubectl rempart");
   app.set_version_flag("--version", "kubectl-rempart " + VersionText());
@@ -208,6 +132,9 @@ int main(int argc, char** argv) {
   app.fallthrough();
   app.add_option("--kubeconfig", kubeconfig, "Path of a kubeconfig, as kubectl has it");
   app.add_option("--context", context, "Context of the kubeconfig; default its current one");
+  // As kubectl has them on every command; `check` has a -n of its own, and nothing else here is in a namespace.
+  app.add_option("-n,--namespace", ns, "Means something to `check` alone: all else is in no namespace");
+  app.add_flag("-A,--all-namespaces", all_namespaces, "Means nothing: regions see all namespaces");
   auto* explain = app.add_subcommand("explain", "Says how the operator comes to a verdict");
   explain->require_subcommand(1);
   auto* explain_node = explain->add_subcommand("node", "Each source of a node's location, and each region's verdict");
@@ -218,9 +145,15 @@ int main(int argc, char** argv) {
   auto* policies =
       app.add_subcommand("policies", "The admission policies that the operator keeps for the cluster's regions");
   policies->add_option("--operator", operator_user, "The operator's user name")->capture_default_str();
+  policies->add_flag("--static", static_policies,
+                     "As files that API servers load at start (Kubernetes 1.36: feature gate "
+                     "ManifestBasedAdmissionControlConfig)");
+  const auto* status = AddStatusCommand(app, status_arguments);
   const auto* check = AddCheckCommand(app, check_arguments);
   const auto* keygen = AddKeygenCommand(app, keygen_arguments);
   const auto* attest = AddAttestCommand(app, attest_arguments);
+  const auto* completion = AddCompletionCommand(app, shell);
+  if (argc > 1 && std::string_view(argv[1]) == "__complete") return RunCompletion(app, {argv + 2, argv + argc});
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
@@ -228,7 +161,19 @@ int main(int argc, char** argv) {
   }
 
   if (keygen->parsed()) return RunKeygen(keygen_arguments);
+  if (completion->parsed()) return Print({CompletionScript(shell), "", 0});
   Cluster cluster;
+  if (status->parsed()) {
+    StatusWorld world;
+    world.regions = [&](const std::string& name) -> Result<RegionObjects> {
+      if (auto connected = cluster.Connect(kubeconfig, context); !connected) return Fail(std::move(connected.error()));
+      return ReadRegionObjects(cluster.api(), name);
+    };
+    world.rules = cli::RuleTexts();
+    world.width = Columns();
+    world.now = SystemClock().Now();
+    return Print(ShowStatus(status_arguments, world));
+  }
   if (attest->parsed()) {
     AttestWorld world;
     world.now = SystemClock().Now();
@@ -245,10 +190,11 @@ int main(int argc, char** argv) {
   if (check->parsed()) {
     CheckWorld world;
     world.read_stdin = [] { return kube::ReadDescriptor(STDIN_FILENO, "standard input", kMaxStdin); };
-    world.cluster_region = [&]() -> Result<api::SovereignRegion> {
+    world.cluster = [&]() -> Result<cli::ClusterView> {
       if (auto connected = cluster.Connect(kubeconfig, context); !connected) return Fail(std::move(connected.error()));
-      return OnlyRegion(cluster.api());
+      return ViewCluster(cluster);
     };
+    world.context = rules::PolicyContext::Of(operator_user);
     world.make_judge = cli::JudgeBy;
     world.rules = cli::RuleTexts();
     world.version = VersionText();
@@ -260,7 +206,7 @@ int main(int argc, char** argv) {
   } else if (const auto connected = cluster.Connect(kubeconfig, context); !connected) {
     return Complain(connected.error());
   } else if (policies->parsed()) {
-    text = PrintPolicies(cluster.api(), operator_user);
+    return Print(PrintPolicies(cluster.api(), operator_user, static_policies));
   } else {
     text = ExplainNode(cluster.api(), node, SystemClock().Now());
   }

@@ -31,7 +31,7 @@ TEST(CheckCommand, Arguments) {
   const CheckArguments defaults = Parse({"check"});
   EXPECT_THAT(defaults.paths, IsEmpty());
   EXPECT_EQ(defaults.format, "table");
-  EXPECT_EQ(defaults.ns, "default");
+  EXPECT_EQ(defaults.ns, "");
   const CheckArguments all =
       Parse({"check", "-f", "a", "b", "-", "-f", "c", "-o", "sarif", "--region", "r.yaml", "-n", "acme"});
   EXPECT_THAT(all.files, ElementsAre("a", "c"));
@@ -48,7 +48,7 @@ class CheckCommandRun : public ::testing::Test {
  protected:
   CheckCommandRun() {
     world_.read_stdin = []() -> Result<std::string> { return "apiVersion: v1\nkind: Pod\nspec: {nodeName: n}\n"; };
-    world_.cluster_region = []() -> Result<api::SovereignRegion> { return Fail(Error::Transient("no cluster here")); };
+    world_.cluster = []() -> Result<cli::ClusterView> { return Fail(Error::Transient("no cluster here")); };
     world_.make_judge = [](const api::SovereignRegion& region) -> Result<cli::Judge> {
       return cli::Judge([name = region.meta.key.name](const Json& object) {
         return std::vector<cli::Violation>{
@@ -76,20 +76,50 @@ TEST_F(CheckCommandRun, JudgesByTheRegionOfTheFile) {
   EXPECT_EQ(result.error, "");
 }
 
+api::SovereignRegion Region(const std::string& name) {
+  api::SovereignRegion region;
+  region.meta.key.name = name;
+  return region;
+}
+
 TEST_F(CheckCommandRun, JudgesByTheClustersRegion) {
   arguments_.region_file.clear();
   auto result = Check(arguments_, world_);
   EXPECT_EQ(result.exit_code, 2);
   EXPECT_EQ(result.error, "error: no cluster here\n");
   EXPECT_EQ(result.output, "");
-  world_.cluster_region = [] {
-    api::SovereignRegion region;
-    region.meta.key.name = "germany";
-    return Result<api::SovereignRegion>(std::move(region));
+  world_.cluster = []() -> Result<cli::ClusterView> {
+    return cli::ClusterView{{Region("germany")}, std::nullopt, "of-the-context"};
   };
   result = Check(arguments_, world_);
   EXPECT_EQ(result.exit_code, 1);
-  EXPECT_THAT(result.output, HasSubstr("germany and default"));
+  EXPECT_THAT(result.output, HasSubstr("germany and of-the-context"));
+  arguments_.ns = "acme";
+  EXPECT_THAT(Check(arguments_, world_).output, HasSubstr("germany and acme"));
+}
+
+TEST_F(CheckCommandRun, JudgesEachNamespaceByItsRegion) {
+  arguments_.region_file.clear();
+  world_.cluster = []() -> Result<cli::ClusterView> {
+    api::Namespace acme, other;
+    acme.meta.key.name = "acme";
+    acme.labels = {{"rempart.dev/region", "france"}, {"kubernetes.io/metadata.name", "acme"}};
+    other.meta.key.name = "other";
+    return cli::ClusterView{{Region("germany"), Region("france")}, {{acme, other}}};
+  };
+  arguments_.ns = "acme";
+  auto result = Check(arguments_, world_);
+  EXPECT_EQ(result.exit_code, 1);
+  EXPECT_THAT(result.output, HasSubstr("france and acme"));
+  EXPECT_THAT(result.output, HasSubstr("1 violation in"));
+  arguments_.ns = "other";
+  result = Check(arguments_, world_);
+  EXPECT_EQ(result.exit_code, 0);
+  EXPECT_THAT(result.output, HasSubstr("in no region and not judged"));
+  arguments_.ns = "to-come";
+  result = Check(arguments_, world_);
+  EXPECT_EQ(result.exit_code, 2) << "neither clean nor not";
+  EXPECT_THAT(result.output, HasSubstr("namespace to-come: the cluster does not have it"));
 }
 
 TEST_F(CheckCommandRun, SaysWhatIsMissing) {

@@ -127,11 +127,14 @@ func (c *Cluster) settle(ctx context.Context) error {
 	return nil
 }
 
-func (c *Cluster) serverPid() (int, error) {
+func (c *Cluster) serverPid() (int, error) { return c.pidOf("kube-apiserver") }
+
+// pidOf finds the cluster's process of a program.
+func (c *Cluster) pidOf(program string) (int, error) {
 	links, _ := filepath.Glob("/proc/[0-9]*/exe")
 	for _, link := range links {
 		exe, err := os.Readlink(link)
-		if err != nil || filepath.Base(exe) != "kube-apiserver" {
+		if err != nil || filepath.Base(exe) != program {
 			continue
 		}
 		dir := filepath.Dir(link)
@@ -141,7 +144,7 @@ func (c *Cluster) serverPid() (int, error) {
 			return pid, err
 		}
 	}
-	return 0, fmt.Errorf("cluster %s has no kube-apiserver", c.name)
+	return 0, fmt.Errorf("cluster %s has no %s", c.name, program)
 }
 
 func (c *Cluster) Down() {

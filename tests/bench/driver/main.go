@@ -1,6 +1,7 @@
 // Measures the operator's reconciling beside its twin's (../peers/controller-runtime) and a raw loop of the same writes
 // (raw.go): hack/bench reconcile. The subjects take turns, each run on a fresh control plane; which cores they have is
-// given. docs/performance.md says what the numbers mean.
+// given. docs/performance.md says what the numbers mean. `driver admission` (admission.go) and `driver check` (check.go)
+// are the other two: what a pod's admission costs, and manifests judged without a cluster.
 package main
 
 import (
@@ -135,6 +136,12 @@ func main() {
 }
 
 func command(ctx context.Context) error {
+	if len(os.Args) > 1 && os.Args[1] == "admission" {
+		return admission(ctx, os.Args[2:])
+	}
+	if len(os.Args) > 1 && os.Args[1] == "check" {
+		return check(ctx, os.Args[2:])
+	}
 	if len(os.Args) > 1 && os.Args[1] == "raw" {
 		flags := flag.NewFlagSet("raw", flag.ExitOnError)
 		kubectl := flags.String("kubectl", "kubectl", "")

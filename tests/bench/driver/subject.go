@@ -25,6 +25,11 @@ type Subject struct {
 
 // StartSubject starts `argv` on the given cores. Its output goes to the log.
 func StartSubject(cores, kubeconfig, log string, argv ...string) (*Subject, error) {
+	return startProcess(cores, log, []string{"KUBECONFIG=" + kubeconfig}, argv...)
+}
+
+// startProcess does so with more variables in its environment.
+func startProcess(cores, log string, env []string, argv ...string) (*Subject, error) {
 	if err := os.MkdirAll(filepath.Dir(log), 0o755); err != nil {
 		return nil, err
 	}
@@ -33,7 +38,7 @@ func StartSubject(cores, kubeconfig, log string, argv ...string) (*Subject, erro
 		return nil, err
 	}
 	command := exec.Command("taskset", append([]string{"-c", cores}, argv...)...) // taskset becomes it: same pid
-	command.Env = append(os.Environ(), "KUBECONFIG="+kubeconfig)
+	command.Env = append(os.Environ(), env...)
 	command.Stdout, command.Stderr = file, file
 	s := &Subject{command: command, log: file, started: time.Now(), ended: make(chan struct{})}
 	if err := command.Start(); err != nil {
@@ -74,6 +79,13 @@ func (s *Subject) Stop() error {
 	}
 }
 
+// Kill ends it as a crash would, and waits until it is gone.
+func (s *Subject) Kill() {
+	_ = s.command.Process.Kill()
+	<-s.ended
+	_ = s.log.Close()
+}
+
 // CPU is the processor time that it and its threads have used so far; counted in ticks of 10 ms.
 func (s *Subject) CPU() (time.Duration, error) { return cpuOf(s.command.Process.Pid) }
 
@@ -89,8 +101,10 @@ func cpuOf(pid int) (time.Duration, error) {
 }
 
 // MemoryKiB reads a line of /proc/PID/status: VmHWM (the peak) or VmRSS.
-func (s *Subject) MemoryKiB(line string) (int, error) {
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", s.command.Process.Pid))
+func (s *Subject) MemoryKiB(line string) (int, error) { return memoryKiB(s.command.Process.Pid, line) }
+
+func memoryKiB(pid int, line string) (int, error) {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {
 		return 0, err
 	}

@@ -16,6 +16,10 @@ constexpr std::size_t kMaxNames = 100;  // registries, classes, namespaces, iden
 constexpr std::size_t kMaxReleased = 10'000;
 constexpr std::size_t kMaxText = 253;
 constexpr std::size_t kMaxSelector = 4096;
+constexpr std::size_t kMaxAnnotation = 253 + 1 + 63;
+constexpr std::size_t kMaxKeyId = 512;
+constexpr std::size_t kMaxEgress = 100;
+constexpr std::size_t kMaxPorts = 20;
 
 bool IsCidr(std::string_view text) {
   const auto slash = text.find('/');
@@ -50,11 +54,40 @@ bool IsName(std::string_view text) {
   return text.size() <= kMaxText && re2::RE2::FullMatch({text.data(), text.size()}, pattern);
 }
 
+// As the API server wants a NetworkPolicy's: nothing set beyond the mask, written as it would print it.
+bool IsNetwork(std::string_view text) {
+  if (!IsCidr(text)) return false;
+  const auto slash = text.find('/');
+  const std::string address(text.substr(0, slash));
+  std::size_t bits = 0;
+  std::from_chars(text.data() + slash + 1, text.data() + text.size(), bits);
+  std::array<unsigned char, 16> bytes{};
+  const int family = address.contains(':') ? AF_INET6 : AF_INET;
+  inet_pton(family, address.c_str(), bytes.data());
+  for (std::size_t bit = bits; bit < (family == AF_INET ? 32 : 128); ++bit)
+    if ((bytes[bit / 8] & (0x80 >> (bit % 8))) != 0) return false;
+  std::array<char, INET6_ADDRSTRLEN> printed{};
+  return inet_ntop(family, bytes.data(), printed.data(), printed.size()) != nullptr && address == printed.data();
+}
+
+bool IsAnnotation(std::string_view text) {
+  static const re2::RE2 pattern("[A-Za-z0-9]([A-Za-z0-9._/-]*[A-Za-z0-9])?");
+  return text.size() <= kMaxAnnotation && re2::RE2::FullMatch({text.data(), text.size()}, pattern);
+}
+
+bool IsKeyId(std::string_view text) {
+  return !text.empty() && text.size() <= kMaxKeyId &&
+         std::ranges::all_of(text, [](unsigned char c) { return c > 0x20 && c < 0x7f; });
+}
+
 const TextRule kCidrRule{IsCidr, "a CIDR range like 10.0.0.0/8 or fd00::/8"};
 const TextRule kRegistryRule{IsRegistry,
                              "a registry like registry.example, registry.example:5000 or registry.example/team"};
 const TextRule kIdentityRule{IsIdentity, "group:<name> or user:<name>"};
 const TextRule kDigestRule{IsDigest, "a digest: sha256: and 64 hexadecimal digits in lower case"};
+const TextRule kNetworkRule{IsNetwork, "a CIDR range like 10.0.0.0/8 or fd00::/8, without bits beyond its mask"};
+const TextRule kAnnotationRule{IsAnnotation, "the key of an annotation, of at most 317 characters"};
+const TextRule kKeyIdRule{IsKeyId, "the id of a key: at most 512 characters of ASCII without spaces"};
 const TextRule kNameRule{IsName, "a name in lower case of at most 253 characters"};
 
 std::vector<std::string> Names(const Field& at, SpecReader& reader, const TextRule& rule = kNameRule) {
@@ -70,12 +103,50 @@ RegionRules::Images ReadImages(const Field& at, SpecReader& reader) {
   return images;
 }
 
+RegionRules::Port ReadPort(const Field& at, SpecReader& reader) {
+  RegionRules::Port port;
+  if (!reader.Object(at, Need::kRequired)) return port;
+  port.protocol = reader.OneOf<std::string>(at["protocol"], {{"TCP", "TCP"}, {"UDP", "UDP"}, {"SCTP", "SCTP"}}, "TCP");
+  if (!at["port"].value.exists()) reader.Refuse(at["port"], "is missing: give a number from 1 to 65535");
+  port.port = static_cast<int>(reader.Int(at["port"], 1, 65535, 0));
+  port.end = static_cast<int>(reader.Int(at["endPort"], 1, 65535, 0));
+  if (port.end != 0 && port.end < port.port)
+    reader.Refuse(at["endPort"], std::to_string(port.end) + " is below port, which is " + std::to_string(port.port) +
+                                     ": make it at least as large");
+  return port;
+}
+
+RegionRules::Egress ReadEgress(const Field& at, SpecReader& reader) {
+  RegionRules::Egress egress;
+  if (!reader.Object(at, Need::kRequired)) return egress;
+  egress.cidr = reader.Text(at["cidr"], kNetworkRule, Need::kRequired);
+  if (const Field ports = at["ports"]; ports.value.exists())
+    reader.List(ports, 1, kMaxPorts, "an object with a port",
+                [&](const Field& one) { egress.ports.push_back(ReadPort(one, reader)); });
+  return egress;
+}
+
 RegionRules::Network ReadNetwork(const Field& at, SpecReader& reader) {
   RegionRules::Network network;
   network.allow_external_name = reader.Bool(at["allowExternalName"], false);
   network.load_balancer_classes = Names(at["loadBalancerClasses"], reader);
   network.ranges = Names(at["ranges"], reader, kCidrRule);
+  network.load_balancer_annotations = Names(at["loadBalancerAnnotations"], reader, kAnnotationRule);
+  if (const Field list = at["ingressClasses"]; list.value.exists()) network.ingress_classes = Names(list, reader);
+  if (const Field list = at["gatewayClasses"]; list.value.exists()) network.gateway_classes = Names(list, reader);
+  if (const Field list = at["egress"]; list.value.exists()) {
+    auto& egress = network.egress.emplace();
+    reader.List(list, 0, kMaxEgress, "an object with a cidr",
+                [&](const Field& one) { egress.push_back(ReadEgress(one, reader)); });
+  }
   return network;
+}
+
+RegionRules::Storage ReadStorage(const Field& at, SpecReader& reader) {
+  RegionRules::Storage storage{Names(at["classes"], reader), Names(at["provisioners"], reader)};
+  if (!storage.provisioners.empty() && storage.classes.empty())
+    reader.Refuse(at["provisioners"], "is of the classes that spec.storage.classes lists: list them");
+  return storage;
 }
 
 }  // namespace
@@ -90,6 +161,12 @@ RegionRules ReadRegionRules(const Field& spec, SpecReader& reader) {
       rules.enforcement);
   rules.language =
       reader.OneOf<Language>(spec["language"], {{"en", Language::kEnglish}, {"fr", Language::kFrench}}, rules.language);
+  using PodSecurity = RegionRules::PodSecurity;
+  rules.pod_security = reader.OneOf<PodSecurity>(spec["podSecurity"],
+                                                 {{"Restricted", PodSecurity::kRestricted},
+                                                  {"Baseline", PodSecurity::kBaseline},
+                                                  {"Unmanaged", PodSecurity::kUnmanaged}},
+                                                 rules.pod_security);
   if (const Field selector = spec["namespaceSelector"]; reader.Object(selector, Need::kOptional)) {
     rules.namespace_selector = selector.value.Minified();
     if (rules.namespace_selector == "{}")  // selects all namespaces, the system's too
@@ -98,14 +175,14 @@ RegionRules ReadRegionRules(const Field& spec, SpecReader& reader) {
   }
   rules.exempt_namespaces = Names(spec["exemptNamespaces"], reader);
   if (const Field at = spec["images"]; reader.Object(at, Need::kOptional)) rules.images = ReadImages(at, reader);
-  if (const Field at = spec["storage"]; reader.Object(at, Need::kOptional))
-    rules.storage = {Names(at["classes"], reader)};
+  if (const Field at = spec["storage"]; reader.Object(at, Need::kOptional)) rules.storage = ReadStorage(at, reader);
   if (const Field at = spec["network"]; reader.Object(at, Need::kOptional)) rules.network = ReadNetwork(at, reader);
   if (const Field at = spec["keys"]; reader.Object(at, Need::kOptional)) {
     rules.keys = RegionRules::Keys{};
     rules.keys->deny_external_stores =
         reader.OneOf<bool>(at["externalStores"], {{"Deny", true}, {"Allow", false}}, true);
     rules.keys->allowed_stores = Names(at["allowedStores"], reader);
+    rules.keys->allowed_keys = Names(at["allowedKeys"], reader, kKeyIdRule);
   }
   if (const Field at = spec["access"]; reader.Object(at, Need::kOptional)) {
     rules.access.admins = Names(at["admins"], reader, kIdentityRule);

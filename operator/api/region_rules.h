@@ -1,5 +1,5 @@
-// What a SovereignRegion asks of what tenants apply: spec.enforcement, images, storage, network, keys, access. Each of
-// the sections that is not there asks for nothing. See crds/sovereignregion.md.
+// What a SovereignRegion asks of what tenants apply: spec.enforcement, podSecurity, images, storage, network, keys,
+// access. Each of the sections that is not there asks for nothing. See crds/sovereignregion.md.
 #pragma once
 
 #include <cstdint>
@@ -15,6 +15,8 @@ struct RegionRules {
   // What the API server does with what a rule is against: writes it to its audit log, warns, or refuses.
   enum class Enforcement : std::uint8_t { kAudit, kWarn, kEnforce };
   enum class Language : std::uint8_t { kEnglish, kFrench };  // of refusals and events
+  // The level of Pod Security that the region's namespaces are kept at, with the action that enforcement says.
+  enum class PodSecurity : std::uint8_t { kRestricted, kBaseline, kUnmanaged };
 
   struct Images {
     std::vector<std::string> registries;  // "host[:port]" or "host[:port]/path"; empty: any
@@ -23,16 +25,31 @@ struct RegionRules {
     std::vector<std::string> released;  // "sha256:<64 hex>"
   };
   struct Storage {
-    std::vector<std::string> classes;  // empty: any
+    std::vector<std::string> classes;         // empty: any
+    std::vector<std::string> provisioners{};  // of these classes; empty: any
+  };
+  struct Port {
+    std::string protocol;   // TCP, UDP or SCTP
+    int port = 0, end = 0;  // 1 to 65535; end 0: this port alone
+  };
+  struct Egress {
+    std::string cidr;         // without bits beyond its mask
+    std::vector<Port> ports;  // empty: all
   };
   struct Network {
     bool allow_external_name = false;
-    std::vector<std::string> load_balancer_classes;  // empty: no load balancer
-    std::vector<std::string> ranges;                 // CIDR, where endpoints may be; empty: not asked for
+    std::vector<std::string> load_balancer_classes;        // empty: no load balancer
+    std::vector<std::string> ranges;                       // CIDR, where endpoints may be; empty: not asked for
+    std::vector<std::string> load_balancer_annotations{};  // keys that a load balancer's Service may have
+    // Not given: any. Given and empty: no such object.
+    std::optional<std::vector<std::string>> ingress_classes{}, gateway_classes{};
+    // Where pods may send to besides their own namespace and the cluster's DNS. Not given: not asked for.
+    std::optional<std::vector<Egress>> egress{};
   };
   struct Keys {
     bool deny_external_stores = true;
     std::vector<std::string> allowed_stores;  // names of SecretStores and ClusterSecretStores
+    std::vector<std::string> allowed_keys{};  // ids of keys that storage classes may name
   };
   // "group:<name>" or "user:<name>". An empty list leaves the matter to RBAC.
   struct Access {
@@ -43,6 +60,7 @@ struct RegionRules {
 
   Enforcement enforcement = Enforcement::kAudit;
   Language language = Language::kEnglish;
+  PodSecurity pod_security = PodSecurity::kRestricted;
   std::string namespace_selector;  // a label selector, compact JSON; "" for {matchLabels: {rempart.dev/region: <name>}}
   std::vector<std::string> exempt_namespaces;  // besides kube-system and Rempart's own
   std::optional<Images> images;

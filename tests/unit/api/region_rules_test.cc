@@ -36,25 +36,37 @@ TEST(RegionRules, NothingIsAskedForUnlessDeclared) {
 
 TEST(RegionRules, ReadsAll) {
   const std::string digest = "sha256:" + std::string(64, 'a');
-  const auto region = Region({{"enforcement", "Enforce"},
-                              {"language", "fr"},
-                              {"namespaceSelector", {{"matchLabels", {{"team", "a"}}}}},
-                              {"exemptNamespaces", {"monitoring"}},
-                              {"images",
-                               {{"registries", {"registry.example:5000/team"}},
-                                {"requireDigest", false},
-                                {"requireRelease", true},
-                                {"released", Json::array({digest})}}},
-                              {"storage", {{"classes", Json::array({"local-fr"})}}},
-                              {"network",
-                               {{"allowExternalName", true},
-                                {"loadBalancerClasses", Json::array({"metal.example/fr"})},
-                                {"ranges", {"10.0.0.0/8", "fd00::/8"}}}},
-                              {"keys", {{"externalStores", "Allow"}, {"allowedStores", Json::array({"vault-fr"})}}},
-                              {"access",
-                               {{"admins", Json::array({"group:region-admins"})},
-                                {"exec", Json::array({"user:alice"})},
-                                {"nodeIdentity", Json::array({"user:system:cloud-controller-manager"})}}}});
+  const auto region = Region(
+      {{"enforcement", "Enforce"},
+       {"language", "fr"},
+       {"namespaceSelector", {{"matchLabels", {{"team", "a"}}}}},
+       {"exemptNamespaces", {"monitoring"}},
+       {"images",
+        {{"registries", {"registry.example:5000/team"}},
+         {"requireDigest", false},
+         {"requireRelease", true},
+         {"released", Json::array({digest})}}},
+       {"podSecurity", "Baseline"},
+       {"storage", {{"classes", Json::array({"local-fr"})}, {"provisioners", Json::array({"csi.example"})}}},
+       {"network",
+        {{"allowExternalName", true},
+         {"loadBalancerClasses", Json::array({"metal.example/fr"})},
+         {"ranges", {"10.0.0.0/8", "fd00::/8"}},
+         {"loadBalancerAnnotations", Json::array({"service.beta.kubernetes.io/Ours_1"})},
+         {"ingressClasses", Json::array()},
+         {"gatewayClasses", Json::array({"envoy-fr"})},
+         {"egress", Json::array({{{"cidr", "fd00::/8"}},
+                                 {{"cidr", "192.0.2.0/24"},
+                                  {"ports", Json::array({{{"port", 443}},
+                                                         {{"protocol", "UDP"}, {"port", 1}, {"endPort", 9}}})}}})}}},
+       {"keys",
+        {{"externalStores", "Allow"},
+         {"allowedStores", Json::array({"vault-fr"})},
+         {"allowedKeys", Json::array({"arn:aws:kms:eu-west-3:1:key/x"})}}},
+       {"access",
+        {{"admins", Json::array({"group:region-admins"})},
+         {"exec", Json::array({"user:alice"})},
+         {"nodeIdentity", Json::array({"user:system:cloud-controller-manager"})}}}});
   EXPECT_EQ(region.invalid, "");
   const RegionRules& rules = region.rules;
   EXPECT_EQ(rules.enforcement, RegionRules::Enforcement::kEnforce);
@@ -68,6 +80,17 @@ TEST(RegionRules, ReadsAll) {
   EXPECT_EQ(rules.storage->classes, std::vector<std::string>{"local-fr"});
   EXPECT_TRUE(rules.network->allow_external_name);
   EXPECT_EQ(rules.network->ranges, (std::vector<std::string>{"10.0.0.0/8", "fd00::/8"}));
+  EXPECT_EQ(rules.pod_security, RegionRules::PodSecurity::kBaseline);
+  EXPECT_EQ(rules.storage->provisioners, std::vector<std::string>{"csi.example"});
+  EXPECT_EQ(rules.network->load_balancer_annotations, std::vector<std::string>{"service.beta.kubernetes.io/Ours_1"});
+  EXPECT_TRUE(rules.network->ingress_classes && rules.network->ingress_classes->empty()) << "none is not any";
+  EXPECT_EQ(rules.network->gateway_classes, std::vector<std::string>{"envoy-fr"});
+  ASSERT_EQ(rules.network->egress->size(), 2U);
+  EXPECT_EQ((*rules.network->egress)[0].cidr, "fd00::/8");
+  ASSERT_EQ((*rules.network->egress)[1].ports.size(), 2U);
+  EXPECT_EQ((*rules.network->egress)[1].ports[0].protocol, "TCP");
+  EXPECT_EQ((*rules.network->egress)[1].ports[1].end, 9);
+  EXPECT_EQ(rules.keys->allowed_keys, std::vector<std::string>{"arn:aws:kms:eu-west-3:1:key/x"});
   EXPECT_FALSE(rules.keys->deny_external_stores);
   EXPECT_EQ(rules.access.node_identity, std::vector<std::string>{"user:system:cloud-controller-manager"});
 }
@@ -78,6 +101,8 @@ TEST(RegionRules, SectionsHaveStrictDefaults) {
   EXPECT_FALSE(rules.images->require_release);
   EXPECT_TRUE(rules.keys->deny_external_stores);
   EXPECT_FALSE(rules.network->allow_external_name);
+  EXPECT_FALSE(rules.network->egress || rules.network->ingress_classes || rules.network->gateway_classes);
+  EXPECT_EQ(Region(Json::object()).rules.pod_security, RegionRules::PodSecurity::kRestricted);
 }
 
 // What the schema would refuse is told, with field and fix; a region that says it is not used.
@@ -98,6 +123,23 @@ TEST(RegionRules, RefusesWhatTheSchemaWould) {
       {{{"network", {{"ranges", {"10.0.0.0"}}}}}, "spec.network.ranges[0]: "},
       {{{"network", {{"ranges", {"10.0.0.0/33"}}}}}, "spec.network.ranges[0]: "},
       {{{"network", {{"ranges", {"10.0.0.0/08"}}}}}, "spec.network.ranges[0]: "},
+      {{{"podSecurity", "restricted"}}, "spec.podSecurity: "},
+      {{{"storage", {{"provisioners", {"csi.example"}}}}}, "spec.storage.provisioners: "},
+      {{{"network", {{"loadBalancerAnnotations", {"a b"}}}}}, "spec.network.loadBalancerAnnotations[0]: "},
+      {{{"network", {{"ingressClasses", "nginx"}}}}, "spec.network.ingressClasses: "},
+      {{{"network", {{"egress", Json::array({{{"cidr", "10.0.0.1/8"}}})}}}}, "spec.network.egress[0].cidr: "},
+      {{{"network", {{"egress", Json::array({{{"cidr", "FD00::/8"}}})}}}}, "spec.network.egress[0].cidr: "},
+      {{{"network", {{"egress", Json::array({Json::object()})}}}}, "spec.network.egress[0].cidr: "},
+      {{{"network", {{"egress", Json::array({{{"cidr", "10.0.0.0/8"}, {"ports", Json::array()}}})}}}},
+       "spec.network.egress[0].ports: "},
+      {{{"network",
+         {{"egress", Json::array({{{"cidr", "10.0.0.0/8"}, {"ports", Json::array({{{"protocol", "TCP"}}})}}})}}}},
+       "spec.network.egress[0].ports[0].port: "},
+      {{{"network",
+         {{"egress",
+           Json::array({{{"cidr", "10.0.0.0/8"}, {"ports", Json::array({{{"port", 9}, {"endPort", 8}}})}}})}}}},
+       "spec.network.egress[0].ports[0].endPort: "},
+      {{{"keys", {{"allowedKeys", {"a b"}}}}}, "spec.keys.allowedKeys[0]: "},
       {{{"keys", {{"externalStores", true}}}}, "spec.keys.externalStores: "},
       {{{"access", {{"admins", {"region-admins"}}}}}, "spec.access.admins[0]: "},
       {{{"access", {{"exec", {"group:"}}}}}, "spec.access.exec[0]: "},

@@ -26,6 +26,7 @@ inline constexpr kube::Resource kAdmissionPolicyBindings{"admissionregistration.
 inline constexpr kube::Resource kNodes{"", "v1", "nodes", "Node", false};
 inline constexpr kube::Resource kPods{"", "v1", "pods", "Pod", true};
 inline constexpr kube::Resource kNamespaces{"", "v1", "namespaces", "Namespace", false};
+inline constexpr kube::Resource kNetworkPolicies{"networking.k8s.io", "v1", "networkpolicies", "NetworkPolicy", true};
 inline constexpr kube::Resource kDeployments{"apps", "v1", "deployments", "Deployment", true};
 inline constexpr kube::Resource kStatefulSets{"apps", "v1", "statefulsets", "StatefulSet", true};
 inline constexpr kube::Resource kDaemonSets{"apps", "v1", "daemonsets", "DaemonSet", true};
@@ -56,6 +57,9 @@ inline constexpr std::string_view kWorkloadLabel =
     "rempart.dev/workload";  // children and their pods: the TenantWorkload's name (63 characters at most)
 inline constexpr std::string_view kManagedByLabel = "app.kubernetes.io/managed-by";  // "rempart"
 inline constexpr std::string_view kAdoptAnnotation = "rempart.dev/adopt";  // "true" on an object that may be taken over
+// On a namespace: which labels of Pod Security the operator set, so that it knows its own from others'.
+inline constexpr std::string_view kPodSecurityAnnotation = "rempart.dev/pod-security";
+inline constexpr std::string_view kDefaultDenyName = "rempart-default-deny";  // a NetworkPolicy in each namespace
 inline constexpr std::string_view kRegionFinalizer = "rempart.dev/in-use";
 
 }  // namespace rempart::api

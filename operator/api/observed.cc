@@ -117,7 +117,8 @@ Result<Namespace> DecodeNamespace(kube::View object) {
   auto meta = kube::DecodeMeta(object);
   if (!meta) return Fail(std::move(meta).error().While("decode Namespace"));
   const kube::View labels = object["metadata"]["labels"];
-  Namespace ns{std::move(*meta), KnownText(labels[kRegionLabel]), {}};
+  Namespace ns{std::move(*meta), KnownText(labels[kRegionLabel]), {}, {}};
+  ns.guarded = KnownText(object["metadata"]["annotations"][kPodSecurityAnnotation]);
   labels.ForEachMember([&](std::string_view key, kube::View value) { ns.labels.emplace(key, value.Str()); });
   return ns;
 }

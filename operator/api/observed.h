@@ -84,6 +84,7 @@ struct Namespace {
   kube::Meta meta;
   std::string region;   // label rempart.dev/region
   kube::Labels labels;  // all: a region may select its namespaces by any
+  std::string guarded;  // annotation kPodSecurityAnnotation
 };
 Result<Namespace> DecodeNamespace(kube::View object);
 

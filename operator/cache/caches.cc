@@ -12,7 +12,8 @@ Caches::Caches()
       workloads("tenantworkloads", api::DecodeTenantWorkload),
       namespaces("namespaces", api::DecodeNamespace),
       nodes("nodes", api::DecodeNode),
-      pods("pods", api::DecodePod) {
+      pods("pods", api::DecodePod),
+      network_guards("networkpolicies", api::DecodeNetworkGuard) {
   for (int k = 0; k < api::kChildKinds; ++k) {
     const auto kind = static_cast<api::ChildKind>(k);
     children[static_cast<std::size_t>(k)] =
@@ -158,6 +159,7 @@ std::vector<Caches::Watched> Caches::All() {
       {api::kNamespaces, &namespaces, &namespaces},
       {api::kNodes, &nodes, &nodes},
       {api::kPods, &pods, &pods},
+      {api::kNetworkPolicies, &network_guards, &network_guards, "metadata.name=" + std::string(api::kDefaultDenyName)},
   };
   for (int k = 0; k < api::kChildKinds; ++k) {
     auto* store = children[static_cast<std::size_t>(k)].get();

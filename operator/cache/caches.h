@@ -14,6 +14,7 @@
 
 #include "operator/api/gate_object.h"
 #include "operator/api/hosting_profile.h"
+#include "operator/api/network_guard.h"
 #include "operator/api/node_attestation.h"
 #include "operator/api/observed.h"
 #include "operator/api/sovereign_region.h"
@@ -44,6 +45,7 @@ class Caches {
   kube::Store<api::Namespace> namespaces;
   kube::Store<api::Node> nodes;
   kube::Store<api::Pod> pods;
+  kube::Store<api::NetworkGuard> network_guards;  // of our name alone
   std::array<std::unique_ptr<kube::Store<api::Child>>, api::kChildKinds> children;
   std::array<std::unique_ptr<kube::Store<api::GateObject>>, api::kGateKinds> gate;
   kube::Store<api::GateObject>& Gate(api::GateKind kind) { return *gate[static_cast<std::size_t>(kind)]; }
@@ -91,6 +93,7 @@ class Caches {
     kube::Resource resource;
     kube::WatchSink* sink;
     kube::StoreProgress* progress;
+    std::string field_selector{};
   };
   std::vector<Watched> All();
 
@@ -103,7 +106,7 @@ class Caches {
 
 // Which controller has which number in the queue.
 struct ControllerIds {
-  std::uint8_t region, node, workload, gate, self_test, audit, attestation;
+  std::uint8_t region, node, workload, gate, self_test, audit, attestation, guard;
 };
 
 // Registers listeners that add to `queue` what a change concerns, and no more: heartbeats of nodes wake nobody, and

@@ -33,6 +33,7 @@ class Wiring {
     if (!matters) return;  // its status only
     Gate(name);
     queue_.Add({ids_.audit, {"", name}});
+    for (const auto& ns : caches_.namespaces.List()) Guard(ns->meta.key.name);
     Everywhere(name);
     for (const auto& attestation : caches_.attestations.List()) Attestation(*attestation);  // whose word counts
   }
@@ -87,7 +88,10 @@ class Wiring {
 
   void OnNamespace(const std::shared_ptr<const api::Namespace>& before,
                    const std::shared_ptr<const api::Namespace>& after) {
-    if (before && after && before->labels == after->labels && before->meta.deleting == after->meta.deleting) return;
+    const bool same_labels =
+        before && after && before->labels == after->labels && before->meta.deleting == after->meta.deleting;
+    if (!same_labels || before->guarded != after->guarded) Guard((after ? after : before)->meta.key.name);
+    if (same_labels) return;
     for (const auto& region : caches_.regions.List()) {  // a region may select its namespaces by any label
       RegionSoon(region->meta.key.name);
       queue_.AddAfter({ids_.self_test, region->meta.key}, kRegionRefresh);
@@ -123,6 +127,11 @@ class Wiring {
 
   void OnGateObject(const GateObjectPtr& before, const GateObjectPtr& after) { Gate((after ? after : before)->region); }
 
+  void OnNetworkGuard(const std::shared_ptr<const api::NetworkGuard>& before,
+                      const std::shared_ptr<const api::NetworkGuard>& after) {
+    Guard((after ? after : before)->meta.key.ns);
+  }
+
   // A child has its workload's name, whatever its kind.
   void OnChild(const ChildPtr& before, const ChildPtr& after) {
     const ChildPtr& child = after ? after : before;
@@ -153,6 +162,7 @@ class Wiring {
   void Node(const std::string& name) { queue_.Add({ids_.node, {"", name}}); }
   void Attestation(const api::NodeAttestation& attestation) { queue_.Add({ids_.attestation, attestation.meta.key}); }
   void Gate(const std::string& region) { queue_.Add({ids_.gate, {"", region}}); }
+  void Guard(const std::string& ns) { queue_.Add({ids_.guard, {"", ns}}); }
   void Workload(const kube::ObjectKey& key) { queue_.Add({ids_.workload, key}); }
   void WorkloadsOf(const std::string& region) {
     for (const auto& workload : caches_.WorkloadsOfRegion(region)) Workload(workload->meta.key);
@@ -176,6 +186,8 @@ void WireCaches(Caches& caches, kube::Queue& queue, ControllerIds ids) {
       [wiring](const auto& before, const auto& after) { wiring->OnNamespace(before, after); });
   caches.nodes.AddListener([wiring](const auto& before, const auto& after) { wiring->OnNode(before, after); });
   caches.pods.AddListener([wiring](const auto& before, const auto& after) { wiring->OnPod(before, after); });
+  caches.network_guards.AddListener(
+      [wiring](const auto& before, const auto& after) { wiring->OnNetworkGuard(before, after); });
   for (auto& objects : caches.gate)
     objects->AddListener([wiring](const auto& before, const auto& after) { wiring->OnGateObject(before, after); });
   for (auto& children : caches.children)

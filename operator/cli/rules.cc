@@ -31,6 +31,7 @@ api::SovereignRegion Everything() {
   rules.network.emplace();
   rules.network->load_balancer_classes = {"<class>"};
   rules.network->ranges = {"<range>"};
+  rules.network->egress.emplace();
   rules.keys.emplace();
   rules.access = {{"<admins>"}, {"<exec>"}, {"<nodeIdentity>"}};
   return region;
@@ -53,6 +54,11 @@ constexpr std::array kJudged = {
     Judged{"", "Endpoints", rules::Gate::kEndpoints},
     Judged{"discovery.k8s.io", "EndpointSlice", rules::Gate::kEndpoints},
     Judged{"", "PersistentVolumeClaim", rules::Gate::kClaims},
+    Judged{"networking.k8s.io", "NetworkPolicy", rules::Gate::kPolicies},
+    Judged{"cilium.io", "CiliumNetworkPolicy", rules::Gate::kPolicies},
+    Judged{"crd.projectcalico.org", "NetworkPolicy", rules::Gate::kPolicies},
+    Judged{"projectcalico.org", "NetworkPolicy", rules::Gate::kPolicies},
+    Judged{"crd.antrea.io", "NetworkPolicy", rules::Gate::kPolicies},
     Judged{"external-secrets.io", "SecretStore", rules::Gate::kStores},
     Judged{"external-secrets.io", "ExternalSecret", rules::Gate::kStores},
 };

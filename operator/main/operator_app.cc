@@ -20,6 +20,7 @@
 #include "operator/perimeter/audit_summary.h"
 #include "operator/perimeter/gate_proof.h"
 #include "operator/perimeter/gate_reconciler.h"
+#include "operator/perimeter/guard_reconciler.h"
 #include "operator/perimeter/node_reconciler.h"
 #include "operator/perimeter/operator_identity.h"
 #include "operator/perimeter/region_nodes.h"
@@ -78,6 +79,7 @@ class OperatorApp {
                [this](const std::string& region) {
                  queue_.Add({ids_.self_test, {"", region}});
                }),
+        guards_(caches_, WritingApi(), Events(), metrics, identity_of_operator_),
         auditor_(caches_, *real_api_, clock, metrics, identity_of_operator_, audits_, options.audit_interval,
                  [this](const std::string& region) {
                    queue_.Add({ids_.region, {"", region}});
@@ -92,6 +94,7 @@ class OperatorApp {
     ids_.workload =
         runner_.AddController({"workload", [this](kube::ReconcileContext& c) { return workloads_.Reconcile(c); }});
     ids_.gate = runner_.AddController({"gate", [this](kube::ReconcileContext& c) { return gates_.Reconcile(c); }});
+    ids_.guard = runner_.AddController({"guard", [this](kube::ReconcileContext& c) { return guards_.Reconcile(c); }});
     ids_.self_test = runner_.AddController({"self_test", [this](kube::ReconcileContext& c) { return TestGate(c); }});
     ids_.audit = runner_.AddController({"audit", [this](kube::ReconcileContext& c) { return Audit(c); }});
     ids_.attestation = runner_.AddController(
@@ -132,6 +135,7 @@ class OperatorApp {
 
   std::jthread Watch(const cache::Caches::Watched& watched, std::stop_token stop) {
     kube::ReflectorOptions options;
+    options.field_selector = watched.field_selector;
     options.on_missing = [](const kube::Resource& resource) {
       const bool ours = resource.group == api::kGroup;
       log::Error(ours ? "the custom resource definitions are not installed: apply crds/ or install the chart; trying "
@@ -276,6 +280,7 @@ class OperatorApp {
   perimeter::AttestationReconciler attestations_;
   workload::WorkloadReconciler workloads_;
   perimeter::GateReconciler gates_;
+  perimeter::GuardReconciler guards_;
   audit::Auditor auditor_;
   perimeter::SelfTest self_test_;
   cache::ControllerIds ids_{};

@@ -67,7 +67,12 @@ Json GateTest::Pod() const {
           {"metadata", {{"name", "probe"}, {"namespace", ns_}}},
           {"spec",
            {{"nodeSelector", {{std::string(api::kNodeRegionLabel), region_}}},
-            {"containers", Json::array({{{"name", "app"}, {"image", "registry.sas.example/app@" + kDigest}}})}}}};
+            {"securityContext", {{"runAsNonRoot", true}, {"seccompProfile", {{"type", "RuntimeDefault"}}}}},
+            {"containers",
+             Json::array({{{"name", "app"},
+                           {"image", "registry.sas.example/app@" + kDigest},
+                           {"securityContext",
+                            {{"allowPrivilegeEscalation", false}, {"capabilities", {{"drop", {"ALL"}}}}}}}})}}}};
 }
 
 Result<kube::Reply> GateTest::DryRun(const kube::Resource& resource, const Json& object,

@@ -78,7 +78,7 @@ class ProbesTest : public GateTest {
 TEST_F(ProbesTest, EachIsRefusedByItsRule) {
   Declare(
       "Enforce",
-      {{"network", {{"ranges", {"10.0.0.0/8", "fd00::/8"}}}},
+      {{"network", {{"ranges", {"10.0.0.0/8", "fd00::/8"}}, {"egress", Json::array({{{"cidr", "10.0.0.0/8"}}})}}},
        {"keys", {{"allowedStores", {"vault-fr"}}}},
        {"access",
         {{"admins", {"group:region-admins"}}, {"exec", {"group:tenant-admins"}}, {"nodeIdentity", {"user:cloud"}}}}});
@@ -86,8 +86,8 @@ TEST_F(ProbesTest, EachIsRefusedByItsRule) {
   auto table = rules::RulesOf(region, {kOperatorUser});
   std::erase_if(table, [](const auto& rule) { return rule.audit_only; });
   const auto all = rules::ProbesOf(region, table, rules::ParametersOf(region, {NodeName("a")}), sender_);
-  EXPECT_EQ(table.size(), 21u);
-  EXPECT_EQ(all.probes.size(), table.size() + 7) << "of ten gates, all but those that let only the listed pass";
+  EXPECT_EQ(table.size(), 24u);
+  EXPECT_EQ(all.probes.size(), table.size() + 10) << "of twelve gates, all but those that let only the listed pass";
   for (const auto& probe : all.probes) {
     EXPECT_TRUE(probe.unsent.empty() || probe.rule == "RP-704") << probe.rule << ": " << probe.unsent;
     Answer answer{};
@@ -119,6 +119,7 @@ class MutantTest : public ProbesTest {
     asked.images = {{"registry.sas.example"}, true, rule == "RP-303", {kDigest}};  // else RP-303 covers RP-302
     asked.storage = {{"local-fr"}};
     asked.network = {false, {"metal.example/fr"}, {"10.0.0.0/8"}};
+    asked.network->egress.emplace();
     asked.keys = {true, {"vault-fr"}};
     asked.access = {{"group:region-admins"}, {"group:tenant-admins"}, {"user:cloud"}};
     return region;
@@ -180,7 +181,7 @@ TEST_F(MutantTest, WithoutItsRuleEachGetsIn) {
     Create(MakeNamespace(mutant.ns, region.meta.key.name));
     mutants.push_back(std::move(mutant));
   }
-  EXPECT_EQ(mutants.size(), 21u);
+  EXPECT_EQ(mutants.size(), 24u);
   int in_force = 0;
   for (const auto& mutant : mutants) {
     ASSERT_TRUE(
@@ -198,7 +199,7 @@ TEST_F(MutantTest, WithoutItsRuleEachGetsIn) {
     answer = Send(mutant.probe, mutant.region, mutant.ns);
     EXPECT_EQ(answer.told, rules::Told::kOpen) << mutant.rule << " is out: " << answer.text << mutant.probe.object;
   }
-  EXPECT_EQ(in_force, 16) << "of 21 rules, five are the only ones of their gate";
+  EXPECT_EQ(in_force, 18) << "of 24 rules, six are the only ones of their gate";
 }
 
 }  // namespace

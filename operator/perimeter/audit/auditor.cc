@@ -25,6 +25,7 @@ constexpr std::array kKinds{
     Kind{Gate::kServices, {"", "v1", "services", "Service", true}},
     Kind{Gate::kEndpoints, {"discovery.k8s.io", "v1", "endpointslices", "EndpointSlice", true}},
     Kind{Gate::kClaims, {"", "v1", "persistentvolumeclaims", "PersistentVolumeClaim", true}},
+    Kind{Gate::kPolicies, {"networking.k8s.io", "v1", "networkpolicies", "NetworkPolicy", true}},
     Kind{Gate::kStores, {"external-secrets.io", "v1", "secretstores", "SecretStore", true}},
     Kind{Gate::kStores, {"external-secrets.io", "v1", "externalsecrets", "ExternalSecret", true}},
 };

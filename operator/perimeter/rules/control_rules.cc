@@ -37,6 +37,37 @@ Sentence Ask(const std::vector<std::string>& identities) {
   return {"ask one of: " + Listed(identities), "demandez à : " + Listed(identities)};
 }
 
+// Between a weaker label and the operator that puts it back, a pod could get in.
+void AddPodSecurityRule(const api::SovereignRegion& region, const RuleContext& context, Table& table) {
+  using PodSecurity = api::RegionRules::PodSecurity;
+  if (region.rules.pod_security == PodSecurity::kUnmanaged) return;
+  const bool baseline = region.rules.pod_security == PodSecurity::kBaseline;
+  const Text operation = Request()["operation"].AsText();
+  const auto label = [](const Item& of, std::string_view key) { return of["metadata"]["labels"][key].AsText(); };
+  constexpr std::string_view kLevel = "pod-security.kubernetes.io/enforce";
+  constexpr std::string_view kVersion = "pod-security.kubernetes.io/enforce-version";
+  const auto untouched = [&](std::string_view key) {
+    return operation == "UPDATE" && label(Object(), key) == label(OldObject(), key);
+  };
+  std::vector<std::string> levels = {"restricted"};
+  if (baseline) levels.emplace_back("baseline");
+  const Text level = label(Object(), kLevel), version = label(Object(), kVersion);
+  table.push_back({.id = "RP-705",
+                   .gate = Gate::kNamespace,
+                   .holds = IsUser(context.operator_user) ||
+                            ((untouched(kLevel) || In(level, Literal(levels)) ||
+                              (operation == "CREATE" && level == "")) &&  // the operator sets it in a moment
+                             (untouched(kVersion) || version == "" || version == "latest")),
+                   .wrong = {"would let pods do more than the region's level of Pod Security",
+                             "laisserait les pods faire plus que le niveau de Pod Security de la région"},
+                   .fix = {baseline ? "set pod-security.kubernetes.io/enforce to baseline or restricted"
+                                    : "set pod-security.kubernetes.io/enforce to restricted",
+                           baseline ? "donnez à pod-security.kubernetes.io/enforce la valeur baseline ou restricted"
+                                    : "donnez à pod-security.kubernetes.io/enforce la valeur restricted"},
+                   .clauses = kAdministrators,
+                   .needs_request = true});
+}
+
 }  // namespace
 
 void AddControlRules(const api::SovereignRegion& region, const RuleContext& context, Table& table) {
@@ -67,6 +98,7 @@ void AddControlRules(const api::SovereignRegion& region, const RuleContext& cont
                      .clauses = kAdministrators,
                      .needs_request = true});
   }
+  AddPodSecurityRule(region, context, table);
   if (!access.exec.empty()) {
     const Bool may_exec = IsOneOf(access.exec);
     const Sentence wrong = {"only those whom the region lists step into a pod",

@@ -87,6 +87,14 @@ Json ExternalSecret(const std::string& store) {
   return secret;
 }
 
+Json NetworkPolicy() {
+  Json policy = Bare(api::kNetworkPolicies);
+  policy["spec"] = {{"podSelector", {{"matchLabels", {{"app", kProbeName}}}}},
+                    {"policyTypes", {"Egress"}},
+                    {"egress", Json::array({{{"to", Json::array({{{"podSelector", Json::object()}}})}}})}};
+  return policy;
+}
+
 // With labels that the region's selector takes.
 Json Namespace(const api::SovereignRegion& region) {
   Json space = Bare(api::kNamespaces);

@@ -21,6 +21,8 @@ inline constexpr kube::Resource kStores{"external-secrets.io", "v1", "secretstor
 inline constexpr kube::Resource kExternalSecrets{"external-secrets.io", "v1", "externalsecrets", "ExternalSecret",
                                                  true};
 
+inline constexpr std::string_view kPodSecurityLevel = "pod-security.kubernetes.io/enforce";
+
 // {apiVersion, kind, metadata.name: rempart-probe}
 Json Bare(const kube::Resource& resource);
 
@@ -32,6 +34,7 @@ Json Binding(const std::string& node);
 Json Slice(const std::string& address);
 Json Endpoints(const std::string& address);
 Json SecretStore(const std::string& name);
+Json NetworkPolicy();  // whose pods send to pods of their namespace
 Json ExternalSecret(const std::string& store);  // "" for one that names none
 Json Namespace(const api::SovereignRegion& region);
 Json RegionNode(const std::string& name, const std::string& region);

@@ -196,6 +196,23 @@ class Maker {
     return Create(Gate::kStores, probe::kExternalSecrets, probe::ExternalSecret(UnknownStore()));
   }
   Made MovedIn() const { return Create(Gate::kNamespace, api::kNamespaces, probe::Namespace(region_)); }
+  // Of a namespace that is there, see CallIn.
+  Probe NamespaceWith(const Json& metadata) const {
+    return Update(Gate::kNamespace, api::kNamespaces, probe::Namespace(region_), {{"metadata", metadata}});
+  }
+  Made PodSecurityLoosened() const {
+    return NamespaceWith({{"labels", {{std::string(probe::kPodSecurityLevel), "privileged"}}}});
+  }
+  Made DefaultDenyTaken() const {
+    Json policy = probe::NetworkPolicy();
+    policy["metadata"]["name"] = api::kDefaultDenyName;
+    return Create(Gate::kGuards, api::kNetworkPolicies, std::move(policy));
+  }
+  Made EgressWidened() const {
+    Json policy = probe::NetworkPolicy();
+    policy["spec"]["egress"] = Json::array({Json::object()});
+    return Create(Gate::kPolicies, api::kNetworkPolicies, std::move(policy));
+  }
   Made PerimeterEdited() const {
     Json region = probe::Bare(api::kRegions);
     region["metadata"]["name"] = Name();
@@ -234,12 +251,15 @@ class Maker {
         {"RP-503", &Maker::UnknownBalancer},
         {"RP-505", &Maker::SliceOutside},
         {"RP-506", &Maker::EndpointsOutside},
+        {"RP-507", &Maker::DefaultDenyTaken},
+        {"RP-508", &Maker::EgressWidened},
         {"RP-601", &Maker::UnknownSecretStore},
         {"RP-602", &Maker::UnknownReference},
         {"RP-701", &Maker::MovedIn},
         {"RP-702", &Maker::PerimeterEdited},
         {"RP-703", &Maker::StepIn},
         {"RP-704", &Maker::EphemeralContainer},
+        {"RP-705", &Maker::PodSecurityLoosened},
     };
     return table;
   }
@@ -256,7 +276,7 @@ class Maker {
       case Gate::kNodes:
         return NodeWith({{"annotations", {{"rempart.dev/probe", "true"}}}});
       case Gate::kNamespace:
-        return MovedIn();
+        return NamespaceWith({{"annotations", {{"rempart.dev/probe", "true"}}}});
       case Gate::kServices:
         return ServiceWith(Json::object());
       case Gate::kEndpoints:
@@ -269,6 +289,9 @@ class Maker {
       }
       case Gate::kRempart:
         return PerimeterEdited();
+      case Gate::kGuards:
+      case Gate::kPolicies:
+        return Create(gate, api::kNetworkPolicies, probe::NetworkPolicy());
     }
     return std::unexpected("no probe has been written for this gate"s);
   }
@@ -312,7 +335,7 @@ kube::Api::Call Probe::CallIn(const std::string& ns) const {
   }
   if (operation == "UPDATE") {
     call.method = "PATCH";
-    call.target = resource.Path(at, name, subresource);
+    call.target = resource.Path(at, gate == Gate::kNamespace ? ns : name, subresource);
     call.content_type = "application/merge-patch+json";
     call.body = patch.dump();
   } else {

@@ -52,6 +52,16 @@ const GateRequests& RequestsOf(Gate gate) {
        creates("DELETE"),
        Scope::kCluster,
        never},
+      {"guards", {{"networking.k8s.io", {"v1"}, {"networkpolicies"}}}, creates("DELETE"), Scope::kNamespaces, never},
+      {"policies",
+       {{"networking.k8s.io", {"v1"}, {"networkpolicies"}},
+        {"cilium.io", {"*"}, {"ciliumnetworkpolicies"}},
+        {"crd.projectcalico.org", {"*"}, {"networkpolicies"}},
+        {"projectcalico.org", {"*"}, {"networkpolicies"}},
+        {"crd.antrea.io", {"*"}, {"networkpolicies"}}},
+       creates(),
+       Scope::kNamespaces,
+       spec_is_untouched},
   }};
   return all[static_cast<std::size_t>(gate)];
 }

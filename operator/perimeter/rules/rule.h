@@ -25,8 +25,10 @@ enum class Gate : std::uint8_t {
   kClaims,     // persistentvolumeclaims
   kStores,     // external-secrets.io SecretStore
   kRempart,    // rempart.dev
+  kGuards,     // the operator's own network policies; deletions too, of which other rules could read nothing
+  kPolicies,   // networkpolicies, also those of network plugins
 };
-inline constexpr int kGates = 10;
+inline constexpr int kGates = 12;
 
 // Which requests a gate sees.
 struct GateRequests {

@@ -18,6 +18,8 @@ Bool IsClusterController() {
   return StartsWith(Request()["userInfo"]["username"].AsText(), Literal("system:serviceaccount:kube-system:"));
 }
 
+Bool IsControllerManager() { return IsUser("system:kube-controller-manager"); }
+
 Bool IsClusterAdmin() {
   return Any(Request()["userInfo"]["groups"].AsList(),
              [](const Item& group) { return group.AsText() == "system:masters"; });
@@ -30,6 +32,7 @@ std::vector<Rule> RulesOf(const api::SovereignRegion& region, const RuleContext&
   AddImageRules(region, table);
   AddStorageRules(region, table);
   AddNetworkRules(region, table);
+  AddEgressRules(region, context, table);
   AddKeyRules(region, table);
   AddControlRules(region, context, table);
   std::ranges::sort(table, {}, &Rule::id);

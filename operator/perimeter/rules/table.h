@@ -15,6 +15,7 @@ void AddNodeRules(const api::SovereignRegion& region, const RuleContext& context
 void AddImageRules(const api::SovereignRegion& region, Table& table);                                // RP-3xx
 void AddStorageRules(const api::SovereignRegion& region, Table& table);                              // RP-4xx
 void AddNetworkRules(const api::SovereignRegion& region, Table& table);                              // RP-5xx
+void AddEgressRules(const api::SovereignRegion& region, const RuleContext& context, Table& table);   // RP-507, RP-508
 void AddKeyRules(const api::SovereignRegion& region, Table& table);                                  // RP-6xx
 void AddControlRules(const api::SovereignRegion& region, const RuleContext& context, Table& table);  // RP-7xx
 
@@ -22,6 +23,7 @@ void AddControlRules(const api::SovereignRegion& region, const RuleContext& cont
 Bool IsUser(const std::string& name);
 Bool IsOneOf(const std::vector<std::string>& identities);  // "user:<name>", "group:<name>"
 Bool IsClusterController();                                // of kube-system, as the controller manager's are
+Bool IsControllerManager();                                // itself, where its controllers have no accounts of their own
 Bool IsClusterAdmin();                                     // group system:masters, which RBAC does not hold either
 
 }  // namespace rempart::rules

@@ -125,9 +125,11 @@ TEST_F(GateReconcilerTest, ParametersThenPoliciesThenBindingsAndThenNothing) {
                                   "create validatingadmissionpolicies france.pods.rempart.dev",
                                   "create validatingadmissionpolicies france.bindings.rempart.dev",
                                   "create validatingadmissionpolicies france.nodes.rempart.dev",
+                                  "create validatingadmissionpolicies france.namespaces.rempart.dev",
                                   "create validatingadmissionpolicybindings france.pods.rempart.dev",
                                   "create validatingadmissionpolicybindings france.bindings.rempart.dev",
-                                  "create validatingadmissionpolicybindings france.nodes.rempart.dev"));
+                                  "create validatingadmissionpolicybindings france.nodes.rempart.dev",
+                                  "create validatingadmissionpolicybindings france.namespaces.rempart.dev"));
   EXPECT_TRUE(outcome);
   const Json parameters = server.objects.at({api::GateKind::kParameters, "france"});
   EXPECT_EQ(parameters["spec"]["nodes"], Json({{"n1", true}}));
@@ -150,9 +152,11 @@ TEST_F(GateReconcilerTest, OnlyWhatDiffersIsWritten) {
   EXPECT_THAT(Look(), ElementsAre("replace validatingadmissionpolicies france.pods.rempart.dev",
                                   "replace validatingadmissionpolicies france.bindings.rempart.dev",
                                   "replace validatingadmissionpolicies france.nodes.rempart.dev",
+                                  "replace validatingadmissionpolicies france.namespaces.rempart.dev",
                                   "replace validatingadmissionpolicybindings france.pods.rempart.dev",
                                   "replace validatingadmissionpolicybindings france.bindings.rempart.dev",
-                                  "replace validatingadmissionpolicybindings france.nodes.rempart.dev"));
+                                  "replace validatingadmissionpolicybindings france.nodes.rempart.dev",
+                                  "replace validatingadmissionpolicybindings france.namespaces.rempart.dev"));
   EXPECT_THAT(events.notes, IsEmpty()) << "nobody else changed anything";
 }
 
@@ -237,7 +241,7 @@ TEST_F(GateReconcilerTest, FailuresAreTriedAgain) {
   Look();
   EXPECT_FALSE(outcome);
   server.failing = false;
-  EXPECT_EQ(Look().size(), 7U);
+  EXPECT_EQ(Look().size(), 9U);
   EXPECT_TRUE(outcome);
 }
 

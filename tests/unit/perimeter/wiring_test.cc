@@ -39,7 +39,7 @@ api::Pod Bare(std::string node) {
 
 struct WiringTest : ::testing::Test {
   WiringTest() {
-    WireCaches(caches, queue, {0, 1, 2, 3, 4, 5, 6});
+    WireCaches(caches, queue, {0, 1, 2, 3, 4, 5, 6, 7});
     caches.regions.Put(Next(Region()));
     caches.nodes.Put(Next(Labelled(Node("fr-1"))));
     caches.nodes.Put(Next(Frankfurt("de-1")));
@@ -50,7 +50,8 @@ struct WiringTest : ::testing::Test {
     clock.Advance(1s);
     while (queue.depth() > 0) {
       const auto key = queue.Take({});
-      const char* kinds[] = {"region ", "node ", "workload ", "gate ", "self_test ", "audit ", "attestation "};
+      const char* kinds[] = {"region ",    "node ",  "workload ",    "gate ",
+                             "self_test ", "audit ", "attestation ", "guard "};
       names.insert(kinds[key->controller] + key->object.ToString());
       queue.Done(*key);
     }
@@ -69,12 +70,32 @@ TEST_F(WiringTest, ANamespaceWakesRegionsWhateverItsLabels) {
   api::Namespace ns;
   ns.meta.key.name = "acme";
   caches.namespaces.Put(Next(ns));
-  EXPECT_THAT(Woken(), ::testing::ElementsAre("region france", "self_test france"));
+  EXPECT_THAT(Woken(), ::testing::ElementsAre("guard acme", "region france", "self_test france"));
   caches.namespaces.Put(Next(ns));
   EXPECT_THAT(Woken(), ::testing::IsEmpty()) << "nothing that counts changed";
   ns.labels = {{"team", "acme"}};
   caches.namespaces.Put(Next(ns));
-  EXPECT_THAT(Woken(), ::testing::ElementsAre("region france", "self_test france"));
+  EXPECT_THAT(Woken(), ::testing::ElementsAre("guard acme", "region france", "self_test france"));
+}
+
+TEST_F(WiringTest, ANamespacesGuardsFollowItsRegionAndThemselves) {
+  api::Namespace ns;
+  ns.meta.key.name = "acme";
+  caches.namespaces.Put(Next(ns));
+  Woken();
+  ns.guarded = "enforce=restricted";
+  caches.namespaces.Put(Next(ns));
+  EXPECT_THAT(Woken(), ::testing::ElementsAre("guard acme"));
+  api::NetworkGuard policy;
+  policy.meta.key = {"acme", std::string(api::kDefaultDenyName)};
+  caches.network_guards.Put(Next(policy));
+  EXPECT_THAT(Woken(), ::testing::ElementsAre("guard acme"));
+  caches.network_guards.Remove(policy.meta.key, 0);
+  EXPECT_THAT(Woken(), ::testing::ElementsAre("guard acme")) << "somebody deleted it";
+  auto region = Region();
+  ++region.meta.generation;
+  caches.regions.Put(Next(region));
+  EXPECT_THAT(Woken(), Contains("guard acme"));
 }
 
 TEST_F(WiringTest, TheGateFollowsItsRegionItsNodesAndItself) {

@@ -24,6 +24,8 @@ inline api::SovereignRegion Region() {
   rules.images = {{"registry.sas.example", "registry.example:5000/team"}, true, true, {kDigest}};
   rules.storage = {{"local-fr"}};
   rules.network = {false, {"metal.example/fr"}, {"10.0.0.0/8", "fd00::/8"}};
+  rules.network->egress =
+      std::vector<api::RegionRules::Egress>{{"10.0.0.0/8", {}}, {"192.0.2.0/24", {{"TCP", 443, 0}}}};
   rules.keys = {true, {"vault-fr"}};
   rules.access = {{"group:region-admins"}, {"group:tenant-admins", "user:alice"}, {"user:cloud"}};
   return region;

@@ -178,6 +178,75 @@ INSTANTIATE_TEST_SUITE_P(
             R"({"kind":"ExternalSecret","spec":{"secretStoreRef":{"name":"vault-fr"},"data":[{"sourceRef":{"storeRef":{"name":"x"}}}]}})",
             "RP-602 spec.data[0].sourceRef.storeRef.name"}));
 
+// A second policy of the namespace adds to what the first lets through.
+TEST(Egress, WhatAPolicyOfATenantMayOpen) {
+  struct {
+    const char* egress;  // spec.egress
+    bool allowed;
+  } rows[] = {
+      {"[]", true},
+      {"null", true},
+      {"[{}]", false},
+      {R"([{"to":[]}])", false},
+      {R"([{"ports":[{"port":53}]}])", false},
+      {R"([{"to":[{"podSelector":{}}]}])", true},
+      {R"([{"to":[{"podSelector":{"matchLabels":{"app":"db"}}}],"ports":[{"port":5432}]}])", true},
+      {R"([{"to":[{"ipBlock":{"cidr":"10.1.0.0/16","except":["10.1.2.0/24"]}}]}])", true},
+      {R"([{"to":[{"ipBlock":{"cidr":"10.0.0.0/8"}}]}])", true},
+      {R"([{"to":[{"ipBlock":{"cidr":"10.0.0.0/7"}}]}])", false},
+      {R"([{"to":[{"ipBlock":{"cidr":"0.0.0.0/0"}}]}])", false},
+      {R"([{"to":[{"ipBlock":{"cidr":"::/0"}}]}])", false},
+      {R"([{"to":[{"ipBlock":{}}]}])", false},
+      {R"([{"to":[{"ipBlock":{"cidr":"192.0.2.0/24"}}],"ports":[{"port":443}]}])", false},  // declared with ports
+      {R"([{"to":[{"podSelector":{}},{"ipBlock":{"cidr":"8.8.8.8/32"}}]}])", false},
+      {R"([{"to":[{"podSelector":{}}]},{"to":[{"ipBlock":{"cidr":"8.8.8.8/32"}}]}])", false},
+      {R"([{"to":[{"namespaceSelector":{}}]}])", false},
+      {R"([{"to":[{"namespaceSelector":{},"podSelector":{"matchLabels":{"k8s-app":"kube-dns"}}}]}])", false},
+      {R"([{"to":[{"namespaceSelector":{"matchLabels":{"rempart.dev/region":"france"}}}]}])", true},
+      {R"([{"to":[{"namespaceSelector":{"matchLabels":{"rempart.dev/region":"france","team":"x"}}}]}])", true},
+      {R"([{"to":[{"namespaceSelector":{"matchLabels":{"rempart.dev/region":"germany"}}}]}])", false},
+      {R"([{"to":[{"namespaceSelector":{"matchExpressions":[{"key":"team","operator":"Exists"}]}}]}])", false},
+      {R"([{"to":[{"namespaceSelector":{"matchLabels":{"kubernetes.io/metadata.name":"kube-system"}},)"
+       R"("podSelector":{"matchLabels":{"k8s-app":"kube-dns"}}}]}])",
+       true},
+      {R"([{"to":[{"namespaceSelector":{"matchLabels":{"kubernetes.io/metadata.name":"kube-system"}}}]}])", false},
+      {R"([{"toEntities":["world"]}])", false},                      // Cilium
+      {R"([{"action":"Allow","destination":{"nets":["::/0"]}}])", false},  // Calico
+      {R"([{"to":[{"fqdn":"x.example"}]}])", false},                 // Antrea
+      {R"("x")", false},
+      {R"(["x"])", false},
+      {R"([{"to":"x"}])", false},
+      {R"([{"to":["x"]}])", false},
+  };
+  for (const auto& [egress, allowed] : rows) {
+    const Json policy = {{"metadata", {{"name", "mine"}}}, {"spec", {{"egress", Json::parse(egress)}}}};
+    EXPECT_EQ(Found({Gate::kPolicies, &policy}).empty(), allowed) << egress << ": " << Found({Gate::kPolicies, &policy});
+  }
+  const Json several = Json::parse(R"({"metadata":{"name":"mine"},"specs":[{"egress":[]}]})");
+  EXPECT_EQ(Found({Gate::kPolicies, &several}), "RP-508 specs[0]");
+  const Json ours = Json::parse(R"({"metadata":{"name":"rempart-default-deny"},"spec":{"egress":[{}]}})");
+  EXPECT_EQ(Found({Gate::kPolicies, &ours}), "") << "which only the operator writes";
+}
+
+TEST(Egress, NamespacesOfTheRegionAreToldByItsOwnSelector) {
+  auto region = test::Region();
+  const auto found = [&](const char* labels) {
+    const Json policy = {{"metadata", {{"name", "mine"}}},
+                         {"spec",
+                          {{"egress",
+                            Json::array({{{"to",
+                                           Json::array({{{"namespaceSelector",
+                                                          {{"matchLabels", Json::parse(labels)}}}}})}}})}}}};
+    return !JudgeIn(region, {Gate::kPolicies, &policy}).empty();
+  };
+  region.rules.namespace_selector = R"({"matchLabels":{"team":"a","zone":"b"}})";
+  EXPECT_FALSE(found(R"({"team":"a","zone":"b"})"));
+  EXPECT_TRUE(found(R"({"team":"a"})"));
+  EXPECT_TRUE(found(R"({"rempart.dev/region":"france"})"));
+  region.rules.namespace_selector = R"({"matchLabels":{"team":"a"},"matchExpressions":[{"key":"x","operator":"Exists"}]})";
+  EXPECT_TRUE(found(R"({"team":"a"})")) << "what is asked for beyond labels cannot be seen";
+}
+
 TEST(Requests, WhoMayDoWhat) {
   const Json labelled = {{"metadata", {{"labels", {{"rempart.dev/region", "france"}}}}}},
              plain = {{"metadata", Json::object()}};
@@ -188,6 +257,12 @@ TEST(Requests, WhoMayDoWhat) {
   Json moved = node, unlabelled = node;
   moved["metadata"]["labels"]["topology.kubernetes.io/zone"] = "fr-par-2";
   unlabelled["metadata"]["labels"].erase("rempart.node-restriction.kubernetes.io/region");
+  Json restricted = labelled, privileged = labelled, pinned = labelled;
+  restricted["metadata"]["labels"]["pod-security.kubernetes.io/enforce"] = "restricted";
+  privileged["metadata"]["labels"]["pod-security.kubernetes.io/enforce"] = "privileged";
+  pinned = restricted;
+  pinned["metadata"]["labels"]["pod-security.kubernetes.io/enforce-version"] = "v1.20";
+  const Json guard = {{"metadata", {{"name", "rempart-default-deny"}}}}, other = {{"metadata", {{"name", "mine"}}}};
   const Json pod = test::Pod();
   struct RequestRow {
     Gate gate;
@@ -204,6 +279,21 @@ TEST(Requests, WhoMayDoWhat) {
       {Gate::kNamespace, &plain, &labelled, "UPDATE", "bob", "RP-701"},
       {Gate::kNamespace, &labelled, &plain, "UPDATE", test::kOperator, ""},
       {Gate::kNamespace, &labelled, &plain, "UPDATE", "group:system:masters", ""},
+      {Gate::kNamespace, &labelled, &restricted, "UPDATE", "bob", ""},
+      {Gate::kNamespace, &labelled, &privileged, "UPDATE", "bob", "RP-705"},
+      {Gate::kNamespace, &restricted, &labelled, "UPDATE", "group:system:masters", "RP-705"},
+      {Gate::kNamespace, &restricted, &pinned, "UPDATE", "bob", "RP-705"},
+      {Gate::kNamespace, &privileged, &privileged, "UPDATE", "bob", ""},
+      {Gate::kNamespace, &restricted, &labelled, "UPDATE", test::kOperator, ""},
+      {Gate::kNamespace, nullptr, &privileged, "CREATE", "group:region-admins", "RP-705"},
+      {Gate::kGuards, nullptr, &guard, "CREATE", "bob", "RP-507"},
+      {Gate::kGuards, &guard, &guard, "UPDATE", "group:system:masters", "RP-507"},
+      {Gate::kGuards, &guard, nullptr, "DELETE", "bob", "RP-507"},
+      {Gate::kGuards, &guard, nullptr, "DELETE", test::kOperator, ""},
+      {Gate::kGuards, &guard, nullptr, "DELETE", "system:serviceaccount:kube-system:namespace-controller", ""},
+      {Gate::kGuards, &guard, nullptr, "DELETE", "system:kube-controller-manager", ""},
+      {Gate::kGuards, &other, nullptr, "DELETE", "bob", ""},
+      {Gate::kGuards, nullptr, &other, "CREATE", "bob", ""},
       {Gate::kNodes, &node, &node, "UPDATE", "bob", ""},
       {Gate::kNodes, &node, &unlabelled, "UPDATE", "bob", "RP-201"},
       {Gate::kNodes, &unlabelled, &node, "UPDATE", "group:system:masters", "RP-201"},
@@ -246,11 +336,11 @@ TEST(Judge, SectionsThatAreNotThereAskForNothing) {
   region.meta.key.name = "france";
   std::vector<std::string> ids;
   for (const auto& rule : RulesOf(region, {})) ids.push_back(rule.id);
-  EXPECT_THAT(ids, ElementsAre("RP-101", "RP-102", "RP-103", "RP-104", "RP-105", "RP-201"));
+  EXPECT_THAT(ids, ElementsAre("RP-101", "RP-102", "RP-103", "RP-104", "RP-105", "RP-201", "RP-705"));
   region.taint_outside_nodes = true;
   ids.clear();
   for (const auto& rule : RulesOf(region, {})) ids.push_back(rule.id);
-  EXPECT_THAT(ids, ElementsAre("RP-101", "RP-102", "RP-104", "RP-105", "RP-201"));
+  EXPECT_THAT(ids, ElementsAre("RP-101", "RP-102", "RP-104", "RP-105", "RP-201", "RP-705"));
 }
 
 TEST(Rules, SayAllThatARefusalHasToSay) {

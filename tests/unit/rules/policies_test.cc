@@ -40,7 +40,7 @@ TEST(Policies, OneAGateWithAllItsRules) {
               ElementsAre("france.pods.rempart.dev", "france.bindings.rempart.dev", "france.access.rempart.dev",
                           "france.nodes.rempart.dev", "france.namespaces.rempart.dev", "france.services.rempart.dev",
                           "france.endpoints.rempart.dev", "france.claims.rempart.dev", "france.stores.rempart.dev",
-                          "france.rempart.rempart.dev"));
+                          "france.rempart.rempart.dev", "france.guards.rempart.dev", "france.policies.rempart.dev"));
 }
 
 TEST(Policies, ParametersAreAskedForWhereTheyAreUsedAndMissingOnesRefuse) {

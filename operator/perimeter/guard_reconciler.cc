@@ -1,0 +1,120 @@
+#include "operator/perimeter/guard_reconciler.h"
+
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+#include <utility>
+
+#include "src/base/log.h"
+
+namespace rempart::perimeter {
+
+GuardReconciler::GuardReconciler(cache::Caches& caches, kube::Api& api, kube::EventRecorder& events, Metrics& metrics,
+                                 OperatorIdentity& identity)
+    : caches_(caches), api_(api), events_(events), identity_(identity) {
+  restored_ = metrics.GetCounter(
+      "rempart_guards_restored_total",
+      "Pod Security labels and default-deny network policies that were edited or deleted by hand and put back.");
+}
+
+Result<kube::Outcome> GuardReconciler::Reconcile(kube::ReconcileContext& context) {
+  const std::string& name = context.key().name;
+  const auto ns = caches_.namespaces.Get(context.key());
+  if (!ns) {  // what was in it went with it
+    Forget(name);
+    return kube::Outcome::AwaitChange();
+  }
+  const auto identity = identity_.Get(context.stop());
+  if (!identity) return Fail(Error(identity.error()));
+
+  const Governor governor = GovernorOf(ns, caches_.RegionsByAge(), *identity);
+  const auto policy = caches_.network_guards.Get({name, std::string(api::kDefaultDenyName)});
+  const GuardPlan plan = PlanGuards(ns, governor, policy, Remembered(name));
+  // The policy first: it does not depend on the labels, and a lost race for the namespace must not put it off.
+  if (!plan.policy.empty())
+    if (auto done = WritePolicy(name, *governor.region, plan, context); !done) return Fail(std::move(done.error()));
+  if (plan.remove_policy)
+    if (auto done = RemovePolicy(*policy, context); !done) return Fail(std::move(done.error()));
+  if (!plan.namespace_patch.is_null())
+    if (auto done = PatchNamespace(*ns, governor.region, plan, context); !done) return Fail(std::move(done.error()));
+  return kube::Outcome::AwaitChange();
+}
+
+Status GuardReconciler::PatchNamespace(const api::Namespace& ns, const RegionPtr& region, const GuardPlan& plan,
+                                       kube::ReconcileContext& context) {
+  const std::string& name = ns.meta.key.name;
+  auto reply = api_.Patch(api::kNamespaces, ns.meta.key, kube::PatchType::kMerge, plan.namespace_patch.dump(), false,
+                          context.stop());
+  if (!reply) return Fail(std::move(reply.error()));
+  const auto view = kube::ParseOnThread(reply->body);
+  if (!view) return Fail(Error(view.error()).While("read the answer"));
+  const auto meta = kube::DecodeMeta(*view);
+  if (!meta) return Fail(Error(meta.error()));
+  context.Wrote(caches_.namespaces, meta->resource_version);
+  log::Info("the namespace's labels were written", {{"namespace", name}});
+  if (plan.labels_restored && region)
+    TellRestored(*region, fmt::format("Pod Security's labels of namespace {} were changed", name),
+                 {api::kNamespaces.ApiVersion(), std::string(api::kNamespaces.kind), "", name, ns.meta.uid});
+  return {};
+}
+
+Status GuardReconciler::WritePolicy(const std::string& ns, const api::SovereignRegion& region, const GuardPlan& plan,
+                                    kube::ReconcileContext& context) {
+  const kube::ObjectKey key{ns, std::string(api::kDefaultDenyName)};
+  auto reply = plan.create ? api_.Create(api::kNetworkPolicies, ns, plan.policy, context.stop())
+                           : api_.Replace(api::kNetworkPolicies, key, plan.policy, context.stop());
+  if (!reply) return Fail(std::move(reply.error()));
+  const auto view = kube::ParseOnThread(reply->body);
+  if (!view) return Fail(Error(view.error()).While("read the answer"));
+  auto stored = api::DecodeNetworkGuard(*view);
+  if (!stored) return Fail(std::move(stored.error()));
+  context.Wrote(caches_.network_guards, stored->meta.resource_version);
+  Remember(ns, {plan.wanted_digest, stored->digest});
+  log::Info("the namespace's network policy was written", {{"namespace", ns}});
+  if (plan.policy_restored)
+    TellRestored(
+        region, fmt::format("NetworkPolicy {} was {}", key.ToString(), plan.create ? "deleted" : "changed"),
+        {api::kNetworkPolicies.ApiVersion(), std::string(api::kNetworkPolicies.kind), ns, key.name, stored->meta.uid});
+  return {};
+}
+
+Status GuardReconciler::RemovePolicy(const api::NetworkGuard& policy, kube::ReconcileContext& context) {
+  const Json options = {{"apiVersion", "v1"}, {"kind", "DeleteOptions"}, {"preconditions", {{"uid", policy.meta.uid}}}};
+  auto reply = api_.Delete(api::kNetworkPolicies, policy.meta.key, options.dump(), context.stop());
+  if (!reply && reply.error().kind != ErrorKind::kNotFound && reply.error().kind != ErrorKind::kConflict)
+    return Fail(std::move(reply.error()));
+  Forget(policy.meta.key.ns);
+  log::Info("the namespace no longer needs its network policy", {{"namespace", policy.meta.key.ns}});
+  return {};
+}
+
+void GuardReconciler::TellRestored(const api::SovereignRegion& region, const std::string& what,
+                                   const kube::ObjectRef& object) {
+  restored_.Add();
+  log::Warn("a guard of a namespace was changed by hand and is put back", {{"what", what}});
+  events_.Record(
+      {{api::kRegions.ApiVersion(), std::string(api::kRegions.kind), "", region.meta.key.name, region.meta.uid},
+       kube::Event::Type::kWarning,
+       "GuardRestored",
+       "Restore",
+       what + " by hand and put back",
+       object});
+}
+
+GuardMemory GuardReconciler::Remembered(const std::string& ns) {
+  std::scoped_lock lock(mutex_);
+  const auto found = memory_.find(ns);
+  return found == memory_.end() ? GuardMemory{} : found->second;
+}
+
+void GuardReconciler::Remember(const std::string& ns, GuardMemory memory) {
+  std::scoped_lock lock(mutex_);
+  memory_[ns] = std::move(memory);
+}
+
+void GuardReconciler::Forget(const std::string& ns) {
+  std::scoped_lock lock(mutex_);
+  memory_.erase(ns);
+}
+
+}  // namespace rempart::perimeter

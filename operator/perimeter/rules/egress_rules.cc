@@ -1,0 +1,89 @@
+// RP-507, RP-508: what pods may send to. The operator keeps a default-deny NetworkPolicy in each namespace, see
+// guard_plan.h. Policies of a namespace add up, so whoever may write a second one could open what the first one shuts.
+#include <map>
+#include <nlohmann/json.hpp>
+#include <optional>
+
+#include "operator/perimeter/rules/table.h"
+#include "src/base/json.h"
+
+namespace rempart::rules {
+namespace {
+
+constexpr char kClauses[] = "SecNumCloud 3.2: 12.14.a, 13.2";
+
+// The labels that make a namespace the region's; nothing where its selector asks for more than equal labels.
+std::optional<std::map<std::string, std::string>> LabelsOfNamespaces(const api::SovereignRegion& region) {
+  std::map<std::string, std::string> labels;
+  const auto selector = ParseJson(region.rules.namespace_selector.empty() ? "{}" : region.rules.namespace_selector);
+  if (!selector || !selector->is_object()) return std::nullopt;
+  if (const auto more = selector->find("matchExpressions"); more != selector->end() && !more->empty())
+    return std::nullopt;
+  if (const auto equal = selector->find("matchLabels"); equal != selector->end() && equal->is_object())
+    for (const auto& [key, value] : equal->items())
+      labels[key] = value.is_string() ? value.get<std::string>() : std::string();
+  if (labels.empty()) labels[std::string(api::kRegionLabel)] = region.meta.key.name;
+  return labels;
+}
+
+// A member of a NetworkPolicy's `to` that stays within the region.
+Bool StaysInside(const Item& peer, const api::SovereignRegion& region) {
+  std::vector<std::string> open;
+  for (const auto& egress : *region.rules.network->egress)
+    if (egress.ports.empty()) open.push_back(egress.cidr);
+  const Item pods = peer["podSelector"], namespaces = peer["namespaceSelector"], block = peer["ipBlock"];
+  const auto named = [&](std::string_view key, std::string_view value) {
+    return namespaces["matchLabels"][key].AsText() == value;
+  };
+  Bool in_namespaces =
+      named("kubernetes.io/metadata.name", "kube-system") && pods["matchLabels"]["k8s-app"].AsText() == "kube-dns";
+  if (const auto labels = LabelsOfNamespaces(region)) {
+    Bool of_region = Truth(true);
+    for (const auto& [key, value] : *labels) of_region = of_region && named(key, value);
+    in_namespaces = in_namespaces || of_region;
+  }
+  return (block.Present() && RangeWithin(block["cidr"].AsText(), Literal(open))) ||
+         (!block.Present() && namespaces.Present() && in_namespaces) ||
+         (!block.Present() && !namespaces.Present() && pods.Present());
+}
+
+}  // namespace
+
+void AddEgressRules(const api::SovereignRegion& region, const RuleContext& context, Table& table) {
+  if (!region.rules.network || !region.rules.network->egress) return;
+  // What is deleted has no object; a collection that is deleted has a request without a name.
+  const Text name = If(Request()["operation"].AsText() == "DELETE", OldObject()["metadata"]["name"].AsText(),
+                       Object()["metadata"]["name"].AsText());
+  table.push_back({.id = "RP-507",
+                   .gate = Gate::kGuards,
+                   .holds = name != api::kDefaultDenyName || IsUser(context.operator_user) || IsClusterController() ||
+                            IsControllerManager(),  // which take a namespace down
+                   .wrong = {"only the operator writes the network policy rempart-default-deny",
+                             "seul l'opérateur écrit la règle réseau rempart-default-deny"},
+                   .fix = {"declare what pods may send to in spec.network.egress of the region",
+                           "déclarez ce que les pods peuvent joindre dans spec.network.egress de la région"},
+                   .clauses = kClauses,
+                   .needs_request = true});
+  const List to = It()["to"].AsList();
+  table.push_back(
+      {.id = "RP-508",
+       .gate = Gate::kPolicies,
+       .variable = "egress",
+       // `specs` are Cilium's, whose rules have no `to`, and so name nothing that could be looked at.
+       .subjects = {{{"spec", "egress", "*"}}, {{"specs", "*"}}},
+       .texts = false,
+       .holds = Object()["metadata"]["name"].AsText() == api::kDefaultDenyName ||
+                (!IsEmpty(to) && All(to, [&](const Item& peer) { return StaysInside(peer, region); })),
+       .shown = Join(MapEach(Filter(to, [](const Item& peer) { return peer["ipBlock"].Present(); }),
+                             [](const Item& peer) { return peer["ipBlock"]["cidr"].AsText(); }),
+                     ", "),
+       .wrong = {"opens more than the region declares", "ouvre plus que la région ne déclare"},
+       .fix =
+           {"under `to`, name pods of the namespace, namespaces of the region by its label, kube-dns, or addresses "
+            "within a range of spec.network.egress that is declared without ports",
+            "sous `to`, désignez des pods de l'espace de noms, des espaces de la région par son étiquette, kube-dns, "
+            "ou des adresses d'une plage de spec.network.egress déclarée sans ports"},
+       .clauses = kClauses});
+}
+
+}  // namespace rempart::rules

@@ -1,0 +1,148 @@
+// What the operator keeps in a region's namespaces, on the real API server: Pod Security's labels and the default-deny
+// policy, which a tenant can neither delete nor widen.
+#include <gmock/gmock.h>
+
+#include "operator/api/gate_object.h"
+#include "operator/perimeter/rules/probe_objects.h"
+#include "tests/cluster/gate_fixture.h"
+
+namespace rempart::test {
+namespace {
+
+constexpr char kEnforce[] = "pod-security.kubernetes.io/enforce";
+constexpr char kAudit[] = "pod-security.kubernetes.io/audit";
+const std::string kDefaultDeny{api::kDefaultDenyName};
+
+class GuardTest : public GateTest {
+ protected:
+  Json Egress() const { return {{"network", {{"egress", Json::array({{{"cidr", "10.0.0.0/8"}}})}}}}; }
+
+  bool AwaitLabel(const char* key, const Json& value) {
+    return cluster()
+        .Await(
+            api::kNamespaces, {"", ns_},
+            [&](const Json& now) { return now.is_object() && now["metadata"]["labels"].value(key, Json()) == value; })
+        .has_value();
+  }
+  std::optional<Json> AwaitPolicy(const std::function<bool(const Json&)>& is) {
+    return cluster().Await(api::kNetworkPolicies, {ns_, kDefaultDeny}, is);
+  }
+  Json Policy(const Json& egress) const {
+    Json policy = rules::probe::NetworkPolicy();
+    policy["metadata"]["namespace"] = ns_;
+    policy["spec"]["egress"] = egress;
+    return policy;
+  }
+  static Json To(const Json& peer) { return Json::array({{{"to", Json::array({peer})}}}); }
+};
+
+TEST_F(GuardTest, ANamespaceHasBothAndGetsThemBack) {
+  Declare("Enforce", Egress());
+  EXPECT_TRUE(AwaitLabel(kEnforce, "restricted"));
+  const auto policy = AwaitPolicy([](const Json& now) { return now.is_object(); });
+  ASSERT_TRUE(policy);
+  EXPECT_EQ((*policy)["spec"]["policyTypes"], Json::array({"Ingress", "Egress"}));
+  EXPECT_EQ((*policy)["spec"]["egress"].size(), 3U);
+
+  // The gate keeps tenants off; here it is somebody who took the gate away for a moment (a dry run shows it shut
+  // below).
+  const auto unguarded = [&](const char* gate) {
+    return cluster().Delete(api::kAdmissionPolicyBindings, {"", api::GateObjectName(region_, gate)}).has_value();
+  };
+  const auto same = [&](const Json& now) { return now.is_object() && now["spec"] == (*policy)["spec"]; };
+  bool edited = false;
+  EXPECT_TRUE(AwaitServer([&] {
+    if (edited) return true;
+    (void)unguarded("guards");
+    edited = cluster()
+                 .MergePatch(api::kNetworkPolicies, {ns_, kDefaultDeny},
+                             {{"spec", {{"egress", Json::array({Json::object()})}}}})
+                 .has_value();
+    return edited;
+  }));
+  EXPECT_TRUE(AwaitPolicy(same)) << "it was edited";
+  EXPECT_TRUE(AwaitServer([&] {
+    (void)unguarded("namespaces");
+    return cluster()
+        .MergePatch(api::kNamespaces, {"", ns_}, {{"metadata", {{"labels", {{kEnforce, "privileged"}}}}}})
+        .has_value();
+  }));
+  EXPECT_TRUE(AwaitLabel(kEnforce, "restricted")) << "it was loosened";
+}
+
+TEST_F(GuardTest, ATenantNeitherTakesThePolicyNorWidensIt) {
+  Declare("Enforce", Egress());
+  ASSERT_TRUE(AwaitPolicy([](const Json& now) { return now.is_object(); }));
+  const auto deny = [&](const Result<kube::Reply>& answer, const char* rule) {
+    return !answer && answer.error().message.contains(rule);
+  };
+  const auto named = api::kNetworkPolicies.Path(ns_, kDefaultDeny) + "?dryRun=All";
+  const auto ask = [&](const char* method, const std::string& target, const Json& body = nullptr) {
+    kube::Api::Call call{.method = method, .target = target, .doing = "try"};
+    if (!body.is_null()) call.body = body.dump(), call.content_type = "application/merge-patch+json";
+    return cluster().api().Do(call, {});
+  };
+  EXPECT_TRUE(AwaitServer([&] { return deny(ask("DELETE", named), "RP-507"); }));
+  EXPECT_TRUE(deny(ask("DELETE", api::kNetworkPolicies.Path(ns_) + "?dryRun=All"), "RP-507")) << "nor with all others";
+  EXPECT_TRUE(deny(ask("PATCH", named, {{"spec", {{"egress", Json::array({Json::object()})}}}}), "RP-507"));
+  EXPECT_TRUE(deny(ask("PATCH", named, {{"metadata", {{"labels", {{"x", "y"}}}}}}), "RP-507"));
+
+  EXPECT_TRUE(AwaitServer([&] {
+    return RulesAgainst(api::kNetworkPolicies, Policy(Json::array({Json::object()}))) ==
+           std::set<std::string>{"RP-508"};
+  }));
+  const Json region_label = {{"matchLabels", {{"rempart.dev/region", region_}}}};
+  const struct {
+    Json egress;
+    bool allowed;
+  } rows[] = {
+      {Json::array(), true},
+      {To({{"podSelector", Json::object()}}), true},
+      {To({{"ipBlock", {{"cidr", "10.1.0.0/16"}}}}), true},
+      {To({{"ipBlock", {{"cidr", "0.0.0.0/0"}}}}), false},
+      {To({{"namespaceSelector", Json::object()}}), false},
+      {To({{"namespaceSelector", region_label}}), true},
+      {To({{"namespaceSelector", region_label}, {"podSelector", {{"matchLabels", {{"app", "db"}}}}}}), true},
+      {To({{"namespaceSelector", {{"matchLabels", {{"kubernetes.io/metadata.name", "kube-system"}}}}}}), false},
+      {To({{"namespaceSelector", {{"matchLabels", {{"kubernetes.io/metadata.name", "kube-system"}}}}},
+           {"podSelector", {{"matchLabels", {{"k8s-app", "kube-dns"}}}}}}),
+       true},
+  };
+  for (const auto& [egress, allowed] : rows)
+    EXPECT_EQ(RulesAgainst(api::kNetworkPolicies, Policy(egress)),
+              allowed ? std::set<std::string>{} : std::set<std::string>{"RP-508"})
+        << egress;
+  // A label that would let pods do more, in the moment before the operator puts it back.
+  const auto ns = api::kNamespaces.Path("", ns_) + "?dryRun=All";
+  EXPECT_TRUE(AwaitServer([&] {
+    return deny(ask("PATCH", ns, {{"metadata", {{"labels", {{kEnforce, "privileged"}}}}}}), "RP-705");
+  }));
+  // A namespace goes, with its policy.
+  ASSERT_TRUE(cluster().Delete(api::kNamespaces, {"", ns_}));
+  EXPECT_TRUE(cluster().Await(api::kNamespaces, {"", ns_}, [](const Json& now) { return now.is_null(); }));
+}
+
+TEST_F(GuardTest, FollowTheModeAndGoWithTheRegion) {
+  Declare("Audit", Egress());
+  EXPECT_TRUE(AwaitLabel(kAudit, "restricted"));
+  EXPECT_TRUE(AwaitLabel(kEnforce, nullptr)) << "Audit refuses nothing";
+  EXPECT_FALSE(cluster().Get(api::kNetworkPolicies, {ns_, kDefaultDeny}));
+  const auto set = [&](const Json& spec) {
+    return cluster().MergePatch(api::kRegions, {"", region_}, {{"spec", spec}}).has_value();
+  };
+  ASSERT_TRUE(set({{"enforcement", "Enforce"}}));
+  EXPECT_TRUE(AwaitPolicy([](const Json& now) { return now.is_object(); }));
+  EXPECT_TRUE(AwaitLabel(kEnforce, "restricted"));
+  ASSERT_TRUE(set({{"enforcement", "Warn"}}));
+  EXPECT_TRUE(AwaitPolicy([](const Json& now) { return now.is_null(); }));
+  EXPECT_TRUE(AwaitLabel(kEnforce, nullptr));
+  ASSERT_TRUE(set({{"enforcement", "Enforce"}}));
+  EXPECT_TRUE(AwaitPolicy([](const Json& now) { return now.is_object(); }));
+  ASSERT_TRUE(cluster().Delete(api::kRegions, {"", region_}));
+  EXPECT_TRUE(AwaitPolicy([](const Json& now) { return now.is_null(); }));
+  EXPECT_TRUE(AwaitLabel(kEnforce, nullptr));
+  EXPECT_TRUE(AwaitLabel(kAudit, nullptr));
+}
+
+}  // namespace
+}  // namespace rempart::test

@@ -1,0 +1,158 @@
+// The plan for a namespace carried out: what is sent, put back, told of and taken away.
+#include "operator/perimeter/guard_reconciler.h"
+
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+
+#include <nlohmann/json.hpp>
+
+#include "tests/unit/kube/reconcile_fakes.h"
+#include "tests/unit/perimeter/builders.h"
+
+namespace rempart::perimeter {
+namespace {
+
+using test::Next;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+
+const std::string kPolicy = "/apis/networking.k8s.io/v1/namespaces/acme/networkpolicies";
+
+// Keeps the two objects as the server would, and shows them to the caches, as its watches would.
+struct FakeServer final : kube::test::ApiWithoutWatches {
+  explicit FakeServer(cache::Caches& into) : caches(into) {
+    ns = {{"metadata",
+           {{"name", "acme"},
+            {"uid", "uid-of-acme"},
+            {"labels", {{"rempart.dev/region", "france"}, {"kubernetes.io/metadata.name", "acme"}}}}}};
+    Store();
+  }
+  Result<kube::Reply> Do(const Call& call, std::stop_token) override {
+    const std::string path = call.target.substr(0, call.target.find('?'));
+    calls.push_back(call.method + " " + path);
+    if (path == "/api/v1/namespaces/acme") {
+      const Json patch = Json::parse(call.body);
+      if (patch["metadata"]["resourceVersion"] != ns["metadata"]["resourceVersion"])
+        return Fail(Error::Conflict("somebody else wrote"));
+      ns.merge_patch(patch);
+      Store();
+      return kube::Reply{200, ns.dump()};
+    }
+    if (call.method == "DELETE") {
+      Forget();
+      return kube::Reply{200, "{}"};
+    }
+    policy = Json::parse(call.body);
+    policy["metadata"]["uid"] = "uid-of-policy";
+    policy["spec"]["defaulted"] = true;
+    Store();
+    return kube::Reply{call.method == "POST" ? 201 : 200, policy.dump()};
+  }
+  void Store() {
+    ns["metadata"]["resourceVersion"] = std::to_string(++version);
+    Put(ns, api::DecodeNamespace, caches.namespaces);
+    if (policy.is_null()) return;
+    policy["metadata"]["resourceVersion"] = std::to_string(++version);
+    Put(policy, api::DecodeNetworkGuard, caches.network_guards);
+  }
+  template <class Decode, class Store>
+  static void Put(const Json& object, Decode decode, Store& store) {
+    kube::Document document;
+    const auto view = document.Parse(object.dump());
+    ASSERT_TRUE(view);
+    auto decoded = decode(*view);
+    ASSERT_TRUE(decoded) << decoded.error().message;
+    store.Put(std::move(*decoded));
+  }
+  void Forget() {
+    policy = nullptr;
+    caches.network_guards.Remove({"acme", "rempart-default-deny"}, 0);
+  }
+
+  cache::Caches& caches;
+  Json ns, policy;
+  std::uint64_t version = 100;
+  std::vector<std::string> calls;
+};
+
+struct Events final : kube::EventRecorder {
+  void Record(kube::Event event) override { notes.push_back(event.reason + ": " + event.note); }
+  std::vector<std::string> notes;
+};
+
+struct GuardReconcilerTest : ::testing::Test {
+  GuardReconcilerTest() {
+    auto region = test::Region();
+    region.rules.enforcement = api::RegionRules::Enforcement::kEnforce;
+    region.rules.network.emplace().egress = std::vector<api::RegionRules::Egress>{{"10.0.0.0/8", {}}};
+    caches.regions.Put(Next(region));
+  }
+  std::vector<std::string> Look() {
+    server.calls.clear();
+    kube::test::FakeContext context({"", "acme"});
+    outcome = reconciler.Reconcile(context).has_value();
+    return server.calls;
+  }
+  Json Label(const char* name) { return server.ns["metadata"]["labels"].value(name, Json()); }
+
+  Metrics metrics;
+  cache::Caches caches;
+  FakeServer server{caches};
+  Events events;
+  bool outcome = false;
+  OperatorIdentity identity{
+      [](std::stop_token) -> Result<std::string> { return "system:serviceaccount:rempart-system:rempart"; }};
+  GuardReconciler reconciler{caches, server, events, metrics, identity};
+};
+
+TEST_F(GuardReconcilerTest, WritesBothAndThenNothing) {
+  EXPECT_THAT(Look(), ElementsAre("POST " + kPolicy, "PATCH /api/v1/namespaces/acme"));
+  EXPECT_TRUE(outcome);
+  EXPECT_EQ(Label("pod-security.kubernetes.io/enforce"), "restricted");
+  EXPECT_THAT(Look(), IsEmpty());
+  EXPECT_THAT(events.notes, IsEmpty());
+}
+
+TEST_F(GuardReconcilerTest, PutsBackWhatIsEditedOrDeletedAndTells) {
+  Look();
+  server.policy["spec"]["egress"].push_back(Json::object());
+  server.Store();
+  EXPECT_THAT(Look(), ElementsAre("PUT " + kPolicy + "/rempart-default-deny"));
+  EXPECT_EQ(server.policy["spec"]["egress"].size(), 3U);
+  server.Forget();
+  EXPECT_THAT(Look(), ElementsAre("POST " + kPolicy));
+  server.ns["metadata"]["labels"]["pod-security.kubernetes.io/enforce"] = "privileged";
+  server.Store();
+  EXPECT_THAT(Look(), ElementsAre("PATCH /api/v1/namespaces/acme"));
+  EXPECT_EQ(Label("pod-security.kubernetes.io/enforce"), "restricted");
+  EXPECT_THAT(events.notes,
+              ElementsAre("GuardRestored: NetworkPolicy acme/rempart-default-deny was changed by hand and put back",
+                          "GuardRestored: NetworkPolicy acme/rempart-default-deny was deleted by hand and put back",
+                          "GuardRestored: Pod Security's labels of namespace acme were changed by hand and put back"));
+  EXPECT_THAT(metrics.Expose(), HasSubstr("rempart_guards_restored_total 3"));
+}
+
+TEST_F(GuardReconcilerTest, ANamespaceThatLeavesGivesAllBack) {
+  Look();
+  server.ns["metadata"]["labels"]["rempart.dev/region"] = "another";
+  server.Store();
+  EXPECT_THAT(Look(), ElementsAre("DELETE " + kPolicy + "/rempart-default-deny", "PATCH /api/v1/namespaces/acme"));
+  EXPECT_TRUE(Label("pod-security.kubernetes.io/enforce").is_null());
+  EXPECT_FALSE(server.ns["metadata"].value("annotations", Json::object()).contains("rempart.dev/pod-security"));
+  EXPECT_THAT(Look(), IsEmpty());
+  EXPECT_THAT(events.notes, IsEmpty());
+}
+
+TEST_F(GuardReconcilerTest, ANamespaceThatSomebodyElseWroteIsLookedAtAnew) {
+  Look();
+  server.ns["metadata"]["labels"].erase("pod-security.kubernetes.io/enforce");
+  server.Store();
+  server.ns["metadata"]["resourceVersion"] = "999";  // written since, and not seen yet
+  Look();
+  EXPECT_FALSE(outcome);
+  EXPECT_TRUE(Label("pod-security.kubernetes.io/enforce").is_null());
+}
+
+}  // namespace
+}  // namespace rempart::perimeter

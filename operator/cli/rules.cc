@@ -32,7 +32,11 @@ api::SovereignRegion Everything() {
   rules.network->load_balancer_classes = {"<class>"};
   rules.network->ranges = {"<range>"};
   rules.network->egress.emplace();
+  rules.network->ingress_classes = rules.network->gateway_classes = std::vector<std::string>{"<class>"};
+  rules.storage->provisioners = {"<provisioner>"};
+  region.locations = {{"<location>", {"<zone>"}, region.country, ""}};
   rules.keys.emplace();
+  rules.keys->allowed_stores = {"<store>"};
   rules.access = {{"<admins>"}, {"<exec>"}, {"<nodeIdentity>"}};
   return region;
 }
@@ -59,6 +63,10 @@ constexpr std::array kJudged = {
     Judged{"crd.projectcalico.org", "NetworkPolicy", rules::Gate::kPolicies},
     Judged{"projectcalico.org", "NetworkPolicy", rules::Gate::kPolicies},
     Judged{"crd.antrea.io", "NetworkPolicy", rules::Gate::kPolicies},
+    Judged{"networking.k8s.io", "Ingress", rules::Gate::kIngresses},
+    Judged{"gateway.networking.k8s.io", "Gateway", rules::Gate::kGateways},
+    Judged{"storage.k8s.io", "StorageClass", rules::Gate::kClasses},
+    Judged{"", "PersistentVolume", rules::Gate::kVolumes},
     Judged{"external-secrets.io", "SecretStore", rules::Gate::kStores},
     Judged{"external-secrets.io", "ExternalSecret", rules::Gate::kStores},
 };

@@ -22,8 +22,14 @@ std::vector<std::string> UsableNamespaces(cache::Caches& caches, const api::Sove
   return NamespacesOf(region, {}, usable, identity).governed;
 }
 
-// A connection into a pod cannot be a dry run, and the operator has no right to one.
-bool CanBeSent(const rules::Probe& probe) { return probe.unsent.empty() && probe.operation != "CONNECT"; }
+// A connection into a pod cannot be a dry run, and the operator has no right to one; nor has it to make what belongs to
+// the whole cluster, since a volume could be made of any disk of a node.
+bool CanBeSent(const rules::Probe& probe) {
+  using rules::Gate;
+  const bool of_the_cluster =
+      probe.gate == Gate::kClasses || probe.gate == Gate::kVolumes || probe.gate == Gate::kClusterStores;
+  return probe.unsent.empty() && probe.operation != "CONNECT" && !of_the_cluster;
+}
 
 bool IsNotServed(const Result<kube::Reply>& answer) {
   return !answer && answer.error().kind == ErrorKind::kNotFound &&

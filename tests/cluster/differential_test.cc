@@ -153,7 +153,13 @@ class DifferentialTest : public GateTest {
 };
 
 TEST_F(DifferentialTest, EvaluatorAndServerAgree) {
-  Prepare("Warn", {{"network", {{"ranges", {"10.0.0.0/8", "fd00::/8"}}}}});
+  Prepare("Warn", {{"network",
+                    {{"ranges", {"10.0.0.0/8", "fd00::/8"}},
+                     {"loadBalancerAnnotations", Json::array({"service.beta.kubernetes.io/ours"})},
+                     {"ingressClasses", Json::array({"nginx-fr"})},
+                     {"egress", Json::array({{{"cidr", "10.0.0.0/8"}}})}}},
+                   {"storage", {{"provisioners", Json::array({"csi.example"})}}},
+                   {"keys", {{"allowedKeys", Json::array({"key-fr"})}}}});
   // Some ten thousand of them are pods to the server.
   Run({"pods", Gate::kPods, api::kPods, "", Count(18'000), [&](Generator& g) { return g.Pod(Pod()); }});
   Run({"services", Gate::kServices, rules::probe::kServices, "", Count(1'200), [](auto& g) { return g.Service(); }});
@@ -162,6 +168,13 @@ TEST_F(DifferentialTest, EvaluatorAndServerAgree) {
   Run({"endpointslices", Gate::kEndpoints, rules::probe::kSlices, "", Count(1'200), [](auto& g) { return g.Slice(); }});
   Run({"endpoints", Gate::kEndpoints, rules::probe::kEndpoints, "", Count(1'200),
        [](auto& g) { return g.Endpoints(); }});
+  Run({"networkpolicies", Gate::kPolicies, api::kNetworkPolicies, "", Count(1'200),
+       [](auto& g) { return g.NetworkPolicy(); }});
+  Run({"ingresses", Gate::kIngresses, rules::probe::kIngresses, "", Count(800), [](auto& g) { return g.Ingress(); }});
+  Run({"storageclasses", Gate::kClasses, rules::probe::kStorageClasses, "", Count(800),
+       [](auto& g) { return g.StorageClass(); }});
+  Run({"persistentvolumes", Gate::kVolumes, rules::probe::kVolumes, "", Count(800),
+       [](auto& g) { return g.Volume(); }});
   Json pod = Pod();
   pod["spec"]["schedulerName"] = "nobody";  // stays without a node
   Create(pod);
@@ -171,7 +184,7 @@ TEST_F(DifferentialTest, EvaluatorAndServerAgree) {
 
 // Kinds without a schema that would keep wrong types out. Only a gate that enforces refuses what it cannot read.
 TEST_F(DifferentialTest, EvaluatorAndServerAgreeOnWhatHasNoSchema) {
-  ServeSecretStores();
+  ServeOthersKinds();
   Prepare("Enforce", {{"keys", {{"allowedStores", {"vault-fr"}}}}});
   ASSERT_TRUE(AwaitServer([&] {
     Json store = rules::probe::SecretStore("vault-us");

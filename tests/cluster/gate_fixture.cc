@@ -6,26 +6,29 @@
 #include <fstream>
 
 #include "operator/api/gate_object.h"
+#include "operator/perimeter/rules/probe_objects.h"
 
 namespace rempart::test {
 namespace {
 
-// External Secrets' kinds, as far as the rules look at them.
-Json Definition(const std::string& plural, const std::string& kind) {
-  return {{"apiVersion", "apiextensions.k8s.io/v1"},
-          {"kind", "CustomResourceDefinition"},
-          {"metadata", {{"name", plural + ".external-secrets.io"}}},
-          {"spec",
-           {{"group", "external-secrets.io"},
-            {"scope", "Namespaced"},
-            {"names", {{"plural", plural}, {"kind", kind}}},
-            {"versions",
-             Json::array(
-                 {{{"name", "v1"},
-                   {"served", true},
-                   {"storage", true},
-                   {"schema",
-                    {{"openAPIV3Schema", {{"type", "object"}, {"x-kubernetes-preserve-unknown-fields", true}}}}}}})}}}};
+// Kinds of others, as far as the rules look at them.
+Json Definition(const kube::Resource& resource) {
+  const std::string plural(resource.plural), group(resource.group), kind(resource.kind);
+  return {
+      {"apiVersion", "apiextensions.k8s.io/v1"},
+      {"kind", "CustomResourceDefinition"},
+      {"metadata",
+       {{"name", plural + "." + group}, {"annotations", {{"api-approved.kubernetes.io", "unapproved, for a test"}}}}},
+      {"spec",
+       {{"group", group},
+        {"scope", resource.namespaced ? "Namespaced" : "Cluster"},
+        {"names", {{"plural", plural}, {"kind", kind}}},
+        {"versions", Json::array({{{"name", "v1"},
+                                   {"served", true},
+                                   {"storage", true},
+                                   {"schema",
+                                    {{"openAPIV3Schema",
+                                      {{"type", "object"}, {"x-kubernetes-preserve-unknown-fields", true}}}}}}})}}}};
 }
 
 }  // namespace
@@ -35,10 +38,13 @@ void GateTest::TearDown() {
   ClusterTest::TearDown();
 }
 
-void GateTest::ServeSecretStores() {
+void GateTest::ServeOthersKinds() {
   definitions_ = LogPath(id_ + "-definitions.json");
-  std::ofstream(definitions_) << Definition("secretstores", "SecretStore") << "\n---\n"
-                              << Definition("externalsecrets", "ExternalSecret");
+  std::ofstream file(definitions_);
+  for (const auto* resource : {&rules::probe::kStores, &rules::probe::kClusterStores, &rules::probe::kExternalSecrets,
+                               &rules::probe::kGateways})
+    file << Definition(*resource) << "\n---\n";
+  file.close();
   Must({"kubectl", "apply", "-f", definitions_});
   Must({"kubectl", "wait", "--for=condition=Established", "--timeout=60s", "-f", definitions_});
 }

@@ -15,7 +15,7 @@ class GateTest : public ClusterTest {
  protected:
   void TearDown() override;
   // External Secrets' kinds, as far as the rules look at them: until the end of the test.
-  void ServeSecretStores();
+  void ServeOthersKinds();
   // A region with nodes, images, storage and network declared, and what `more` says of its spec (a merge patch); the
   // test's namespace is put into it.
   void Declare(const std::string& enforcement, const Json& more = Json::object());

@@ -109,6 +109,16 @@ Json Generator::Service() {
         One({"metal.example/fr", "metal.example/fr", "metal.example/us", "METAL.example/fr", "", nullptr, "é"});
   if (Rarely()) spec["clusterIP"] = "None";
   Json service = Named("v1", "Service");
+  if (Sometimes())
+    service["metadata"]["annotations"] =
+        One({Json::object(),
+             nullptr,
+             {{"service.beta.kubernetes.io/ours", "x"}},
+             {{"note", "x"}},
+             {{"service.beta.kubernetes.io/aws-load-balancer-type", "x"}, {"service.beta.kubernetes.io/ours", ""}},
+             {{"MetalLB.io/address-pool", "x"}},
+             {{"oci.oraclecloud.com/load-balancer-type", "x"}},
+             {{"x", 7}}});
   service["spec"] = Spoilt(std::move(spec));
   return service;
 }
@@ -122,6 +132,105 @@ Json Generator::Claim() {
   Json claim = Named("v1", "PersistentVolumeClaim");
   claim["spec"] = Spoilt(std::move(spec));
   return claim;
+}
+
+Json Generator::Peer() {
+  if (Sometimes())
+    return {{"ipBlock",
+             {{"cidr", One({"10.0.0.0/8", "10.1.0.0/16", "10.1.2.3/32", "0.0.0.0/0", "10.0.0.0/7", "11.0.0.0/8",
+                            "fd00::/8", "::/0", "10.1.2.3/8", "10.0.0.0", "é", ""})}}}};
+  Json peer = Json::object();
+  if (Sometimes())
+    peer["namespaceSelector"] = One({Json::object(),
+                                     nullptr,
+                                     {{"matchLabels", {{"rempart.dev/region", region_}}}},
+                                     {{"matchLabels", {{"rempart.dev/region", region_}, {"team", "x"}}}},
+                                     {{"matchLabels", {{"rempart.dev/region", "other"}}}},
+                                     {{"matchLabels", {{"kubernetes.io/metadata.name", "kube-system"}}}},
+                                     {{"matchExpressions", Json::array({{{"key", "team"}, {"operator", "Exists"}}})}}});
+  if (!peer.contains("namespaceSelector") || Sometimes())
+    peer["podSelector"] = One({Json::object(),
+                               Json::object(),
+                               {{"matchLabels", {{"k8s-app", "kube-dns"}}}},
+                               {{"matchLabels", {{"app", "web"}}}},
+                               nullptr});
+  return peer;
+}
+
+Json Generator::NetworkPolicy() {
+  Json policy = Named("networking.k8s.io/v1", "NetworkPolicy");
+  Json spec = {{"podSelector", Json::object()}};
+  if (!Rarely())
+    spec["egress"] = List(2, [&] {
+      Json rule = Json::object();
+      if (!Rarely()) rule["to"] = List(2, [&] { return Peer(); });
+      if (Rarely()) rule["ports"] = Json::array({{{"port", 53}}});
+      return rule;
+    });
+  if (Rarely()) spec["policyTypes"] = One({Json::array({"Ingress"}), Json::array({"Egress"}), nullptr});
+  policy["spec"] = Spoilt(std::move(spec));
+  return policy;
+}
+
+Json Generator::Ingress() {
+  Json ingress = Named("networking.k8s.io/v1", "Ingress");
+  Json spec = {{"defaultBackend", {{"service", {{"name", "web"}, {"port", {{"number", 80}}}}}}}};
+  if (!Rarely()) spec["ingressClassName"] = One({"nginx-fr", "nginx-fr", "alb", "", nullptr, "Nginx-fr", "é"});
+  if (Sometimes())
+    ingress["metadata"]["annotations"] = One({{{"kubernetes.io/ingress.class", "nginx-fr"}},
+                                              {{"kubernetes.io/ingress.class", "alb"}},
+                                              {{"kubernetes.io/ingress.class", ""}},
+                                              nullptr});
+  ingress["spec"] = Spoilt(std::move(spec));
+  return ingress;
+}
+
+Json Generator::Zones() {
+  const std::string place = region_.substr(0, region_.rfind('-'));  // the fixture's: "<id>-region" is in region "<id>"
+  return List(2, [&] { return One({place, place + "-a", place + "-a", place + "-b", "", "é"}); });
+}
+
+Json Generator::StorageClass() {
+  Json of = Named("storage.k8s.io/v1", "StorageClass");
+  of["metadata"]["name"] = One({"local-fr", "local-fr", "local-fr", "local-us"});
+  of["provisioner"] = One({"csi.example", "csi.example", "ebs.csi.aws.com", "CSI.example", ""});
+  if (Sometimes())
+    of["parameters"] = One({Json::object(),
+                            nullptr,
+                            {{"type", "ssd"}},
+                            {{"kmsKeyId", "key-fr"}},
+                            {{"kmsKeyId", "x"}, {"type", "ssd"}},
+                            {{"encryptionKMSID", ""}},
+                            {{"disk-encryption-kms-key", "é"}}});
+  if (Sometimes())
+    of["allowedTopologies"] = List(2, [&] {
+      return Json{{"matchLabelExpressions",
+                   Json::array({{{"key", One({"topology.kubernetes.io/zone", "topology.kubernetes.io/region",
+                                              "topology.ebs.csi.aws.com/zone", "rack"})},
+                                 {"values", Zones()}}})}};
+    });
+  return of;
+}
+
+Json Generator::Volume() {
+  Json volume = Named("v1", "PersistentVolume");
+  Json spec = {{"capacity", {{"storage", "1Gi"}}},
+               {"accessModes", {"ReadWriteOnce"}},
+               {"csi", {{"driver", "csi.example"}, {"volumeHandle", "v"}}}};
+  if (!Rarely()) spec["storageClassName"] = One({"local-fr", "local-fr", "local-us", "", nullptr});
+  if (!Rarely()) {
+    const Json terms = List(2, [&] {
+      Json expressions = List(2, [&] {
+        return Json{{"key", One({"topology.kubernetes.io/zone", "failure-domain.beta.kubernetes.io/region", "rack"})},
+                    {"operator", One({"In", "In", "In", "NotIn"})},
+                    {"values", Zones()}};
+      });
+      return Json{{"matchExpressions", std::move(expressions)}};
+    });
+    spec["nodeAffinity"]["required"]["nodeSelectorTerms"] = terms;
+  }
+  volume["spec"] = Spoilt(std::move(spec));
+  return volume;
 }
 
 Json Generator::Binding() {

@@ -22,6 +22,10 @@ class Generator {
   Json Pod(Json pod);  // from a compliant one
   Json Service();
   Json Claim();
+  Json NetworkPolicy();
+  Json Ingress();
+  Json StorageClass();
+  Json Volume();
   Json Binding();
   Json Slice();
   Json Endpoints();
@@ -40,6 +44,8 @@ class Generator {
   Json Tolerations();
   Json Image();
   Json Volumes();
+  Json Peer();
+  Json Zones();
   Json Address();
   Json Addresses();
   Json Store();

@@ -20,7 +20,7 @@ class ProbesTest : public GateTest {
  protected:
   void SetUp() override {
     GateTest::SetUp();
-    ServeSecretStores();
+    ServeOthersKinds();
     // Somebody whom RBAC lets do everything and whom the server's own bypass for administrators does not know.
     Must({"kubectl", "create", "serviceaccount", "prober", "-n", ns_});
     Must({"kubectl", "create", "clusterrolebinding", id_ + "-prober", "--clusterrole=cluster-admin",
@@ -78,7 +78,12 @@ class ProbesTest : public GateTest {
 TEST_F(ProbesTest, EachIsRefusedByItsRule) {
   Declare(
       "Enforce",
-      {{"network", {{"ranges", {"10.0.0.0/8", "fd00::/8"}}, {"egress", Json::array({{{"cidr", "10.0.0.0/8"}}})}}},
+      {{"network",
+        {{"ranges", {"10.0.0.0/8", "fd00::/8"}},
+         {"egress", Json::array({{{"cidr", "10.0.0.0/8"}}})},
+         {"ingressClasses", Json::array({"nginx-fr"})},
+         {"gatewayClasses", Json::array({"envoy-fr"})}}},
+       {"storage", {{"provisioners", Json::array({"csi.example"})}}},
        {"keys", {{"allowedStores", {"vault-fr"}}}},
        {"access",
         {{"admins", {"group:region-admins"}}, {"exec", {"group:tenant-admins"}}, {"nodeIdentity", {"user:cloud"}}}}});
@@ -86,8 +91,8 @@ TEST_F(ProbesTest, EachIsRefusedByItsRule) {
   auto table = rules::RulesOf(region, {kOperatorUser});
   std::erase_if(table, [](const auto& rule) { return rule.audit_only; });
   const auto all = rules::ProbesOf(region, table, rules::ParametersOf(region, {NodeName("a")}), sender_);
-  EXPECT_EQ(table.size(), 24u);
-  EXPECT_EQ(all.probes.size(), table.size() + 10) << "of twelve gates, all but those that let only the listed pass";
+  EXPECT_EQ(table.size(), 32u);
+  EXPECT_EQ(all.probes.size(), table.size() + 15) << "of seventeen gates, all but those that let only the listed pass";
   for (const auto& probe : all.probes) {
     EXPECT_TRUE(probe.unsent.empty() || probe.rule == "RP-704") << probe.rule << ": " << probe.unsent;
     Answer answer{};
@@ -117,10 +122,14 @@ class MutantTest : public ProbesTest {
     auto& asked = region.rules;
     asked.enforcement = api::RegionRules::Enforcement::kEnforce;
     asked.images = {{"registry.sas.example"}, true, rule == "RP-303", {kDigest}};  // else RP-303 covers RP-302
-    asked.storage = {{"local-fr"}};
+    // What belongs to the cluster is seen by the policies of all these regions, so that each has names of its own.
+    region.locations = {{"fr-par", {"fr-par-1"}, "FR", ""}};
+    asked.storage = {{"class-" + Lower(rule)}, {"csi.example"}};
     asked.network = {false, {"metal.example/fr"}, {"10.0.0.0/8"}};
     asked.network->egress.emplace();
-    asked.keys = {true, {"vault-fr"}};
+    asked.network->ingress_classes = std::vector<std::string>{"nginx-fr"};
+    asked.network->gateway_classes = std::vector<std::string>{"envoy-fr"};
+    asked.keys = {true, {"vault-" + Lower(rule)}};
     asked.access = {{"group:region-admins"}, {"group:tenant-admins"}, {"user:cloud"}};
     return region;
   }
@@ -181,7 +190,7 @@ TEST_F(MutantTest, WithoutItsRuleEachGetsIn) {
     Create(MakeNamespace(mutant.ns, region.meta.key.name));
     mutants.push_back(std::move(mutant));
   }
-  EXPECT_EQ(mutants.size(), 24u);
+  EXPECT_EQ(mutants.size(), 32u);
   int in_force = 0;
   for (const auto& mutant : mutants) {
     ASSERT_TRUE(
@@ -199,7 +208,7 @@ TEST_F(MutantTest, WithoutItsRuleEachGetsIn) {
     answer = Send(mutant.probe, mutant.region, mutant.ns);
     EXPECT_EQ(answer.told, rules::Told::kOpen) << mutant.rule << " is out: " << answer.text << mutant.probe.object;
   }
-  EXPECT_EQ(in_force, 18) << "of 24 rules, six are the only ones of their gate";
+  EXPECT_EQ(in_force, 22) << "of 32 rules, ten are the only ones of their gate";
 }
 
 }  // namespace

@@ -26,6 +26,8 @@ constexpr std::array kKinds{
     Kind{Gate::kEndpoints, {"discovery.k8s.io", "v1", "endpointslices", "EndpointSlice", true}},
     Kind{Gate::kClaims, {"", "v1", "persistentvolumeclaims", "PersistentVolumeClaim", true}},
     Kind{Gate::kPolicies, {"networking.k8s.io", "v1", "networkpolicies", "NetworkPolicy", true}},
+    Kind{Gate::kIngresses, {"networking.k8s.io", "v1", "ingresses", "Ingress", true}},
+    Kind{Gate::kGateways, {"gateway.networking.k8s.io", "v1", "gateways", "Gateway", true}},
     Kind{Gate::kStores, {"external-secrets.io", "v1", "secretstores", "SecretStore", true}},
     Kind{Gate::kStores, {"external-secrets.io", "v1", "externalsecrets", "ExternalSecret", true}},
 };

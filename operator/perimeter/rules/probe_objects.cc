@@ -95,6 +95,41 @@ Json NetworkPolicy() {
   return policy;
 }
 
+Json Ingress(const std::string& ingress_class) {
+  Json ingress = Bare(kIngresses);
+  ingress["spec"] = {{"defaultBackend", {{"service", {{"name", kProbeName}, {"port", {{"number", 80}}}}}}}};
+  if (!ingress_class.empty()) ingress["spec"]["ingressClassName"] = ingress_class;
+  return ingress;
+}
+
+Json Gateway(const std::string& gateway_class) {
+  Json gateway = Bare(kGateways);
+  gateway["spec"] = {{"gatewayClassName", gateway_class},
+                     {"listeners", Json::array({{{"name", "probe"}, {"port", 80}, {"protocol", "HTTP"}}})}};
+  return gateway;
+}
+
+Json StorageClass(const std::string& name, const std::string& provisioner) {
+  Json of = Bare(kStorageClasses);
+  of["metadata"]["name"] = name;
+  of["provisioner"] = provisioner;
+  return of;
+}
+
+Json Volume(const std::string& storage_class, const std::string& zone) {
+  Json volume = Bare(kVolumes);
+  volume["spec"] = {{"capacity", {{"storage", "1Mi"}}},
+                    {"accessModes", {"ReadWriteOnce"}},
+                    {"storageClassName", storage_class},
+                    {"csi", {{"driver", "probe.rempart.dev"}, {"volumeHandle", kProbeName}}}};
+  if (!zone.empty()) {
+    const Json in_zone = {{"key", api::kTopologyZone}, {"operator", "In"}, {"values", {zone}}};
+    volume["spec"]["nodeAffinity"]["required"]["nodeSelectorTerms"] =
+        Json::array({{{"matchExpressions", Json::array({in_zone})}}});
+  }
+  return volume;
+}
+
 // With labels that the region's selector takes.
 Json Namespace(const api::SovereignRegion& region) {
   Json space = Bare(api::kNamespaces);

@@ -21,6 +21,12 @@ inline constexpr kube::Resource kStores{"external-secrets.io", "v1", "secretstor
 inline constexpr kube::Resource kExternalSecrets{"external-secrets.io", "v1", "externalsecrets", "ExternalSecret",
                                                  true};
 
+inline constexpr kube::Resource kIngresses{"networking.k8s.io", "v1", "ingresses", "Ingress", true};
+inline constexpr kube::Resource kGateways{"gateway.networking.k8s.io", "v1", "gateways", "Gateway", true};
+inline constexpr kube::Resource kStorageClasses{"storage.k8s.io", "v1", "storageclasses", "StorageClass", false};
+inline constexpr kube::Resource kVolumes{"", "v1", "persistentvolumes", "PersistentVolume", false};
+inline constexpr kube::Resource kClusterStores{"external-secrets.io", "v1", "clustersecretstores", "ClusterSecretStore",
+                                               false};
 inline constexpr std::string_view kPodSecurityLevel = "pod-security.kubernetes.io/enforce";
 
 // {apiVersion, kind, metadata.name: rempart-probe}
@@ -34,8 +40,12 @@ Json Binding(const std::string& node);
 Json Slice(const std::string& address);
 Json Endpoints(const std::string& address);
 Json SecretStore(const std::string& name);
-Json NetworkPolicy();  // whose pods send to pods of their namespace
-Json ExternalSecret(const std::string& store);  // "" for one that names none
+Json NetworkPolicy();                            // whose pods send to pods of their namespace
+Json Ingress(const std::string& ingress_class);  // "" for one that names none
+Json Gateway(const std::string& gateway_class);
+Json StorageClass(const std::string& name, const std::string& provisioner);
+Json Volume(const std::string& storage_class, const std::string& zone);  // "" for one of every zone
+Json ExternalSecret(const std::string& store);                           // "" for one that names none
 Json Namespace(const api::SovereignRegion& region);
 Json RegionNode(const std::string& name, const std::string& region);
 

@@ -8,7 +8,6 @@
 #include <optional>
 #include <set>
 
-#include "operator/api/gate_object.h"
 #include "operator/perimeter/rules/evaluate.h"
 #include "operator/perimeter/rules/judge.h"
 #include "operator/perimeter/rules/probe_objects.h"
@@ -17,7 +16,6 @@ namespace rempart::rules {
 namespace {
 
 using namespace std::string_literals;
-constexpr std::string_view kServiceAccount = "system:serviceaccount:";
 
 // A probe, or why there is none.
 using Made = std::expected<Probe, std::string>;
@@ -191,6 +189,64 @@ class Maker {
   }
   Made SliceOutside() const { return Outside(probe::kSlices, probe::Slice); }
   Made EndpointsOutside() const { return Outside(probe::kEndpoints, probe::Endpoints); }
+  Made BalancerAnnotated() const {
+    const auto& network = *region_.rules.network;
+    Json service = probe::Service();
+    service["spec"].merge_patch(
+        {{"type", "LoadBalancer"}, {"loadBalancerClass", network.load_balancer_classes.front()}});
+    const std::string key = probe::Free("service.beta.kubernetes.io/rempart-probe", [&](const std::string& name) {
+      return Has(network.load_balancer_annotations, name);
+    });
+    service["metadata"]["annotations"][key] = "x";
+    return Create(Gate::kServices, probe::kServices, std::move(service));
+  }
+  static std::string NoneOf(const std::vector<std::string>& names) {
+    return probe::Free(std::string(kProbeName), [&](const std::string& name) { return Has(names, name); });
+  }
+  Made UnknownIngressClass() const {
+    return Create(Gate::kIngresses, probe::kIngresses, probe::Ingress(NoneOf(*region_.rules.network->ingress_classes)));
+  }
+  Made UnknownGatewayClass() const {
+    return Create(Gate::kGateways, probe::kGateways, probe::Gateway(NoneOf(*region_.rules.network->gateway_classes)));
+  }
+  Json StorageClass() const {
+    const auto& storage = *region_.rules.storage;
+    return probe::StorageClass(storage.classes.front(),
+                               storage.provisioners.empty() ? "probe.rempart.dev" : storage.provisioners.front());
+  }
+  Made UnknownProvisioner() const {
+    const auto& [classes, provisioners] = *region_.rules.storage;
+    return Create(Gate::kClasses, probe::kStorageClasses, probe::StorageClass(classes.front(), NoneOf(provisioners)));
+  }
+  std::string ForeignZone() const {
+    return probe::Free("rempart-probe", [&](const std::string& zone) {
+      return std::ranges::any_of(region_.locations, [&](const auto& at) { return Has(at.zones, zone); });
+    });
+  }
+  Made ClassLeaves() const {
+    Json of = StorageClass();
+    const Json in_zone = {{"key", api::kTopologyZone}, {"values", {ForeignZone()}}};
+    of["allowedTopologies"] = Json::array({{{"matchLabelExpressions", Json::array({in_zone})}}});
+    return Create(Gate::kClasses, probe::kStorageClasses, std::move(of));
+  }
+  Made VolumeLeaves() const {
+    return Create(Gate::kVolumes, probe::kVolumes,
+                  probe::Volume(region_.rules.storage->classes.front(), ForeignZone()));
+  }
+  Made ForeignKey() const {
+    Json of = StorageClass();
+    of["parameters"]["kmsKeyId"] = NoneOf(region_.rules.keys->allowed_keys);
+    return Create(Gate::kClasses, probe::kStorageClasses, std::move(of));
+  }
+  Json ClusterStore(const std::string& name) const {
+    Json store = probe::SecretStore(name);
+    store["kind"] = probe::kClusterStores.kind;
+    return store;
+  }
+  Made ClusterStoreTaken() const {
+    return Create(Gate::kClusterStores, probe::kClusterStores,
+                  ClusterStore(region_.rules.keys->allowed_stores.front()));
+  }
   Made UnknownSecretStore() const { return Create(Gate::kStores, probe::kStores, probe::SecretStore(UnknownStore())); }
   Made UnknownReference() const {
     return Create(Gate::kStores, probe::kExternalSecrets, probe::ExternalSecret(UnknownStore()));
@@ -246,15 +302,23 @@ class Maker {
         {"RP-302", &Maker::NoDigest},
         {"RP-303", &Maker::Unreleased},
         {"RP-401", &Maker::UnknownClass},
+        {"RP-402", &Maker::UnknownProvisioner},
+        {"RP-403", &Maker::ClassLeaves},
+        {"RP-404", &Maker::VolumeLeaves},
         {"RP-501", &Maker::ExternalName},
         {"RP-502", &Maker::ExternalIps},
         {"RP-503", &Maker::UnknownBalancer},
+        {"RP-504", &Maker::BalancerAnnotated},
         {"RP-505", &Maker::SliceOutside},
         {"RP-506", &Maker::EndpointsOutside},
         {"RP-507", &Maker::DefaultDenyTaken},
         {"RP-508", &Maker::EgressWidened},
+        {"RP-510", &Maker::UnknownIngressClass},
+        {"RP-511", &Maker::UnknownGatewayClass},
         {"RP-601", &Maker::UnknownSecretStore},
         {"RP-602", &Maker::UnknownReference},
+        {"RP-603", &Maker::ForeignKey},
+        {"RP-604", &Maker::ClusterStoreTaken},
         {"RP-701", &Maker::MovedIn},
         {"RP-702", &Maker::PerimeterEdited},
         {"RP-703", &Maker::StepIn},
@@ -292,6 +356,20 @@ class Maker {
       case Gate::kGuards:
       case Gate::kPolicies:
         return Create(gate, api::kNetworkPolicies, probe::NetworkPolicy());
+      case Gate::kIngresses: {
+        const auto& classes = *region_.rules.network->ingress_classes;
+        return Create(gate, probe::kIngresses, probe::Ingress(classes.empty() ? "" : classes.front()));
+      }
+      case Gate::kGateways: {
+        const auto& classes = *region_.rules.network->gateway_classes;
+        return Create(gate, probe::kGateways, probe::Gateway(classes.empty() ? "none" : classes.front()));
+      }
+      case Gate::kClasses:
+        return Create(gate, probe::kStorageClasses, StorageClass());
+      case Gate::kVolumes:
+        return Create(gate, probe::kVolumes, probe::Volume(region_.rules.storage->classes.front(), ""));
+      case Gate::kClusterStores:
+        return Create(gate, probe::kClusterStores, ClusterStore(UnknownStore()));
     }
     return std::unexpected("no probe has been written for this gate"s);
   }
@@ -305,47 +383,7 @@ class Maker {
   std::string image_;
 };
 
-bool Names(const Probe& probe, const std::string& text) {
-  return text.contains(probe.rule + ":") || text.contains(probe.rule + " ");
-}
-
 }  // namespace
-
-Sender Sender::Of(const std::string& user) {
-  if (!user.starts_with(kServiceAccount)) return {user, {"system:authenticated"}};
-  const std::string ns = user.substr(kServiceAccount.size(), user.rfind(':') - kServiceAccount.size());
-  return {user, {"system:serviceaccounts", "system:serviceaccounts:" + ns, "system:authenticated"}};
-}
-
-Json Probe::Request() const {
-  return {{"operation", operation},
-          {"name", name},
-          {"subResource", subresource},
-          {"userInfo", {{"username", from.user}, {"groups", from.groups}}}};
-}
-
-kube::Api::Call Probe::CallIn(const std::string& ns) const {
-  kube::Api::Call call;
-  const std::string_view at = resource.namespaced ? std::string_view(ns) : std::string_view();
-  call.doing = fmt::format("probe {}{}{}", resource.plural, subresource.empty() ? "" : "/", subresource);
-  if (operation == "CONNECT") {
-    call.method = "POST";
-    call.target = resource.Path(at, name, subresource) + "?command=true&stdout=true";
-    return call;
-  }
-  if (operation == "UPDATE") {
-    call.method = "PATCH";
-    call.target = resource.Path(at, gate == Gate::kNamespace ? ns : name, subresource);
-    call.content_type = "application/merge-patch+json";
-    call.body = patch.dump();
-  } else {
-    call.method = "POST";
-    call.target = subresource.empty() ? resource.Path(at) : resource.Path(at, name, subresource);
-    call.body = object.dump();
-  }
-  call.target += "?dryRun=All";
-  return call;
-}
 
 Probes ProbesOf(const api::SovereignRegion& region, const std::vector<Rule>& rules, const Json& parameters,
                 const Sender& sender) {
@@ -369,34 +407,6 @@ Probes ProbesOf(const api::SovereignRegion& region, const std::vector<Rule>& rul
   }
   for (const Gate gate : gates) add("", gate, maker.Good(gate));
   return all;
-}
-
-Told WhatItTells(const Probe& probe, const api::SovereignRegion& region, const Result<kube::Reply>& answer) {
-  using Enforcement = api::RegionRules::Enforcement;
-  const Enforcement mode = region.rules.enforcement;
-  if (mode == Enforcement::kAudit) return Told::kNothing;
-  const bool must_pass = probe.rule.empty();
-  const std::string policy = api::GateObjectName(region.meta.key.name, RequestsOf(probe.gate).name);
-  // Bindings and exec name a pod that is not there, and the gate looks at them before the pod is looked for; an object
-  // that is there already is told after the gate, too.
-  const bool passed =
-      answer || answer.error().kind == ErrorKind::kConflict ||
-      (answer.error().kind == ErrorKind::kNotFound && (probe.gate == Gate::kBindings || probe.gate == Gate::kAccess) &&
-       answer.error().message.contains(fmt::format("pods \"{}\" not found", probe.name)));
-  if (!passed) {
-    if (answer.error().kind != ErrorKind::kDenied) return Told::kNothing;
-    const std::string& message = answer.error().message;
-    if (must_pass) return message.contains(policy) ? Told::kShut : Told::kNothing;
-    // Whatever else a message of somebody's webhook may quote.
-    const std::string denied = fmt::format("'{}' denied request: {}", policy, probe.rule);
-    return message.contains(denied) && Names(probe, message) ? Told::kHolds : Told::kNothing;
-  }
-  if (mode == Enforcement::kEnforce) return must_pass ? Told::kHolds : Told::kOpen;
-  if (!answer) return Told::kNothing;  // an error comes without its warnings
-  const auto warned = [&](auto&& of) { return std::ranges::any_of(answer->warnings, of); };
-  if (must_pass)
-    return warned([&](const std::string& text) { return text.contains(policy); }) ? Told::kShut : Told::kHolds;
-  return warned([&](const std::string& text) { return Names(probe, text); }) ? Told::kHolds : Told::kOpen;
 }
 
 }  // namespace rempart::rules

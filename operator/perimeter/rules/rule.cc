@@ -25,6 +25,13 @@ const GateRequests& RequestsOf(Gate gate) {
   static const Bool spec_is_untouched =
       Request()["operation"].AsText() == "UPDATE" && Same(Object()["spec"], OldObject()["spec"]);
   static const Bool never = Truth(false);
+  // Where annotations say what the spec does not.
+  static const Bool annotations_too =
+      spec_is_untouched && Same(Object()["metadata"]["annotations"], OldObject()["metadata"]["annotations"]);
+  static const Bool class_is_untouched = Request()["operation"].AsText() == "UPDATE" &&
+                                         Same(Object()["provisioner"], OldObject()["provisioner"]) &&
+                                         Same(Object()["parameters"], OldObject()["parameters"]) &&
+                                         Same(Object()["allowedTopologies"], OldObject()["allowedTopologies"]);
   static const std::array<GateRequests, kGates> all = {{
       {"pods", {{"", {"v1"}, {"pods", "pods/ephemeralcontainers"}}}, creates(), Scope::kNamespaces, spec_is_untouched},
       {"bindings", {{"", {"v1"}, {"pods/binding", "bindings"}}}, {"CREATE"}, Scope::kNamespaces, never},
@@ -35,7 +42,7 @@ const GateRequests& RequestsOf(Gate gate) {
        never},
       {"nodes", {{"", {"v1"}, {"nodes"}}}, creates(), Scope::kNodes, never},
       {"namespaces", {{"", {"v1"}, {"namespaces"}}}, creates(), Scope::kNamespaceObjects, never},
-      {"services", {{"", {"v1"}, {"services"}}}, creates(), Scope::kNamespaces, spec_is_untouched},
+      {"services", {{"", {"v1"}, {"services"}}}, creates(), Scope::kNamespaces, annotations_too},
       {"endpoints",
        {{"", {"v1"}, {"endpoints"}}, {"discovery.k8s.io", {"v1"}, {"endpointslices"}}},
        creates(),
@@ -61,6 +68,19 @@ const GateRequests& RequestsOf(Gate gate) {
         {"crd.antrea.io", {"*"}, {"networkpolicies"}}},
        creates(),
        Scope::kNamespaces,
+       spec_is_untouched},
+      {"ingresses", {{"networking.k8s.io", {"v1"}, {"ingresses"}}}, creates(), Scope::kNamespaces, annotations_too},
+      {"gateways",
+       {{"gateway.networking.k8s.io", {"*"}, {"gateways"}}},
+       creates(),
+       Scope::kNamespaces,
+       spec_is_untouched},
+      {"classes", {{"storage.k8s.io", {"v1"}, {"storageclasses"}}}, creates(), Scope::kCluster, class_is_untouched},
+      {"volumes", {{"", {"v1"}, {"persistentvolumes"}}}, creates(), Scope::kCluster, spec_is_untouched},
+      {"clusterstores",
+       {{"external-secrets.io", {"*"}, {"clustersecretstores"}}},
+       creates(),
+       Scope::kCluster,
        spec_is_untouched},
   }};
   return all[static_cast<std::size_t>(gate)];

@@ -27,8 +27,13 @@ enum class Gate : std::uint8_t {
   kRempart,    // rempart.dev
   kGuards,     // the operator's own network policies; deletions too, of which other rules could read nothing
   kPolicies,   // networkpolicies, also those of network plugins
+  kIngresses,
+  kGateways,       // gateway.networking.k8s.io
+  kClasses,        // storageclasses of the region's names
+  kVolumes,        // persistentvolumes of such classes
+  kClusterStores,  // external-secrets.io ClusterSecretStore
 };
-inline constexpr int kGates = 12;
+inline constexpr int kGates = 17;
 
 // Which requests a gate sees.
 struct GateRequests {

@@ -33,7 +33,8 @@ std::vector<Rule> RulesOf(const api::SovereignRegion& region, const RuleContext&
   AddStorageRules(region, table);
   AddNetworkRules(region, table);
   AddEgressRules(region, context, table);
-  AddKeyRules(region, table);
+  AddEntryRules(region, table);
+  AddKeyRules(region, context, table);
   AddControlRules(region, context, table);
   std::ranges::sort(table, {}, &Rule::id);
   return table;

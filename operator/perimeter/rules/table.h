@@ -16,14 +16,15 @@ void AddImageRules(const api::SovereignRegion& region, Table& table);           
 void AddStorageRules(const api::SovereignRegion& region, Table& table);                              // RP-4xx
 void AddNetworkRules(const api::SovereignRegion& region, Table& table);                              // RP-5xx
 void AddEgressRules(const api::SovereignRegion& region, const RuleContext& context, Table& table);   // RP-507, RP-508
-void AddKeyRules(const api::SovereignRegion& region, Table& table);                                  // RP-6xx
+void AddEntryRules(const api::SovereignRegion& region, Table& table);                                // RP-510, RP-511
+void AddKeyRules(const api::SovereignRegion& region, const RuleContext& context, Table& table);      // RP-6xx
 void AddControlRules(const api::SovereignRegion& region, const RuleContext& context, Table& table);  // RP-7xx
 
 // Who asks.
 Bool IsUser(const std::string& name);
 Bool IsOneOf(const std::vector<std::string>& identities);  // "user:<name>", "group:<name>"
 Bool IsClusterController();                                // of kube-system, as the controller manager's are
-Bool IsControllerManager();                                // itself, where its controllers have no accounts of their own
-Bool IsClusterAdmin();                                     // group system:masters, which RBAC does not hold either
+Bool IsControllerManager();  // itself, where its controllers have no accounts of their own
+Bool IsClusterAdmin();       // group system:masters, which RBAC does not hold either
 
 }  // namespace rempart::rules

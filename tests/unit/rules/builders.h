@@ -26,7 +26,11 @@ inline api::SovereignRegion Region() {
   rules.network = {false, {"metal.example/fr"}, {"10.0.0.0/8", "fd00::/8"}};
   rules.network->egress =
       std::vector<api::RegionRules::Egress>{{"10.0.0.0/8", {}}, {"192.0.2.0/24", {{"TCP", 443, 0}}}};
-  rules.keys = {true, {"vault-fr"}};
+  rules.network->load_balancer_annotations = {"service.beta.kubernetes.io/ours"};
+  rules.network->ingress_classes = std::vector<std::string>{"nginx-fr"};
+  rules.network->gateway_classes = std::vector<std::string>{"envoy-fr"};
+  rules.storage->provisioners = {"csi.example"};
+  rules.keys = {true, {"vault-fr"}, {"key-fr"}};
   rules.access = {{"group:region-admins"}, {"group:tenant-admins", "user:alice"}, {"user:cloud"}};
   return region;
 }

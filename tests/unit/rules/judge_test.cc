@@ -178,6 +178,99 @@ INSTANTIATE_TEST_SUITE_P(
             R"({"kind":"ExternalSecret","spec":{"secretStoreRef":{"name":"vault-fr"},"data":[{"sourceRef":{"storeRef":{"name":"x"}}}]}})",
             "RP-602 spec.data[0].sourceRef.storeRef.name"}));
 
+TEST(Others, WhatBelongsToTheClusterCountsByItsClass) {
+  const auto found = [](Gate gate, const char* object) {
+    const Json parsed = Json::parse(object);
+    return Found({gate, &parsed});
+  };
+  using G = Gate;
+  const std::tuple<G, const char*, const char*> rows[] = {
+      {G::kClasses, R"({"metadata":{"name":"local-fr"},"provisioner":"csi.example"})", ""},
+      {G::kClasses, R"({"metadata":{"name":"local-fr"},"provisioner":"ebs.csi.aws.com"})", "RP-402 provisioner"},
+      {G::kClasses, R"({"metadata":{"name":"local-fr"}})", "RP-402 provisioner"},
+      {G::kClasses, R"({"metadata":{"name":"other"},"provisioner":"ebs.csi.aws.com","parameters":{"kmsKeyId":"x"}})",
+       ""},
+      {G::kClasses,
+       R"({"metadata":{"name":"local-fr"},"provisioner":"csi.example","allowedTopologies":[{"matchLabelExpressions":[)"
+       R"({"key":"topology.kubernetes.io/zone","values":["fr-par-1","fr-par-2"]}]}]})",
+       "RP-403 allowedTopologies[0]"},
+      {G::kClasses,
+       R"({"metadata":{"name":"local-fr"},"provisioner":"csi.example","allowedTopologies":[{"matchLabelExpressions":[)"
+       R"({"key":"topology.kubernetes.io/zone","values":["fr-par-1"]},{"key":"rack","values":["7"]}]}]})",
+       ""},
+      {G::kClasses,
+       R"({"metadata":{"name":"local-fr"},"provisioner":"csi.example","allowedTopologies":[{"matchLabelExpressions":[)"
+       R"({"key":"topology.kubernetes.io/region","values":["de-fra"]}]}]})",
+       "RP-403 allowedTopologies[0]"},
+      {G::kClasses,
+       R"({"metadata":{"name":"local-fr"},"provisioner":"csi.example","parameters":{"type":"ssd","kmsKeyId":"key-fr"}})",
+       ""},
+      {G::kClasses,
+       R"({"metadata":{"name":"local-fr"},"provisioner":"csi.example","parameters":{"kmsKeyId":"arn:aws:kms:x"}})",
+       "RP-603 parameters"},
+      {G::kClasses,
+       R"({"metadata":{"name":"local-fr"},"provisioner":"csi.example","parameters":{"diskEncryptionSetID":"x"}})",
+       "RP-603 parameters"},
+      {G::kClasses, R"({"metadata":{"name":"local-fr"},"provisioner":"csi.example","parameters":{"kmsKeyId":""}})", ""},
+      {G::kVolumes, R"({"spec":{"storageClassName":"local-fr"}})", ""},
+      {G::kVolumes,
+       R"({"spec":{"storageClassName":"local-fr","nodeAffinity":{"required":{"nodeSelectorTerms":[{"matchExpressions":[)"
+       R"({"key":"topology.kubernetes.io/zone","operator":"In","values":["fr-par-1"]}]}]}}}})",
+       ""},
+      {G::kVolumes,
+       R"({"spec":{"storageClassName":"local-fr","nodeAffinity":{"required":{"nodeSelectorTerms":[{"matchExpressions":[)"
+       R"({"key":"topology.kubernetes.io/zone","operator":"In","values":["fr-par-1"]}]},{"matchExpressions":[)"
+       R"({"key":"topology.ebs.csi.aws.com/zone","operator":"In","values":["eu-central-1a"]}]}]}}}})",
+       "RP-404 spec.nodeAffinity.required.nodeSelectorTerms[1]"},
+      {G::kVolumes,
+       R"({"spec":{"storageClassName":"local-fr","nodeAffinity":{"required":{"nodeSelectorTerms":[{"matchExpressions":[)"
+       R"({"key":"topology.kubernetes.io/zone","operator":"NotIn","values":["de-fra-1"]}]}]}}}})",
+       ""},
+      {G::kVolumes,
+       R"({"spec":{"storageClassName":"other","nodeAffinity":{"required":{"nodeSelectorTerms":[{"matchExpressions":[)"
+       R"({"key":"topology.kubernetes.io/zone","operator":"In","values":["de-fra-1"]}]}]}}}})",
+       ""},
+      {G::kIngresses, R"({"spec":{"ingressClassName":"nginx-fr"}})", ""},
+      {G::kIngresses, R"({"spec":{"ingressClassName":"alb"}})", "RP-510 spec.ingressClassName"},
+      {G::kIngresses, R"({"spec":{}})", "RP-510 spec.ingressClassName"},
+      {G::kIngresses, R"({"metadata":{"annotations":{"kubernetes.io/ingress.class":"nginx-fr"}},"spec":{}})", ""},
+      {G::kIngresses, R"({"metadata":{"annotations":{"kubernetes.io/ingress.class":"alb"}},"spec":{}})",
+       "RP-510 spec.ingressClassName"},
+      {G::kIngresses,
+       R"({"metadata":{"annotations":{"kubernetes.io/ingress.class":"alb"}},"spec":{"ingressClassName":"nginx-fr"}})",
+       "RP-510 spec.ingressClassName"},
+      {G::kGateways, R"({"spec":{"gatewayClassName":"envoy-fr"}})", ""},
+      {G::kGateways, R"({"spec":{"gatewayClassName":"gke-l7-global-external-managed"}})",
+       "RP-511 spec.gatewayClassName"},
+      {G::kServices,
+       R"({"metadata":{"annotations":{"service.beta.kubernetes.io/ours":"x","note":"y"}},"spec":{"type":"LoadBalancer",)"
+       R"("loadBalancerClass":"metal.example/fr"}})",
+       ""},
+      {G::kServices,
+       R"({"metadata":{"annotations":{"service.beta.kubernetes.io/aws-load-balancer-type":"x"}},"spec":{"type":)"
+       R"("LoadBalancer","loadBalancerClass":"metal.example/fr"}})",
+       "RP-504 metadata.annotations"},
+      {G::kServices,
+       R"({"metadata":{"annotations":{"MetalLB.io/address-pool":"x"}},"spec":{"type":"LoadBalancer",)"
+       R"("loadBalancerClass":"metal.example/fr"}})",
+       "RP-504 metadata.annotations"},
+      {G::kServices, R"({"metadata":{"annotations":{"cloud.google.com/neg":"x"}},"spec":{"type":"ClusterIP"}})", ""},
+  };
+  for (const auto& [gate, object, expected] : rows) EXPECT_EQ(found(gate, object), expected) << object;
+}
+
+// What a cloud is asked for in annotations changes without the spec.
+TEST(Judge, AnAnnotationOfAServiceIsNoUntouchedSpec) {
+  Json before = {{"metadata", {{"annotations", Json::object()}}},
+                 {"spec", {{"type", "LoadBalancer"}, {"loadBalancerClass", "metal.example/fr"}}}};
+  Json after = before;
+  after["metadata"]["annotations"]["service.beta.kubernetes.io/other"] = "x";
+  const Json request = test::RequestBy("bob", {}, "UPDATE");
+  EXPECT_EQ(Found({Gate::kServices, &after, &before, &request}), "RP-504 metadata.annotations");
+  after["metadata"]["labels"]["x"] = "y";
+  EXPECT_EQ(Found({Gate::kServices, &after, &after, &request}), "");
+}
+
 // A second policy of the namespace adds to what the first lets through.
 TEST(Egress, WhatAPolicyOfATenantMayOpen) {
   struct {
@@ -210,9 +303,9 @@ TEST(Egress, WhatAPolicyOfATenantMayOpen) {
        R"("podSelector":{"matchLabels":{"k8s-app":"kube-dns"}}}]}])",
        true},
       {R"([{"to":[{"namespaceSelector":{"matchLabels":{"kubernetes.io/metadata.name":"kube-system"}}}]}])", false},
-      {R"([{"toEntities":["world"]}])", false},                      // Cilium
+      {R"([{"toEntities":["world"]}])", false},                            // Cilium
       {R"([{"action":"Allow","destination":{"nets":["::/0"]}}])", false},  // Calico
-      {R"([{"to":[{"fqdn":"x.example"}]}])", false},                 // Antrea
+      {R"([{"to":[{"fqdn":"x.example"}]}])", false},                       // Antrea
       {R"("x")", false},
       {R"(["x"])", false},
       {R"([{"to":"x"}])", false},
@@ -220,7 +313,8 @@ TEST(Egress, WhatAPolicyOfATenantMayOpen) {
   };
   for (const auto& [egress, allowed] : rows) {
     const Json policy = {{"metadata", {{"name", "mine"}}}, {"spec", {{"egress", Json::parse(egress)}}}};
-    EXPECT_EQ(Found({Gate::kPolicies, &policy}).empty(), allowed) << egress << ": " << Found({Gate::kPolicies, &policy});
+    EXPECT_EQ(Found({Gate::kPolicies, &policy}).empty(), allowed)
+        << egress << ": " << Found({Gate::kPolicies, &policy});
   }
   const Json several = Json::parse(R"({"metadata":{"name":"mine"},"specs":[{"egress":[]}]})");
   EXPECT_EQ(Found({Gate::kPolicies, &several}), "RP-508 specs[0]");
@@ -231,19 +325,19 @@ TEST(Egress, WhatAPolicyOfATenantMayOpen) {
 TEST(Egress, NamespacesOfTheRegionAreToldByItsOwnSelector) {
   auto region = test::Region();
   const auto found = [&](const char* labels) {
-    const Json policy = {{"metadata", {{"name", "mine"}}},
-                         {"spec",
-                          {{"egress",
-                            Json::array({{{"to",
-                                           Json::array({{{"namespaceSelector",
-                                                          {{"matchLabels", Json::parse(labels)}}}}})}}})}}}};
+    const Json policy = {
+        {"metadata", {{"name", "mine"}}},
+        {"spec",
+         {{"egress",
+           Json::array({{{"to", Json::array({{{"namespaceSelector", {{"matchLabels", Json::parse(labels)}}}}})}}})}}}};
     return !JudgeIn(region, {Gate::kPolicies, &policy}).empty();
   };
   region.rules.namespace_selector = R"({"matchLabels":{"team":"a","zone":"b"}})";
   EXPECT_FALSE(found(R"({"team":"a","zone":"b"})"));
   EXPECT_TRUE(found(R"({"team":"a"})"));
   EXPECT_TRUE(found(R"({"rempart.dev/region":"france"})"));
-  region.rules.namespace_selector = R"({"matchLabels":{"team":"a"},"matchExpressions":[{"key":"x","operator":"Exists"}]})";
+  region.rules.namespace_selector =
+      R"({"matchLabels":{"team":"a"},"matchExpressions":[{"key":"x","operator":"Exists"}]})";
   EXPECT_TRUE(found(R"({"team":"a"})")) << "what is asked for beyond labels cannot be seen";
 }
 
@@ -262,6 +356,7 @@ TEST(Requests, WhoMayDoWhat) {
   privileged["metadata"]["labels"]["pod-security.kubernetes.io/enforce"] = "privileged";
   pinned = restricted;
   pinned["metadata"]["labels"]["pod-security.kubernetes.io/enforce-version"] = "v1.20";
+  const Json allowed_store = {{"metadata", {{"name", "vault-fr"}}}};
   const Json guard = {{"metadata", {{"name", "rempart-default-deny"}}}}, other = {{"metadata", {{"name", "mine"}}}};
   const Json pod = test::Pod();
   struct RequestRow {
@@ -294,6 +389,9 @@ TEST(Requests, WhoMayDoWhat) {
       {Gate::kGuards, &guard, nullptr, "DELETE", "system:kube-controller-manager", ""},
       {Gate::kGuards, &other, nullptr, "DELETE", "bob", ""},
       {Gate::kGuards, nullptr, &other, "CREATE", "bob", ""},
+      {Gate::kClusterStores, nullptr, &allowed_store, "CREATE", "bob", "RP-604 metadata.name"},
+      {Gate::kClusterStores, nullptr, &allowed_store, "CREATE", "group:region-admins", ""},
+      {Gate::kClusterStores, nullptr, &other, "CREATE", "bob", ""},
       {Gate::kNodes, &node, &node, "UPDATE", "bob", ""},
       {Gate::kNodes, &node, &unlabelled, "UPDATE", "bob", "RP-201"},
       {Gate::kNodes, &unlabelled, &node, "UPDATE", "group:system:masters", "RP-201"},

@@ -40,7 +40,9 @@ TEST(Policies, OneAGateWithAllItsRules) {
               ElementsAre("france.pods.rempart.dev", "france.bindings.rempart.dev", "france.access.rempart.dev",
                           "france.nodes.rempart.dev", "france.namespaces.rempart.dev", "france.services.rempart.dev",
                           "france.endpoints.rempart.dev", "france.claims.rempart.dev", "france.stores.rempart.dev",
-                          "france.rempart.rempart.dev", "france.guards.rempart.dev", "france.policies.rempart.dev"));
+                          "france.rempart.rempart.dev", "france.guards.rempart.dev", "france.policies.rempart.dev",
+                          "france.ingresses.rempart.dev", "france.gateways.rempart.dev", "france.classes.rempart.dev",
+                          "france.volumes.rempart.dev", "france.clusterstores.rempart.dev"));
 }
 
 TEST(Policies, ParametersAreAskedForWhereTheyAreUsedAndMissingOnesRefuse) {

@@ -26,7 +26,7 @@ struct FakeServer final : kube::test::ApiWithoutWatches {
            {{"name", "acme"},
             {"uid", "uid-of-acme"},
             {"labels", {{"rempart.dev/region", "france"}, {"kubernetes.io/metadata.name", "acme"}}}}}};
-    Store();
+    StoreNamespace();
   }
   Result<kube::Reply> Do(const Call& call, std::stop_token) override {
     const std::string path = call.target.substr(0, call.target.find('?'));
@@ -36,7 +36,7 @@ struct FakeServer final : kube::test::ApiWithoutWatches {
       if (patch["metadata"]["resourceVersion"] != ns["metadata"]["resourceVersion"])
         return Fail(Error::Conflict("somebody else wrote"));
       ns.merge_patch(patch);
-      Store();
+      StoreNamespace();
       return kube::Reply{200, ns.dump()};
     }
     if (call.method == "DELETE") {
@@ -46,13 +46,15 @@ struct FakeServer final : kube::test::ApiWithoutWatches {
     policy = Json::parse(call.body);
     policy["metadata"]["uid"] = "uid-of-policy";
     policy["spec"]["defaulted"] = true;
-    Store();
+    StorePolicy();
     return kube::Reply{call.method == "POST" ? 201 : 200, policy.dump()};
   }
-  void Store() {
+  // Each has a version of its own: what is written of one is no news of the other.
+  void StoreNamespace() {
     ns["metadata"]["resourceVersion"] = std::to_string(++version);
     Put(ns, api::DecodeNamespace, caches.namespaces);
-    if (policy.is_null()) return;
+  }
+  void StorePolicy() {
     policy["metadata"]["resourceVersion"] = std::to_string(++version);
     Put(policy, api::DecodeNetworkGuard, caches.network_guards);
   }
@@ -117,13 +119,13 @@ TEST_F(GuardReconcilerTest, WritesBothAndThenNothing) {
 TEST_F(GuardReconcilerTest, PutsBackWhatIsEditedOrDeletedAndTells) {
   Look();
   server.policy["spec"]["egress"].push_back(Json::object());
-  server.Store();
+  server.StorePolicy();
   EXPECT_THAT(Look(), ElementsAre("PUT " + kPolicy + "/rempart-default-deny"));
   EXPECT_EQ(server.policy["spec"]["egress"].size(), 3U);
   server.Forget();
   EXPECT_THAT(Look(), ElementsAre("POST " + kPolicy));
   server.ns["metadata"]["labels"]["pod-security.kubernetes.io/enforce"] = "privileged";
-  server.Store();
+  server.StoreNamespace();
   EXPECT_THAT(Look(), ElementsAre("PATCH /api/v1/namespaces/acme"));
   EXPECT_EQ(Label("pod-security.kubernetes.io/enforce"), "restricted");
   EXPECT_THAT(events.notes,
@@ -136,7 +138,7 @@ TEST_F(GuardReconcilerTest, PutsBackWhatIsEditedOrDeletedAndTells) {
 TEST_F(GuardReconcilerTest, ANamespaceThatLeavesGivesAllBack) {
   Look();
   server.ns["metadata"]["labels"]["rempart.dev/region"] = "another";
-  server.Store();
+  server.StoreNamespace();
   EXPECT_THAT(Look(), ElementsAre("DELETE " + kPolicy + "/rempart-default-deny", "PATCH /api/v1/namespaces/acme"));
   EXPECT_TRUE(Label("pod-security.kubernetes.io/enforce").is_null());
   EXPECT_FALSE(server.ns["metadata"].value("annotations", Json::object()).contains("rempart.dev/pod-security"));
@@ -147,7 +149,7 @@ TEST_F(GuardReconcilerTest, ANamespaceThatLeavesGivesAllBack) {
 TEST_F(GuardReconcilerTest, ANamespaceThatSomebodyElseWroteIsLookedAtAnew) {
   Look();
   server.ns["metadata"]["labels"].erase("pod-security.kubernetes.io/enforce");
-  server.Store();
+  server.StoreNamespace();
   server.ns["metadata"]["resourceVersion"] = "999";  // written since, and not seen yet
   Look();
   EXPECT_FALSE(outcome);

@@ -115,7 +115,7 @@ StaticPolicies StaticPoliciesOf(const std::vector<api::SovereignRegion>& regions
   if (!made.manifests.empty()) {
     std::string head =
         "---\n# For a folder that staticManifestsDir of the plugin ValidatingAdmissionPolicy names (KEP-5793).\n"
-        "# The operator's self-test takes what these refuse for no proof of its own policies: see docs/kubectl.md.\n";
+        "# They are asked before the operator's own: see docs/kubectl.md.\n";
     for (const std::string& why : made.left_out) head += "# Not here: " + why + "\n";
     made.manifests.replace(0, std::string_view("---\n").size(), head);
   }

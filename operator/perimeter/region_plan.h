@@ -56,7 +56,7 @@ inline constexpr Duration kExpirySoon = std::chrono::days(30);
 // status: {observedGeneration, nodes: {qualified, outside, zones: {<zone>: n}}, outside: [{node, reason, message}],
 // outsideOmitted: n, workloads, namespaces: {governed, inNoRegion, namesInNoRegion: [name]}, gate (see ViewGate),
 // audit: {objects, violations}, violations: [{rule, count}], conditions [Ready, Reconciling, Stalled, SelfTested;
-// AttestationsExpiring where the region takes somebody's word].
+// AttestationsExpiring where the region takes somebody's word]}.
 // `outside` has at most 50 nodes and 16 KiB, by name, outsideOmitted counts the rest; `zones` has at most 64, by name,
 // namesInNoRegion 50; empty ones are left out. The whole stays below 40 KiB.
 RegionPlan PlanRegion(const RegionObservation& observed, WallTime now);

@@ -128,7 +128,7 @@ Result<GateProof> SelfTest::Send(const api::SovereignRegion& region, const rules
       rules::ProbesOf(region, rules::RulesOf(region, identity.rules), rules::ParametersOf(region, nodes),
                       rules::Sender::Of(identity.rules.operator_user));
   for (const auto& missing : probes.missing)
-    if (!missing.rule.empty()) proof.not_probed.push_back(missing.rule);
+    if (!missing.rule.empty() && !missing.audit_only) proof.not_probed.push_back(missing.rule);
   for (const rules::Probe& probe : probes.probes) {
     if (!CanBeSent(probe)) {
       if (!probe.rule.empty()) proof.not_probed.push_back(probe.rule);

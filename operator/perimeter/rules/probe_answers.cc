@@ -70,8 +70,11 @@ Told WhatItTells(const Probe& probe, const api::SovereignRegion& region, const R
     const std::string& message = answer.error().message;
     if (must_pass) return message.contains(policy) ? Told::kShut : Told::kNothing;
     // Whatever else a message of somebody's webhook may quote.
-    const std::string denied = fmt::format("'{}' denied request: {}", policy, probe.rule);
-    return message.contains(denied) && Names(probe, message) ? Told::kHolds : Told::kNothing;
+    // The same policy may stand as a file of the API server's too (kubectl rempart policies --static), and is asked first.
+    const auto denied = [&](std::string_view of) {
+      return message.contains(fmt::format("'{}{}' denied request: {}", policy, of, probe.rule));
+    };
+    return (denied("") || denied(".static.k8s.io")) && Names(probe, message) ? Told::kHolds : Told::kNothing;
   }
   if (mode == Enforcement::kEnforce) return must_pass ? Told::kHolds : Told::kOpen;
   if (!answer) return Told::kNothing;  // an error comes without its warnings

@@ -399,7 +399,7 @@ Probes ProbesOf(const api::SovereignRegion& region, const std::vector<Rule>& rul
   };
   for (const Rule& rule : rules) {
     if (rule.audit_only) {
-      all.missing.push_back({rule.id, rule.gate, "the audit tells of it, and no request is refused by it"});
+      all.missing.push_back({rule.id, rule.gate, "the audit tells of it, and no request is refused by it", true});
       continue;
     }
     gates.insert(rule.gate);

@@ -55,6 +55,7 @@ struct Probes {
     std::string rule;
     Gate gate;
     std::string why;
+    bool audit_only = false;  // the rule has no policy
   };
   std::vector<Missing> missing;
 };

@@ -189,7 +189,7 @@ TEST_P(ProbesOfRegion, NothingIsLeftOutUnsaid) {
   for (const Probe& probe : all_.probes) {
     EXPECT_TRUE(told.insert(probe.rule.empty() ? std::string(RequestsOf(probe.gate).name) : probe.rule).second);
   }
-  for (const auto& [rule, gate, why] : all_.missing) {
+  for (const auto& [rule, gate, why, audit_only] : all_.missing) {
     EXPECT_FALSE(why.empty());
     missing.push_back(rule.empty() ? std::string(RequestsOf(gate).name) : rule);
     EXPECT_TRUE(told.insert(missing.back()).second);
@@ -266,6 +266,11 @@ TEST_F(Answers, OfAGateThatEnforces) {
       "pods \"rempart-probe\" is forbidden: ValidatingAdmissionPolicy 'france.pods.rempart.dev' with binding "
       "'france.pods.rempart.dev' denied request: RP-101 spec.nodeName: x";
   EXPECT_EQ(Hear(bad_, Refused(ErrorKind::kDenied, refusal)), Told::kHolds);
+  EXPECT_EQ(Hear(bad_, Refused(ErrorKind::kDenied,
+                               "ValidatingAdmissionPolicy 'france.pods.rempart.dev.static.k8s.io' with binding "
+                               "'france.pods.rempart.dev.static.k8s.io' denied request: RP-101 spec.nodeName: x")),
+            Told::kHolds)
+      << "the same rule, from a file of the API server's";
   EXPECT_EQ(Hear(bad_, Let()), Told::kOpen);
   EXPECT_EQ(Hear(bad_, Let({"RP-101 spec.nodeName: x"})), Told::kOpen) << "somebody made it a warning";
   EXPECT_EQ(Hear(bad_, Refused(ErrorKind::kConflict, "pods \"rempart-probe\" already exists")), Told::kOpen);

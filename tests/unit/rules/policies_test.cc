@@ -93,6 +93,12 @@ TEST(Policies, ModesAreValidationActions) {
   }
 }
 
+// Whatever its controller's name: what cannot be emptied would never go.
+TEST(Policies, ANamespaceThatGoesTakesItsDefaultDenyWithIt) {
+  EXPECT_THAT(Named("guards").policy["spec"]["validations"][0]["expression"].get<std::string>(),
+              HasSubstr(R"((namespaceObject.?status.?phase.orValue("") == "Terminating"))"));
+}
+
 TEST(Policies, TheSameRegionGivesTheSameText) {
   const auto a = PoliciesOf(test::Region(), test::Context()), b = PoliciesOf(test::Region(), test::Context());
   ASSERT_EQ(a.size(), b.size());

@@ -187,7 +187,11 @@ Json Generator::Ingress() {
 
 Json Generator::Zones() {
   const std::string place = region_.substr(0, region_.rfind('-'));  // the fixture's: "<id>-region" is in region "<id>"
-  return List(2, [&] { return One({place, place + "-a", place + "-a", place + "-b", "", "é"}); });
+  Json zones = List(2, [&] {
+    return Rarely() ? One({"", "é"}) : One({place, place + "-a", place + "-a", place + "-b", place + "-b"});
+  });
+  if (zones.empty() && !Rarely()) zones.push_back(place + "-b");  // a term without values is none to the server
+  return zones;
 }
 
 Json Generator::StorageClass() {
@@ -217,7 +221,8 @@ Json Generator::Volume() {
   Json spec = {{"capacity", {{"storage", "1Gi"}}},
                {"accessModes", {"ReadWriteOnce"}},
                {"csi", {{"driver", "csi.example"}, {"volumeHandle", "v"}}}};
-  if (!Rarely()) spec["storageClassName"] = One({"local-fr", "local-fr", "local-us", "", nullptr});
+  if (!Rarely())
+    spec["storageClassName"] = One({"local-fr", "local-fr", "local-fr", "local-fr", "local-us", "", nullptr});
   if (!Rarely()) {
     const Json terms = List(2, [&] {
       Json expressions = List(2, [&] {

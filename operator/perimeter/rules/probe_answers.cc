@@ -70,7 +70,8 @@ Told WhatItTells(const Probe& probe, const api::SovereignRegion& region, const R
     const std::string& message = answer.error().message;
     if (must_pass) return message.contains(policy) ? Told::kShut : Told::kNothing;
     // Whatever else a message of somebody's webhook may quote.
-    // The same policy may stand as a file of the API server's too (kubectl rempart policies --static), and is asked first.
+    // The same policy may stand as a file of the API server's too (kubectl rempart policies --static), and is asked
+    // first.
     const auto denied = [&](std::string_view of) {
       return message.contains(fmt::format("'{}{}' denied request: {}", policy, of, probe.rule));
     };

@@ -118,7 +118,7 @@ GateView ViewGate(const api::SovereignRegion& region, const std::optional<GatePr
     return NothingToProve(
         "NotEnforced", fmt::format("spec.enforcement is {}: nothing is refused that could be shown", ModeName(mode)));
   }
-  if (!proof) {
+  if (!proof || proof->uid != region.meta.uid) {
     if (auto view = FromStatus(region, before, now)) return *std::move(view);
     return Pending("the gate is about to be tested");
   }

@@ -95,7 +95,9 @@ void PlanPolicy(const api::Namespace& ns, const Governor& governor, const Networ
   const auto* rules = governor.region ? &governor.region->rules : nullptr;
   const bool wanted = rules != nullptr && rules->enforcement == Enforcement::kEnforce && rules->network &&
                       rules->network->egress.has_value();
-  if (policy && policy->meta.deleting) return;  // made anew, or not, once it is gone
+  // Made anew, or not, once it is gone. One that goes but is not as we wrote it is still overwritten: somebody's
+  // finalizer could keep it, and what it opens, for ever.
+  if (policy && policy->meta.deleting && (!wanted || policy->digest == memory.stored_digest)) return;
   if (!wanted) {
     plan.remove_policy = policy && policy->ours;
     return;

@@ -95,13 +95,14 @@ Result<kube::Outcome> SelfTest::Reconcile(kube::ReconcileContext& context) {
     Memory& memory = memory_[name];
     // A namespace that comes or goes wakes this; it changes nothing of what was shown a moment ago.
     const bool still_shown = last && last->problems.empty() && last->no_namespace == namespaces.empty() &&
-                             last->generation == region->meta.generation && memory.tested > *written;
+                             last->generation == region->meta.generation && last->uid == region->meta.uid &&
+                             memory.tested > *written;
     if (still_shown && now - memory.tested < kSelfTestPeriod)
       return kube::Outcome::Requeue(memory.tested + kSelfTestPeriod - now);
     turn = memory.namespaces++;
   }
   if (namespaces.empty()) {
-    Publish(name, {.generation = region->meta.generation, .no_namespace = true});
+    Publish(name, {.uid = region->meta.uid, .generation = region->meta.generation, .no_namespace = true});
     return kube::Outcome::AwaitChange();
   }
   const bool settling = now - *written < kGateSettles;
@@ -121,7 +122,7 @@ Result<kube::Outcome> SelfTest::Reconcile(kube::ReconcileContext& context) {
 
 Result<GateProof> SelfTest::Send(const api::SovereignRegion& region, const rules::PolicyContext& identity,
                                  const std::string& ns, bool until_first, std::stop_token stop) {
-  GateProof proof{.generation = region.meta.generation};
+  GateProof proof{.uid = region.meta.uid, .generation = region.meta.generation};
   std::vector<std::string> nodes;
   for (const auto& node : caches_.NodesWithLabel(region.meta.key.name)) nodes.push_back(node->meta.key.name);
   const auto probes =

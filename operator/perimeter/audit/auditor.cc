@@ -100,7 +100,6 @@ Result<kube::Outcome> Auditor::Reconcile(kube::ReconcileContext& context) {
   Tally tally(*region, rules::RulesOf(*region, identity->rules), rules::ParametersOf(*region, nodes));
   if (!namespaces.empty())
     if (auto done = Collect(tally, namespaces, context.stop()); !done) return Fail(std::move(done.error()));
-  if (auto done = WriteReports(*region, tally, namespaces, context.stop()); !done) return Fail(std::move(done.error()));
   Count(name, tally);
   {
     std::scoped_lock lock(mutex_);
@@ -108,6 +107,9 @@ Result<kube::Outcome> Auditor::Reconcile(kube::ReconcileContext& context) {
     memory.generation = region->meta.generation, memory.uid = region->meta.uid, memory.done = now;
   }
   if (summaries_.Put(name, {tally.objects(), tally.violations(), tally.by_rule()})) wake_region_(name);
+  // Last: what becomes of reports must not keep the counts from being told. Tried again at the next audit.
+  if (auto done = WriteReports(*region, tally, namespaces, context.stop()); !done)
+    log::Warn("reports of the audit cannot be written", {{"region", name}, {"error", done.error()}});
   log::Debug("audited", {{"region", name}, {"objects", tally.objects()}, {"violations", tally.violations()}});
   return kube::Outcome::Requeue(interval_);
 }
@@ -125,8 +127,10 @@ Result<bool> Auditor::CollectKind(Tally& tally, Gate gate, const kube::Resource&
                                   std::stop_token stop) {
   const auto judge = [&](kube::View item) -> Status {
     if (!governed.contains(item["metadata"]["namespace"].Str())) return {};
-    const auto object = ParseJson(item.Minified());
+    auto object = ParseJson(item.Minified());
     if (!object) return Fail(Error(object.error()).While("read an object of the list"));
+    (*object)["apiVersion"] = resource.ApiVersion();  // which items of a list do not carry
+    (*object)["kind"] = resource.kind;
     tally.Add(gate, resource, *object);
     return {};
   };
@@ -153,8 +157,9 @@ Status Auditor::WriteReports(const api::SovereignRegion& region, const Tally& ta
       api_, kReports, query,
       [&](kube::View item) -> Status {
         const kube::View meta = item["metadata"];
+        const auto report = ParseJson(item.Minified());
         there[{std::string(meta["namespace"].Str()), std::string(meta["name"].Str())}] =
-            meta["annotations"][kDigestAnnotation].Str();
+            report && report->is_object() ? DigestOfReport(*report) : "";
         return {};
       },
       stop);

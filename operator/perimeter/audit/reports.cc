@@ -34,6 +34,13 @@ Json Summary(std::size_t pass, std::size_t fail) {
 
 }  // namespace
 
+std::string DigestOfReport(const Json& report) {
+  Json said = Json::object();
+  for (const char* member : {"results", "source", "summary"})
+    if (const auto it = report.find(member); it != report.end() && !it->empty()) said[member] = *it;
+  return DigestOf(said.dump(-1, ' ', false, Json::error_handler_t::replace));
+}
+
 std::vector<Report> ReportsOf(const api::SovereignRegion& region, const std::string& ns, const NamespaceTally& tally) {
   std::vector<const Finding*> findings;
   findings.reserve(tally.findings.size());
@@ -64,8 +71,7 @@ std::vector<Report> ReportsOf(const api::SovereignRegion& region, const std::str
                    {"source", "rempart"},
                    {"summary", Summary(first ? tally.clean : 0, end - at + (first ? unlisted : 0))},
                    {"results", std::move(results)}};
-    const std::string digest = DigestOf(object.dump());
-    object["metadata"]["annotations"][std::string(kDigestAnnotation)] = digest;
+    const std::string digest = DigestOfReport(object);
     reports.push_back({{ns, name}, digest, std::move(object)});
     at = end;
   } while (at < findings.size());

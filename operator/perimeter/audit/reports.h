@@ -14,8 +14,9 @@ namespace rempart::audit {
 
 inline constexpr kube::Resource kReports{"openreports.io", "v1alpha1", "reports", "Report", true};
 inline constexpr std::size_t kResultsOfAReport = 200;  // some 300 KiB at most: messages are bounded
-// Of a report: what is in it, so that one that says the same is not written again.
-inline constexpr std::string_view kDigestAnnotation = "rempart.dev/digest";
+// Of what a report says: results, summary and source. One that says the same is not written again, and one that
+// somebody changed is.
+std::string DigestOfReport(const Json& report);
 
 struct Report {
   kube::ObjectKey key;

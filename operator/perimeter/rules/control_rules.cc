@@ -77,9 +77,12 @@ void AddControlRules(const api::SovereignRegion& region, const RuleContext& cont
   if (!access.admins.empty()) {
     const Bool is_trusted = IsUser(context.operator_user) || IsClusterAdmin() || IsOneOf(access.admins);
     Bool stays = operation == "UPDATE";
-    for (const std::string& key : SelectorKeys(region))
-      stays = stays && Object()["metadata"]["labels"][std::string_view(key)].AsText() ==
-                           OldObject()["metadata"]["labels"][std::string_view(key)].AsText();
+    for (const std::string& key : SelectorKeys(region)) {  // one that is there and empty is not one that is absent
+      const Item now = Object()["metadata"]["labels"][std::string_view(key)];
+      const Item before = OldObject()["metadata"]["labels"][std::string_view(key)];
+      stays = stays && now.AsText() == before.AsText() &&
+              ((now.Present() && before.Present()) || (!now.Present() && !before.Present()));
+    }
     table.push_back({.id = "RP-701",
                      .gate = Gate::kNamespace,
                      .holds = is_trusted || stays,
@@ -91,7 +94,7 @@ void AddControlRules(const api::SovereignRegion& region, const RuleContext& cont
     table.push_back({.id = "RP-702",
                      .gate = Gate::kRempart,
                      .holds = Request()["name"].AsText() != std::string_view(region.meta.key.name) || is_trusted ||
-                              IsClusterController(),
+                              IsClusterController() || IsControllerManager(),
                      .wrong = {"only the region's admins change what makes the perimeter",
                                "seuls les administrateurs de la région changent ce qui fait le périmètre"},
                      .fix = Ask(access.admins),

@@ -33,7 +33,8 @@ Bool StaysInside(const Item& peer, const api::SovereignRegion& region) {
     if (egress.ports.empty()) open.push_back(egress.cidr);
   const Item pods = peer["podSelector"], namespaces = peer["namespaceSelector"], block = peer["ipBlock"];
   const auto named = [&](std::string_view key, std::string_view value) {
-    return namespaces["matchLabels"][key].AsText() == value;
+    const Item label = namespaces["matchLabels"][key];
+    return label.Present() && label.AsText() == value;  // a value may be empty, which an absent one is not
   };
   Bool in_namespaces =
       named("kubernetes.io/metadata.name", "kube-system") && pods["matchLabels"]["k8s-app"].AsText() == "kube-dns";
@@ -54,10 +55,11 @@ void AddEgressRules(const api::SovereignRegion& region, const RuleContext& conte
   // What is deleted has no object; a collection that is deleted has a request without a name.
   const Text name = If(Request()["operation"].AsText() == "DELETE", OldObject()["metadata"]["name"].AsText(),
                        Object()["metadata"]["name"].AsText());
-  // Whoever takes down what is in a namespace that goes: not every cluster gives its controllers accounts of their own,
-  // and a namespace that they cannot empty would be there for ever. Its pods go with it. Only the server knows of the
-  // namespace: to the evaluator it is an error, and so no.
-  const Bool in_namespace_that_goes = Request()["operation"].AsText() == "DELETE" &&
+  // Who takes down what is in a namespace that goes: not every cluster gives its controllers accounts of their own, and
+  // a namespace that they cannot empty would be there for ever. A tenant's pods may outlive its namespace's deletion
+  // for as long as their grace period, so nobody else is let through. Only the server knows of the namespace: to the
+  // evaluator it is an error, and so no.
+  const Bool in_namespace_that_goes = Request()["operation"].AsText() == "DELETE" && IsClusterAdmin() &&
                                       Variable("namespaceObject")["status"]["phase"].AsText() == "Terminating";
   table.push_back({.id = "RP-507",
                    .gate = Gate::kGuards,
@@ -77,7 +79,9 @@ void AddEgressRules(const api::SovereignRegion& region, const RuleContext& conte
        // `specs` are Cilium's, whose rules have no `to`, and so name nothing that could be looked at.
        .subjects = {{{"spec", "egress", "*"}}, {{"specs", "*"}}},
        .texts = false,
-       .holds = Object()["metadata"]["name"].AsText() == api::kDefaultDenyName ||
+       // The operator's own, which RP-507 keeps; other kinds have no such object.
+       .holds = (Object()["metadata"]["name"].AsText() == api::kDefaultDenyName &&
+                 Object()["apiVersion"].AsText() == "networking.k8s.io/v1") ||
                 (!IsEmpty(to) && All(to, [&](const Item& peer) { return StaysInside(peer, region); })),
        .shown = Join(MapEach(Filter(to, [](const Item& peer) { return peer["ipBlock"].Present(); }),
                              [](const Item& peer) { return peer["ipBlock"]["cidr"].AsText(); }),

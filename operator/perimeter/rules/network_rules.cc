@@ -86,7 +86,9 @@ void AddNetworkRules(const api::SovereignRegion& region, Table& table) {
   const Sentence outside = {"is outside the region's ranges", "est hors des plages de la région"};
   const Sentence inside = {fmt::format("use addresses within {}", fmt::join(network.ranges, ", ")),
                            fmt::format("utilisez des adresses dans {}", fmt::join(network.ranges, ", "))};
-  const auto in_range = [&](const Text& address) { return IsClusterController() || InRange(address, ranges); };
+  const auto in_range = [&](const Text& address) {
+    return IsClusterController() || IsControllerManager() || InRange(address, ranges);
+  };
   table.push_back(
       {.id = "RP-505",
        .gate = Gate::kEndpoints,

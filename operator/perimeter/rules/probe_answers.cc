@@ -61,8 +61,13 @@ Told WhatItTells(const Probe& probe, const api::SovereignRegion& region, const R
   const std::string policy = api::GateObjectName(region.meta.key.name, RequestsOf(probe.gate).name);
   // Bindings and exec name a pod that is not there, and the gate looks at them before the pod is looked for; an object
   // that is there already is told after the gate, too.
+  // What a quota refuses has passed the gate: the plugin ResourceQuota is the last that is asked.
+  const bool over_quota =
+      !answer && answer.error().kind == ErrorKind::kDenied &&
+      (answer.error().message.contains("exceeded quota: ") || answer.error().message.contains("failed quota: ")) &&
+      !answer.error().message.contains("denied request: ");
   const bool passed =
-      answer || answer.error().kind == ErrorKind::kConflict ||
+      answer || over_quota || answer.error().kind == ErrorKind::kConflict ||
       (answer.error().kind == ErrorKind::kNotFound && (probe.gate == Gate::kBindings || probe.gate == Gate::kAccess) &&
        answer.error().message.contains(fmt::format("pods \"{}\" not found", probe.name)));
   if (!passed) {

@@ -28,6 +28,8 @@ const GateRequests& RequestsOf(Gate gate) {
   // Where annotations say what the spec does not.
   static const Bool annotations_too =
       spec_is_untouched && Same(Object()["metadata"]["annotations"], OldObject()["metadata"]["annotations"]);
+  // Cilium's policies have a second place for rules.
+  static const Bool specs_too = spec_is_untouched && Same(Object()["specs"], OldObject()["specs"]);
   static const Bool class_is_untouched = Request()["operation"].AsText() == "UPDATE" &&
                                          Same(Object()["provisioner"], OldObject()["provisioner"]) &&
                                          Same(Object()["parameters"], OldObject()["parameters"]) &&
@@ -68,7 +70,7 @@ const GateRequests& RequestsOf(Gate gate) {
         {"crd.antrea.io", {"*"}, {"networkpolicies"}}},
        creates(),
        Scope::kNamespaces,
-       spec_is_untouched},
+       specs_too},
       {"ingresses", {{"networking.k8s.io", {"v1"}, {"ingresses"}}}, creates(), Scope::kNamespaces, annotations_too},
       {"gateways",
        {{"gateway.networking.k8s.io", {"*"}, {"gateways"}}},

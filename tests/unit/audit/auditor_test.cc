@@ -127,6 +127,10 @@ TEST_F(AuditorTest, AnIntervalApartAndWhereTheSpecChanged) {
   EXPECT_THAT(server.calls, Contains("GET /api/v1/pods"));
   EXPECT_THAT(server.calls, Not(Contains(HasSubstr("PATCH")))) << "the same report is not written again";
   EXPECT_EQ(woken, 1) << "nor is the status";
+  server.reports["rempart-france-0"]["results"] = Json::array();
+  clock.Advance(5min);
+  Look();
+  EXPECT_EQ(server.reports["rempart-france-0"]["results"].size(), 2U) << "what somebody took out is back";
   auto region = Region();
   region.meta.generation = 4;
   region.rules.images.reset();

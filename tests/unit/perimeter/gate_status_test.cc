@@ -26,7 +26,7 @@ api::SovereignRegion Enforcing() {
 }
 
 GateProof Held(WallTime at = kNow) {
-  return {.generation = 3, .held = at, .refused = 7, .admitted = 3, .not_probed = {"RP-703"}};
+  return {.uid = "uid-of-france", .generation = 3, .held = at, .refused = 7, .admitted = 3, .not_probed = {"RP-703"}};
 }
 
 TEST(GateStatus, NothingToProveWhereNothingIsRefused) {
@@ -39,8 +39,10 @@ TEST(GateStatus, NothingToProveWhereNothingIsRefused) {
     EXPECT_EQ(view.self_tested.reason, "NotEnforced");
     EXPECT_TRUE(view.status.is_null());
   }
-  EXPECT_EQ(ViewGate(Enforcing(), GateProof{.generation = 3, .no_namespace = true}, nullptr, kNow).self_tested.reason,
-            "NoNamespace");
+  EXPECT_EQ(
+      ViewGate(Enforcing(), GateProof{.uid = "uid-of-france", .generation = 3, .no_namespace = true}, nullptr, kNow)
+          .self_tested.reason,
+      "NoNamespace");
 }
 
 TEST(GateStatus, AProofCountsForMinutesAndForItsGeneration) {
@@ -55,6 +57,9 @@ TEST(GateStatus, AProofCountsForMinutesAndForItsGeneration) {
   changed.meta.generation = 4;
   EXPECT_EQ(ViewGate(changed, Held(), nullptr, kNow).state, State::kPending);
   EXPECT_EQ(ViewGate(Enforcing(), std::nullopt, nullptr, kNow).state, State::kPending);
+  auto namesake = Enforcing();
+  namesake.meta.uid = "made anew";
+  EXPECT_EQ(ViewGate(namesake, Held(), nullptr, kNow).state, State::kPending);
 }
 
 // An operator that starts, or takes the lead, does not take back what was shown a moment ago.

@@ -175,9 +175,12 @@ TEST(GuardPolicy, IsPutBackAsItWasWritten) {
   other.rules.network->egress->pop_back();
   const auto changed = Plan(Acme(), other, Ptr(Stored()), memory);
   EXPECT_TRUE(!changed.policy.empty() && !changed.policy_restored) << "the region asks for another one";
-  auto going = Stored("edited");
+  auto going = Stored("as-stored");
   going.meta.deleting = true;
-  EXPECT_TRUE(Plan(Acme(), region, Ptr(going), memory).policy.empty());
+  EXPECT_TRUE(Plan(Acme(), region, Ptr(going), memory).policy.empty()) << "made anew once it is gone";
+  going = Stored("edited");
+  going.meta.deleting = true;
+  EXPECT_FALSE(Plan(Acme(), region, Ptr(going), memory).policy.empty()) << "a finalizer must not keep it open";
 }
 
 TEST(GuardPolicy, IsTakenAwayWhereItIsNotWantedAndOurs) {

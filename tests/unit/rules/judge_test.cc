@@ -318,8 +318,19 @@ TEST(Egress, WhatAPolicyOfATenantMayOpen) {
   }
   const Json several = Json::parse(R"({"metadata":{"name":"mine"},"specs":[{"egress":[]}]})");
   EXPECT_EQ(Found({Gate::kPolicies, &several}), "RP-508 specs[0]");
-  const Json ours = Json::parse(R"({"metadata":{"name":"rempart-default-deny"},"spec":{"egress":[{}]}})");
+  Json ours = Json::parse(R"({"apiVersion":"networking.k8s.io/v1","metadata":{"name":"rempart-default-deny"},
+                              "spec":{"egress":[{}]}})");
   EXPECT_EQ(Found({Gate::kPolicies, &ours}), "") << "which only the operator writes";
+  ours["apiVersion"] = "cilium.io/v2";
+  EXPECT_EQ(Found({Gate::kPolicies, &ours}), "RP-508 spec.egress[0]") << "the name alone opens nothing";
+  // A second list of rules is no less a change than the first.
+  const Json before =
+      Json::parse(R"({"apiVersion":"cilium.io/v2","metadata":{"name":"mine"},"spec":{"ingress":[{}]}})");
+  Json after = before;
+  after["specs"] = Json::array({{{"egress", Json::array({Json::object()})}}});
+  const Json update = {{"operation", "UPDATE"}};
+  EXPECT_EQ(Found({Gate::kPolicies, &before, &before, &update}), "");
+  EXPECT_EQ(Found({Gate::kPolicies, &after, &before, &update}), "RP-508 specs[0]");
 }
 
 TEST(Egress, NamespacesOfTheRegionAreToldByItsOwnSelector) {

@@ -281,7 +281,11 @@ TEST_F(Answers, OfAGateThatEnforces) {
   EXPECT_EQ(Hear(bad_, Refused(ErrorKind::kNotFound, "namespaces \"acme\" not found")), Told::kNothing);
   EXPECT_EQ(Hear(good_, Let()), Told::kHolds);
   EXPECT_EQ(Hear(good_, Refused(ErrorKind::kDenied, refusal)), Told::kShut);
-  EXPECT_EQ(Hear(good_, Refused(ErrorKind::kDenied, "exceeded quota")), Told::kNothing);
+  const auto over_quota =
+      Refused(ErrorKind::kDenied, "pods \"rempart-probe\" is forbidden: exceeded quota: small, requested: x");
+  EXPECT_EQ(Hear(good_, over_quota), Told::kHolds) << "quotas are asked after the gate";
+  EXPECT_EQ(Hear(bad_, over_quota), Told::kOpen);
+  EXPECT_EQ(Hear(good_, Refused(ErrorKind::kDenied, "no right")), Told::kNothing);
 }
 
 TEST_F(Answers, OfRequestsForAPodThatIsNotThere) {

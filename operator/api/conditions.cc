@@ -1,6 +1,8 @@
 #include "operator/api/conditions.h"
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "src/base/text.h"
 
@@ -48,6 +50,30 @@ Json ConditionsJson(const std::vector<Condition>& conditions, const Json& before
     entry["lastTransitionTime"] = since.empty() ? just_now : std::move(since);
   }
   return all;
+}
+
+Json StatusBefore(const std::string& status_json) {
+  if (status_json.empty()) return nullptr;
+  auto status = ParseJson(status_json);
+  if (!status || !status->is_object()) return nullptr;
+  return *std::move(status);
+}
+
+Json ConditionsOf(const Json& status) {
+  const auto it = status.is_object() ? status.find("conditions") : status.end();
+  return it != status.end() && it->is_array() ? *it : Json(nullptr);
+}
+
+bool HasType(const Json& conditions, std::string_view type) {
+  return std::ranges::any_of(conditions,
+                             [&](const Json& c) { return c.is_object() && c.value("type", Json()) == type; });
+}
+
+bool SaidBefore(const Json& conditions, const Condition& now) {
+  return std::ranges::any_of(conditions, [&now](const Json& c) {
+    return c.is_object() && c.value("type", Json()) == now.type && c.value("status", Json()) == now.status &&
+           c.value("reason", Json()) == now.reason;
+  });
 }
 
 }  // namespace rempart::api

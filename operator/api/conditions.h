@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <nlohmann/json_fwd.hpp>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "src/base/clock.h"
@@ -23,5 +24,11 @@ struct Condition {
 // character's boundary, and bytes that are no UTF-8 are replaced. `before` may be any JSON.
 Json ConditionsJson(const std::vector<Condition>& conditions, const Json& before, std::int64_t observed_generation,
                     WallTime now);
+
+// What stood before, which may be any JSON.
+Json StatusBefore(const std::string& status_json);  // the object, or null: there is none, or none that can be read
+Json ConditionsOf(const Json& status);              // its array `conditions`, or null
+bool HasType(const Json& conditions, std::string_view type);
+bool SaidBefore(const Json& conditions, const Condition& now);  // of that type, with that status and reason
 
 }  // namespace rempart::api

@@ -63,23 +63,6 @@ Condition Valid(const AttestationObservation& observed, const Judged& judged) {
           fmt::format("by region {}: {}", judged.region->meta.key.name, judged.verdict.message)};
 }
 
-Json Before(const api::NodeAttestation& attestation) {
-  auto status = attestation.status_json.empty() ? Result<Json>(Json(nullptr)) : ParseJson(attestation.status_json);
-  return status && status->is_object() ? *std::move(status) : Json(nullptr);
-}
-
-Json ConditionsOf(const Json& status) {
-  const auto it = status.is_object() ? status.find("conditions") : status.end();
-  return it != status.end() && it->is_array() ? *it : Json(nullptr);
-}
-
-bool SaidBefore(const Json& conditions, const Condition& now) {
-  return std::ranges::any_of(conditions, [&now](const Json& c) {
-    return c.is_object() && c.value("type", Json()) == now.type && c.value("status", Json()) == now.status &&
-           c.value("reason", Json()) == now.reason;
-  });
-}
-
 void TellChange(const AttestationObservation& observed, const Condition& valid, AttestationPlan& plan) {
   const auto type = valid.status == "True" && valid.reason == ToString(Attested::kHolds) ? kube::Event::Type::kNormal
                                                                                          : kube::Event::Type::kWarning;
@@ -103,8 +86,8 @@ AttestationPlan PlanAttestation(const AttestationObservation& observed, WallTime
   valid.message = CleanText(valid.message, kConditionMessage);
 
   AttestationPlan plan;
-  const Json before = Before(attestation);
-  const Json conditions_before = ConditionsOf(before);
+  const Json before = api::StatusBefore(attestation.status_json);
+  const Json conditions_before = api::ConditionsOf(before);
   Json status = {{"observedGeneration", attestation.meta.generation},
                  {"conditions", api::ConditionsJson({valid}, conditions_before, attestation.meta.generation, now)}};
   if (const auto& claim = judged.verdict.claim) {
@@ -118,7 +101,7 @@ AttestationPlan PlanAttestation(const AttestationObservation& observed, WallTime
   if (!judged.verdict.signers.empty()) status["authorities"] = judged.verdict.signers;
   plan.status_patch = kube::StatusPatch(
       before, std::move(status), {"country", "site", "host", "issuedAt", "expiresAt", "validUntil", "authorities"});
-  if (!SaidBefore(conditions_before, valid)) TellChange(observed, valid, plan);
+  if (!api::SaidBefore(conditions_before, valid)) TellChange(observed, valid, plan);
   if (observed.node == nullptr) return plan;
   if (const auto next = NextChange(*observed.node, observed.regions, {{}, now, observed.attestations}))
     plan.look_again = std::clamp<Duration>(*next - now, Duration::zero(), kExpiryLook);

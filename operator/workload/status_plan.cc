@@ -222,9 +222,7 @@ StatusPlan PlanStatus(const WorkloadObservation& observed, const ChildPlan& plan
   StatusPlan result;
   if (workload.meta.deleting) return result;
 
-  Json before;
-  if (!workload.status_json.empty())
-    if (auto parsed = ParseJson(workload.status_json); parsed && parsed->is_object()) before = std::move(*parsed);
+  const Json before = api::StatusBefore(workload.status_json);
 
   const api::Child* child = nullptr;
   if (outcome && outcome->child) {

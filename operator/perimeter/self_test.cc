@@ -40,6 +40,9 @@ double Seconds(WallTime time) { return std::chrono::duration<double>(time.time_s
 
 MetricLabels Labels(const std::string& region) { return {{"region", region}}; }
 
+// Each may take as long as a request may: a worker has other things to do.
+constexpr int kUnansweredAtMost = 3;
+
 constexpr char kHeld[] = "rempart_gate_self_test_held_timestamp_seconds";
 constexpr char kFailed[] = "rempart_gate_probe_failed";
 
@@ -90,6 +93,7 @@ Result<kube::Outcome> SelfTest::Reconcile(kube::ReconcileContext& context) {
   const auto last = proofs_.Get(name);
   const MonoTime now = clock_.Mono();
   std::size_t turn = 0;
+  bool in_doubt_for_long = false;
   {
     std::scoped_lock lock(mutex_);
     Memory& memory = memory_[name];
@@ -100,13 +104,20 @@ Result<kube::Outcome> SelfTest::Reconcile(kube::ReconcileContext& context) {
     if (still_shown && now - memory.tested < kSelfTestPeriod)
       return kube::Outcome::Requeue(memory.tested + kSelfTestPeriod - now);
     turn = memory.namespaces++;
+    if (namespaces.empty()) {
+      memory.doubt_since.reset();
+    } else if (!memory.doubt_since) {
+      memory.doubt_since = now;
+    }
+    in_doubt_for_long = memory.doubt_since && now - *memory.doubt_since >= kDoubtEnds;
   }
   if (namespaces.empty()) {
     Publish(name, {.uid = region->meta.uid, .generation = region->meta.generation, .no_namespace = true});
     return kube::Outcome::AwaitChange();
   }
-  const bool settling = now - *written < kGateSettles;
-  auto proof = Send(*region, *identity, namespaces[turn % namespaces.size()], settling, context.stop());
+  const bool settling = now - *written < kGateSettles && !in_doubt_for_long;
+  auto proof = Send(*region, *identity, namespaces[turn % namespaces.size()],
+                    {.until_first = settling, .unanswered_tells = in_doubt_for_long}, context.stop());
   if (!proof) return Fail(std::move(proof.error()));
   const bool held = proof->problems.empty();
   if (!held && settling) return kube::Outcome::Requeue(kSettlingPeriod);
@@ -114,14 +125,16 @@ Result<kube::Outcome> SelfTest::Reconcile(kube::ReconcileContext& context) {
   if (held) proof->held = clock_.Now();
   {
     std::scoped_lock lock(mutex_);
-    memory_[name].tested = now;
+    Memory& memory = memory_[name];
+    memory.tested = now;
+    if (held) memory.doubt_since.reset();
   }
   Publish(name, *std::move(proof));
   return kube::Outcome::Requeue(held ? kSelfTestPeriod : kSelfTestFailedPeriod);
 }
 
 Result<GateProof> SelfTest::Send(const api::SovereignRegion& region, const rules::PolicyContext& identity,
-                                 const std::string& ns, bool until_first, std::stop_token stop) {
+                                 const std::string& ns, Sending how, std::stop_token stop) {
   GateProof proof{.uid = region.meta.uid, .generation = region.meta.generation};
   std::vector<std::string> nodes;
   for (const auto& node : caches_.NodesWithLabel(region.meta.key.name)) nodes.push_back(node->meta.key.name);
@@ -130,6 +143,7 @@ Result<GateProof> SelfTest::Send(const api::SovereignRegion& region, const rules
                       rules::Sender::Of(identity.rules.operator_user));
   for (const auto& missing : probes.missing)
     if (!missing.rule.empty() && !missing.audit_only) proof.not_probed.push_back(missing.rule);
+  int unanswered_count = 0;
   for (const rules::Probe& probe : probes.probes) {
     if (!CanBeSent(probe)) {
       if (!probe.rule.empty()) proof.not_probed.push_back(probe.rule);
@@ -137,15 +151,17 @@ Result<GateProof> SelfTest::Send(const api::SovereignRegion& region, const rules
     }
     const auto answer = api_.Do(probe.CallIn(ns), stop);
     // No answer shows nothing: asked again soon.
-    if (!answer && (answer.error().kind == ErrorKind::kTransient || answer.error().kind == ErrorKind::kCancelled))
-      return Fail(Error(answer.error()));
+    const bool unanswered = !answer && answer.error().kind == ErrorKind::kTransient;
+    if (unanswered && !how.unanswered_tells) return Fail(Error(answer.error()));
+    if (!answer && answer.error().kind == ErrorKind::kCancelled) return Fail(Error(answer.error()));
     if (IsNotServed(answer)) {  // what does not exist cannot be made by anybody
       if (!probe.rule.empty()) proof.not_probed.push_back(probe.rule);
       continue;
     }
     if (auto problem = JudgeAnswer(probe, region, answer)) {
       proof.problems.push_back(*std::move(problem));
-      if (until_first) break;
+      unanswered_count += unanswered ? 1 : 0;
+      if (how.until_first || unanswered_count == kUnansweredAtMost) break;
     } else {
       ++(probe.rule.empty() ? proof.admitted : proof.refused);
     }

@@ -8,6 +8,7 @@
 #include <functional>
 #include <map>
 #include <mutex>
+#include <optional>
 #include <set>
 #include <string>
 
@@ -28,6 +29,9 @@ inline constexpr Duration kSelfTestFailedPeriod = std::chrono::seconds(5);
 // does not do as it should within it is sent again before anything is said.
 inline constexpr Duration kGateSettles = std::chrono::seconds(15);
 inline constexpr Duration kSettlingPeriod = std::chrono::milliseconds(500);
+// For how long a gate that is written again and again, or a probe that gets no answer (of a webhook that is dead: 5xx),
+// is given the benefit of the doubt. Then the rules concerned are named.
+inline constexpr Duration kDoubtEnds = std::chrono::minutes(1);
 
 // What the answer to a probe shows; none: it did as it should. Pure.
 std::optional<ProbeProblem> JudgeAnswer(const rules::Probe& probe, const api::SovereignRegion& region,
@@ -43,9 +47,12 @@ class SelfTest {
 
  private:
   Result<kube::Outcome> NothingToTest(const std::string& region);
-  // Ends early, with the first problem, where `until_first` is set.
+  struct Sending {
+    bool until_first = false;       // ends early, with the first problem
+    bool unanswered_tells = false;  // a probe without an answer is a problem like another, and no error
+  };
   Result<GateProof> Send(const api::SovereignRegion& region, const rules::PolicyContext& identity,
-                         const std::string& ns, bool until_first, std::stop_token stop);
+                         const std::string& ns, Sending how, std::stop_token stop);
   void Publish(const std::string& region, GateProof proof);
 
   cache::Caches& caches_;
@@ -59,6 +66,7 @@ class SelfTest {
     MonoTime tested{};           // when the last test that was published began
     std::size_t namespaces = 0;  // that were used so far: each test takes the next one
     std::set<std::string> failed_rules;
+    std::optional<MonoTime> doubt_since;  // tests have come to nothing since then
   };
   std::mutex mutex_;
   std::map<std::string, Memory> memory_;

@@ -149,6 +149,38 @@ TEST_F(SelfTestTest, NoAnswerShowsNothing) {
   EXPECT_EQ(proofs.Get("france")->held, held) << "which grows old";
 }
 
+TEST_F(SelfTestTest, ProbesThatNeverGetAnAnswerAreNamed) {
+  Settle();
+  Look();
+  gate.away = true;  // as to a webhook that is dead: each object is answered with 500
+  clock.Advance(kSelfTestPeriod);
+  EXPECT_FALSE(Look());
+  EXPECT_THAT(proofs.Get("france")->problems, IsEmpty());
+  clock.Advance(kDoubtEnds);
+  EXPECT_EQ(Look()->requeue_after, kSelfTestFailedPeriod);
+  const auto problems = proofs.Get("france")->problems;
+  ASSERT_THAT(problems, Not(IsEmpty()));
+  EXPECT_EQ(problems.front().kind, Kind::kNotJudged);
+  EXPECT_EQ(problems.front().message, "the server is away");
+  EXPECT_LE(gate.sent.size(), 3U) << "they may take long, each";
+  gate.away = false;
+  EXPECT_EQ(Look()->requeue_after, kSelfTestPeriod);
+  EXPECT_THAT(proofs.Get("france")->problems, IsEmpty());
+}
+
+TEST_F(SelfTestTest, AGateThatIsWrittenAgainAndAgainIsToldToBeOpen) {
+  gate.open = {"RP-104"};
+  for (Duration passed{}; passed < kDoubtEnds; passed += kGateSettles / 2) {
+    proofs.NoteWrite("france", clock.Mono());
+    EXPECT_EQ(Look()->requeue_after, kSettlingPeriod);
+    clock.Advance(kGateSettles / 2);
+  }
+  proofs.NoteWrite("france", clock.Mono());
+  EXPECT_EQ(Look()->requeue_after, kSelfTestFailedPeriod);
+  EXPECT_THAT(proofs.Get("france")->problems,
+              ElementsAre(ProbeProblem{Kind::kGotIn, "RP-104", "the API server let it in"}));
+}
+
 TEST_F(SelfTestTest, TakesTheNamespacesInTurn) {
   Namespace("beta");
   Settle();

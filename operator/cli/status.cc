@@ -98,6 +98,7 @@ void ReadViolations(const Json& status, const std::vector<RuleText>& rules, Regi
   const Json& audit = Member(status, "audit");
   region.audited = CountAt(audit, "objects");
   region.violations = CountAt(audit, "violations");
+  region.audit_left_out = TextAt(audit, "leftOut", kText);
   std::uint64_t sum = 0;
   ForFirst(Member(status, "violations"), kRules, [&](const Json& one) {
     std::string rule = TextAt(one, "rule");

@@ -41,6 +41,7 @@ struct RegionStatus {
   std::string last_held;
   std::vector<std::string> not_probed;
   std::optional<std::uint64_t> audited, violations;
+  std::string audit_left_out;
   std::vector<RuleCount> by_rule;  // most first
   std::optional<std::uint64_t> governed, in_no_region;
   std::vector<std::string> names_in_no_region;

@@ -150,6 +150,7 @@ void Violations(const RegionStatus& region, Page& page) {
   }
   const std::string of = region.audited ? fmt::format(" in {} objects", *region.audited) : "";
   page.Line("what runs", fmt::format("{} violations{}", Number(region.violations), of));
+  if (!region.audit_left_out.empty()) page.Line("", "not judged: " + region.audit_left_out);
   std::size_t widest = 0;
   for (const auto& rule : region.by_rule) widest = std::max(widest, fmt::formatted_size("{}", rule.count));
   for (const auto& rule : region.by_rule) page.Rule(rule, widest);
@@ -206,7 +207,10 @@ nlohmann::ordered_json RegionJson(const RegionStatus& region) {
             {"admitted", NumberJson(region.admitted)},
             {"notProbed", region.not_probed}}},
           {"audit",
-           {{"objects", NumberJson(region.audited)}, {"violations", NumberJson(region.violations)}, {"rules", rules}}},
+           {{"objects", NumberJson(region.audited)},
+            {"violations", NumberJson(region.violations)},
+            {"leftOut", region.audit_left_out},
+            {"rules", rules}}},
           {"namespaces",
            {{"governed", NumberJson(region.governed)},
             {"inNoRegion", NumberJson(region.in_no_region)},

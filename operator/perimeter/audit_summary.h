@@ -12,6 +12,7 @@ namespace rempart::perimeter {
 struct AuditSummary {
   std::size_t objects = 0, violations = 0;
   std::map<std::string, std::size_t> by_rule;
+  std::string left_out;  // what could not be read, and so may hide more; "" for nothing
   bool operator==(const AuditSummary&) const = default;
 };
 

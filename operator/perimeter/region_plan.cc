@@ -228,6 +228,7 @@ Json NamespacesJson(const NamespaceView& view) {
 
 void AddAudit(const AuditSummary& audit, Json& status) {
   status["audit"] = {{"objects", audit.objects}, {"violations", audit.violations}};
+  if (!audit.left_out.empty()) status["audit"]["leftOut"] = CleanText(audit.left_out, kConditionMessage);
   Json& list = status["violations"] = Json::array();
   for (const auto& [rule, count] : audit.by_rule) list.push_back({{"rule", rule}, {"count", count}});
 }
@@ -238,31 +239,6 @@ void DropEmpty(Json& object) {
     if (it->is_object()) DropEmpty(*it);
     it = it->is_structured() && it->empty() ? object.erase(it) : std::next(it);
   }
-}
-
-// What the status says now; null where it says nothing, or nothing readable.
-Json Before(const SovereignRegion& region) {
-  if (region.status_json.empty()) return nullptr;
-  auto status = ParseJson(region.status_json);
-  if (!status || !status->is_object()) return nullptr;
-  return *std::move(status);
-}
-
-Json ConditionsOf(const Json& status) {
-  const auto it = status.is_object() ? status.find("conditions") : status.end();
-  return it != status.end() && it->is_array() ? *it : Json(nullptr);
-}
-
-bool SaidBefore(const Json& conditions, const Condition& now) {
-  return std::ranges::any_of(conditions, [&now](const Json& c) {
-    return c.is_object() && c.value("type", Json()) == now.type && c.value("status", Json()) == now.status &&
-           c.value("reason", Json()) == now.reason;
-  });
-}
-
-bool HasType(const Json& conditions, std::string_view type) {
-  return std::ranges::any_of(conditions,
-                             [&](const Json& c) { return c.is_object() && c.value("type", Json()) == type; });
 }
 
 // What Ready says where that is new, and that attestations begin to end.
@@ -278,7 +254,7 @@ void PlanEvents(const SovereignRegion& region, const std::vector<Condition>& con
          std::nullopt});
   };
   for (const Condition& condition : conditions) {
-    if (SaidBefore(before, condition)) continue;
+    if (api::SaidBefore(before, condition)) continue;
     if (condition.type == "Ready")
       tell(condition.status == "True" ? kube::Event::Type::kNormal : kube::Event::Type::kWarning, condition);
     if (condition.type == kExpiring && condition.status == "True") {
@@ -329,7 +305,7 @@ RegionPlan PlanRegion(const RegionObservation& observed, WallTime now) {
 
   const Evidence evidence{observed.profiles, now, observed.attestations};
   const api::HostingProfile* profile = evidence.ProfileOf(region);
-  const Json before = Before(region);
+  const Json before = api::StatusBefore(region.status_json);
   Facts facts{.observed = observed,
               .region = region,
               .profile = profile,
@@ -341,10 +317,10 @@ RegionPlan PlanRegion(const RegionObservation& observed, WallTime now) {
               .outlook = {}};
   facts.outlook = OutlookOf(region, facts.view.qualified, evidence);
   PlanExpiry(facts, plan);
-  const Json conditions_before = ConditionsOf(before);
+  const Json conditions_before = api::ConditionsOf(before);
   std::vector<Condition> conditions = {Ready(facts), Reconciling(facts), Stalled(facts), facts.gate.self_tested};
   // One that is there is not ours alone to leave out: it is put right.
-  if (!region.attestation.authorities.empty() || HasType(conditions_before, kExpiring))
+  if (!region.attestation.authorities.empty() || api::HasType(conditions_before, kExpiring))
     conditions.push_back(Expiring(facts));
   for (Condition& condition : conditions) condition.message = CleanText(condition.message, kConditionMessage);
 

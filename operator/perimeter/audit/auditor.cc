@@ -19,13 +19,19 @@ using rules::Gate;
 struct Kind {
   Gate gate;
   kube::Resource resource;
+  bool same_as_before = false;  // where the one before is served, this shows the same objects
 };
 constexpr std::array kKinds{
     Kind{Gate::kPods, {"", "v1", "pods", "Pod", true}},
     Kind{Gate::kServices, {"", "v1", "services", "Service", true}},
     Kind{Gate::kEndpoints, {"discovery.k8s.io", "v1", "endpointslices", "EndpointSlice", true}},
+    Kind{Gate::kEndpoints, {"", "v1", "endpoints", "Endpoints", true}},
     Kind{Gate::kClaims, {"", "v1", "persistentvolumeclaims", "PersistentVolumeClaim", true}},
     Kind{Gate::kPolicies, {"networking.k8s.io", "v1", "networkpolicies", "NetworkPolicy", true}},
+    Kind{Gate::kPolicies, {"cilium.io", "v2", "ciliumnetworkpolicies", "CiliumNetworkPolicy", true}},
+    Kind{Gate::kPolicies, {"crd.projectcalico.org", "v1", "networkpolicies", "NetworkPolicy", true}},
+    Kind{Gate::kPolicies, {"projectcalico.org", "v3", "networkpolicies", "NetworkPolicy", true}, true},
+    Kind{Gate::kPolicies, {"crd.antrea.io", "v1beta1", "networkpolicies", "NetworkPolicy", true}},
     Kind{Gate::kIngresses, {"networking.k8s.io", "v1", "ingresses", "Ingress", true}},
     Kind{Gate::kGateways, {"gateway.networking.k8s.io", "v1", "gateways", "Gateway", true}},
     Kind{Gate::kStores, {"external-secrets.io", "v1", "secretstores", "SecretStore", true}},
@@ -43,7 +49,7 @@ struct Page {
 
 // Calls `each` with every item. kNotFound where the kind is not served.
 Result<Page> ListPage(kube::Api& api, const kube::Resource& resource, const std::string& query,
-                      const std::function<Status(kube::View item)>& each, std::stop_token stop) {
+                      const std::function<void(kube::View item)>& each, std::stop_token stop) {
   const kube::Api::Call call{.method = "GET",
                              .target = resource.Path() + query,
                              .doing = fmt::format("list {} for the audit", resource.plural)};
@@ -52,11 +58,7 @@ Result<Page> ListPage(kube::Api& api, const kube::Resource& resource, const std:
   kube::Document document(kMaxPage);
   const auto list = document.Parse(reply->body);
   if (!list) return Fail(Error(list.error()).While("read the list"));
-  Status status;
-  (*list)["items"].ForEachElement([&](kube::View item) {
-    if (status) status = each(item);
-  });
-  if (!status) return Fail(std::move(status.error()));
+  (*list)["items"].ForEachElement(each);
   return Page{std::string((*list)["metadata"]["continue"].Str())};
 }
 
@@ -98,15 +100,21 @@ Result<kube::Outcome> Auditor::Reconcile(kube::ReconcileContext& context) {
   for (const auto& node : caches_.NodesWithLabel(name)) nodes.push_back(node->meta.key.name);
 
   Tally tally(*region, rules::RulesOf(*region, identity->rules), rules::ParametersOf(*region, nodes));
-  if (!namespaces.empty())
-    if (auto done = Collect(tally, namespaces, context.stop()); !done) return Fail(std::move(done.error()));
-  Count(name, tally);
+  std::string left_out;
+  if (!namespaces.empty()) {
+    auto collected = Collect(tally, namespaces, context.stop());
+    if (!collected) return Fail(std::move(collected.error()));
+    left_out = *std::move(collected);
+    if (!left_out.empty()) log::Warn("the audit is not complete", {{"region", name}, {"left_out", left_out}});
+  }
+  Count(name, tally, left_out.empty());
   {
     std::scoped_lock lock(mutex_);
     Memory& memory = memory_[name];
     memory.generation = region->meta.generation, memory.uid = region->meta.uid, memory.done = now;
   }
-  if (summaries_.Put(name, {tally.objects(), tally.violations(), tally.by_rule()})) wake_region_(name);
+  if (summaries_.Put(name, {tally.objects(), tally.violations(), tally.by_rule(), std::move(left_out)}))
+    wake_region_(name);
   // Last: what becomes of reports must not keep the counts from being told. Tried again at the next audit.
   if (auto done = WriteReports(*region, tally, namespaces, context.stop()); !done)
     log::Warn("reports of the audit cannot be written", {{"region", name}, {"error", done.error()}});
@@ -114,36 +122,60 @@ Result<kube::Outcome> Auditor::Reconcile(kube::ReconcileContext& context) {
   return kube::Outcome::Requeue(interval_);
 }
 
-Status Auditor::Collect(Tally& tally, const Namespaces& governed, std::stop_token stop) {
-  for (const auto& [gate, resource] : kKinds) {
-    if (!tally.Asks(gate)) continue;
-    if (auto served = CollectKind(tally, gate, resource, governed, stop); !served)
-      return Fail(std::move(served.error()));
+Result<std::string> Auditor::Collect(Tally& tally, const Namespaces& governed, std::stop_token stop) {
+  std::vector<std::string> left_out;
+  bool served_before = false;
+  for (const auto& [gate, resource, same_as_before] : kKinds) {
+    if (!tally.Asks(gate) || (same_as_before && served_before)) continue;
+    auto left_out_of_it = CollectKind(tally, gate, resource, governed, stop);
+    served_before = left_out_of_it || left_out_of_it.error().kind != ErrorKind::kNotFound;
+    if (left_out_of_it) {
+      if (!left_out_of_it->empty()) left_out.push_back(*std::move(left_out_of_it));
+      continue;
+    }
+    const Error& error = left_out_of_it.error();
+    if (error.kind == ErrorKind::kNotFound) continue;
+    // The same will be answered next time, and must not hide what can be read.
+    if (error.kind != ErrorKind::kDenied && error.kind != ErrorKind::kInvalid)
+      return Fail(std::move(left_out_of_it.error()));
+    left_out.push_back(fmt::format("{}: {}", resource.plural, error.message));
   }
-  return {};
+  return fmt::format("{}", fmt::join(left_out, "; "));
 }
 
-Result<bool> Auditor::CollectKind(Tally& tally, Gate gate, const kube::Resource& resource, const Namespaces& governed,
-                                  std::stop_token stop) {
-  const auto judge = [&](kube::View item) -> Status {
-    if (!governed.contains(item["metadata"]["namespace"].Str())) return {};
+Result<std::string> Auditor::CollectKind(Tally& tally, Gate gate, const kube::Resource& resource,
+                                         const Namespaces& governed, std::stop_token stop) {
+  std::size_t unreadable = 0;
+  std::string first;
+  const auto judge = [&](kube::View item) {
+    const kube::View meta = item["metadata"];
+    if (!governed.contains(meta["namespace"].Str())) return;
     auto object = ParseJson(item.Minified());
-    if (!object) return Fail(Error(object.error()).While("read an object of the list"));
+    if (!object) {
+      if (++unreadable == 1) first = fmt::format("{}/{}", meta["namespace"].Str(), meta["name"].Str());
+      return;
+    }
     (*object)["apiVersion"] = resource.ApiVersion();  // which items of a list do not carry
     (*object)["kind"] = resource.kind;
     tally.Add(gate, resource, *object);
-    return {};
   };
   std::string more;
-  do {
-    const std::string query =
-        fmt::format("?limit={}{}", kObjectsOfAPage, more.empty() ? "" : "&continue=" + kube::Escape(more));
+  for (int limit = kObjectsOfAPage;;) {
+    const std::string query = fmt::format("?limit={}{}", limit, more.empty() ? "" : "&continue=" + kube::Escape(more));
     auto page = ListPage(api_, resource, query, judge, stop);
-    if (!page && page.error().kind == ErrorKind::kNotFound && more.empty()) return false;
-    if (!page) return Fail(std::move(page.error()));  // kGone too: the list has expired, and is begun anew
-    more = std::move(page->more);
-  } while (!more.empty());
-  return true;
+    if (page) {
+      more = std::move(page->more);
+      if (more.empty()) break;
+    } else if (page.error().kind == ErrorKind::kInvalid && limit > 1) {
+      limit /= 2;  // the page is too large; nothing of it was judged
+    } else if (page.error().kind == ErrorKind::kNotFound && !more.empty()) {
+      return Fail(Error::Gone(page.error().message));  // it went meanwhile: begun anew
+    } else {
+      return Fail(std::move(page.error()));  // kGone too: the list has expired, and is begun anew
+    }
+  }
+  if (unreadable == 0) return "";
+  return fmt::format("{}: {} too large or too deep to be read, the first {}", resource.plural, unreadable, first);
 }
 
 Status Auditor::WriteReports(const api::SovereignRegion& region, const Tally& tally, const Namespaces& governed,
@@ -155,12 +187,11 @@ Status Auditor::WriteReports(const api::SovereignRegion& region, const Tally& ta
       kube::Escape(fmt::format("{}=rempart,{}={}", api::kManagedByLabel, api::kRegionLabel, region.meta.key.name)));
   const auto listed = ListPage(
       api_, kReports, query,
-      [&](kube::View item) -> Status {
+      [&](kube::View item) {
         const kube::View meta = item["metadata"];
         const auto report = ParseJson(item.Minified());
         there[{std::string(meta["namespace"].Str()), std::string(meta["name"].Str())}] =
             report && report->is_object() ? DigestOfReport(*report) : "";
-        return {};
       },
       stop);
   if (!listed && listed.error().kind == ErrorKind::kNotFound) return {};  // the cluster has no such reports
@@ -188,7 +219,7 @@ Status Auditor::WriteReports(const api::SovereignRegion& region, const Tally& ta
   return {};
 }
 
-void Auditor::Count(const std::string& region, const Tally& tally) {
+void Auditor::Count(const std::string& region, const Tally& tally, bool complete) {
   std::set<std::string> before, now;
   for (const auto& [rule, count] : tally.by_rule()) now.insert(rule);
   {
@@ -203,7 +234,8 @@ void Auditor::Count(const std::string& region, const Tally& tally) {
                   {{"region", region}, {"rule", rule}})
         .Set(static_cast<double>(count));
   }
-  metrics_.GetGauge(kDone, "When what runs in the region was last audited.", {{"region", region}})
+  if (!complete) return;
+  metrics_.GetGauge(kDone, "When what runs in the region was last audited, all of it.", {{"region", region}})
       .Set(std::chrono::duration<double>(clock_.Now().time_since_epoch()).count());
 }
 

@@ -1,8 +1,10 @@
-// The audit of what already runs in a region's namespaces: lists pods, services, endpoints, claims and secret stores,
-// judges them by the region's rules, and writes what it found to
+// The audit of what already runs in a region's namespaces: lists what the rules are about (pods, services, endpoints,
+// claims, network policies, entries, secret stores), judges it by the region's rules, and writes what it found to
 //   the region's status (by AuditSummaries), rempart_violations{region,rule}, rempart_audit_timestamp_seconds{region},
 //   and, where the cluster serves them, OpenReports reports in the namespaces.
-// At start, after each change of the region's spec, and each interval. Nothing is cached between audits.
+// At start, after each change of the region's spec, and each interval. Nothing is cached between audits. What cannot be
+// read (no right to list it, too large, not served) keeps nothing else from being judged; the status says so, and the
+// timestamp stays what it was.
 #pragma once
 
 #include <functional>
@@ -39,13 +41,14 @@ class Auditor {
   using Namespaces = std::set<std::string, std::less<>>;
 
   void Forget(const std::string& region);
-  Status Collect(Tally& tally, const Namespaces& governed, std::stop_token stop);
-  // False: the cluster does not serve the kind.
-  Result<bool> CollectKind(Tally& tally, rules::Gate gate, const kube::Resource& resource, const Namespaces& governed,
-                           std::stop_token stop);
+  // What was left out, see AuditSummary. Errors: what may be had later, kTransient, kGone, kCancelled.
+  Result<std::string> Collect(Tally& tally, const Namespaces& governed, std::stop_token stop);
+  // kNotFound where the cluster does not serve the kind; else what was left out of it.
+  Result<std::string> CollectKind(Tally& tally, rules::Gate gate, const kube::Resource& resource,
+                                  const Namespaces& governed, std::stop_token stop);
   Status WriteReports(const api::SovereignRegion& region, const Tally& tally, const Namespaces& governed,
                       std::stop_token stop);
-  void Count(const std::string& region, const Tally& tally);
+  void Count(const std::string& region, const Tally& tally, bool complete);
 
   cache::Caches& caches_;
   kube::Api& api_;

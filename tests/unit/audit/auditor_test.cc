@@ -43,10 +43,13 @@ struct FakeServer final : kube::test::ApiWithoutWatches {
     const std::string path = call.target.substr(0, call.target.find('?'));
     calls.push_back(call.method + " " + path);
     if (path.starts_with("/apis/openreports.io/")) return Report(call, path);
+    if (path == "/apis/networking.k8s.io/v1/ingresses" && denied) return Fail(Error::Denied("no right to list"));
     if (path != "/api/v1/pods") return Fail(Error::NotFound("not served"));
     if (failing) return Fail(Error::Transient("away"));
     const auto at = call.target.find("continue=");
     const std::size_t from = at == std::string::npos ? 0 : std::stoul(call.target.substr(at + 9));
+    limits.push_back(std::stoi(call.target.substr(call.target.find("limit=") + 6)));
+    if (from >= too_large_from && limits.back() > largest_page) return Fail(Error::Invalid("the answer is too large"));
     Json list = {{"metadata", Json::object()}, {"items", Json::array()}};
     for (std::size_t i = from; i < std::min(pods.size(), from + 2); ++i) list["items"].push_back(pods[i]);
     if (from + 2 < pods.size()) list["metadata"]["continue"] = std::to_string(from + 2);
@@ -70,7 +73,10 @@ struct FakeServer final : kube::test::ApiWithoutWatches {
   }
   std::vector<Json> pods;
   std::map<std::string, Json> reports;
-  bool serves_reports = true, failing = false;
+  bool serves_reports = true, failing = false, denied = false;
+  std::size_t too_large_from = 1000;
+  int largest_page = 0;
+  std::vector<int> limits;  // that were asked for
   std::vector<std::string> calls;
 };
 
@@ -159,6 +165,40 @@ TEST_F(AuditorTest, AHalfReadClusterIsNoAudit) {
   EXPECT_FALSE(Look());
   EXPECT_FALSE(summaries.Get("france"));
   EXPECT_THAT(server.reports, IsEmpty());
+}
+
+TEST_F(AuditorTest, APageThatIsTooLargeIsAskedForInParts) {
+  server.too_large_from = 2, server.largest_page = 100;
+  EXPECT_TRUE(Look());
+  EXPECT_THAT(server.limits, ElementsAre(250, 250, 125, 62, 62)) << "from where it was too large";
+  EXPECT_EQ(summaries.Get("france")->objects, 4U);
+  EXPECT_EQ(summaries.Get("france")->left_out, "");
+}
+
+TEST_F(AuditorTest, WhatCannotBeReadHidesNothingElse) {
+  auto region = Region();
+  region.rules.network.emplace();
+  region.rules.network->ingress_classes = {"nginx"};
+  caches.regions.Put(Next(region));
+  server.denied = true;
+  Json deep = "bottom";
+  for (int i = 0; i < 98; ++i) deep = Json{{"x", deep}};  // of a list: three levels more
+  server.pods.push_back(Pod("acme", "f", "docker.io/f:1"));
+  server.pods.back()["metadata"]["annotations"] = deep;
+  EXPECT_TRUE(Look());
+  const auto summary = summaries.Get("france");
+  ASSERT_TRUE(summary);
+  EXPECT_THAT(summary->left_out, HasSubstr("ingresses: no right to list"));
+  EXPECT_EQ(summary->violations, 1U) << "of the pages before it";
+  EXPECT_THAT(summary->left_out, HasSubstr("pods: "));
+  EXPECT_THAT(metrics.Expose(), Not(HasSubstr("rempart_audit_timestamp_seconds{"))) << "it is not complete";
+  server.denied = false;
+  server.pods.back() = Pod("acme", "f", "docker.io/f:1");
+  clock.Advance(5min);
+  EXPECT_TRUE(Look());
+  EXPECT_EQ(summaries.Get("france")->left_out, "");
+  EXPECT_EQ(summaries.Get("france")->violations, 3U);
+  EXPECT_THAT(metrics.Expose(), HasSubstr("rempart_audit_timestamp_seconds{"));
 }
 
 TEST_F(AuditorTest, ARegionThatIsGoneIsForgotten) {

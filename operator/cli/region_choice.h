@@ -23,6 +23,7 @@ struct ClusterView {
   std::vector<api::SovereignRegion> regions;
   std::optional<std::vector<api::Namespace>> namespaces;  // none: there is no right to list them
   std::string default_namespace = "default";              // of the kubeconfig's context
+  bool mutates = false;                                   // serves MutatingAdmissionPolicy in v1
 };
 
 // A namespace that several regions select is judged by them all, as the API server does. One that the cluster does not

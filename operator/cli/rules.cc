@@ -78,29 +78,40 @@ std::optional<rules::Gate> GateOf(std::string_view api_version, std::string_view
   return found == kJudged.end() ? std::nullopt : std::optional(found->gate);
 }
 
+// Whether a pod's node selector names a region; what cannot be read is taken to.
+bool Selects(const Json& pod) {
+  const auto spec = pod.find("spec");
+  if (spec == pod.end() || !spec->is_object()) return true;
+  const auto selector = spec->find("nodeSelector");
+  if (selector == spec->end()) return false;
+  return !selector->is_object() || selector->contains(api::kNodeRegionLabel);
+}
+
 }  // namespace
 
-Result<Judge> JudgeBy(const api::SovereignRegion& region) {
+Result<Judge> JudgeBy(const api::SovereignRegion& region, bool mutates) {
   if (!region.Usable())
     return Fail(
         Error::Invalid(fmt::format("SovereignRegion {} cannot be used: {}", region.meta.key.name, region.invalid)));
   struct Known {
-    std::vector<rules::Rule> all, of_placed_pods;
+    std::vector<rules::Rule> all, of_placed_pods;  // those that are given the region's node selector
     Json parameters;
+    bool selector_is_added = false;
   };
   auto known = std::make_shared<Known>();
   known->all = rules::RulesOf(region, {});
   known->parameters = rules::ParametersOf(region, {});
-  // The operator gives them the node selector.
   std::ranges::copy_if(known->all, std::back_inserter(known->of_placed_pods),
                        [](const rules::Rule& rule) { return rule.id != "RP-103"; });
+  known->selector_is_added = mutates && rules::MutationOf(region, {}).has_value();
   const auto language = region.rules.language;
   return [known = std::shared_ptr<const Known>(std::move(known)), language](const Json& object) {
     const std::string api_version = object.value("apiVersion", ""), kind = object.value("kind", "");
-    const bool placed = api_version == kPlacedPods && kind == "Pod";
-    const auto gate = placed ? rules::Gate::kPods : GateOf(api_version, kind);
+    const bool of_workload = api_version == kPlacedPods && kind == "Pod";
+    const auto gate = of_workload ? rules::Gate::kPods : GateOf(api_version, kind);
     std::vector<Violation> violations;
     if (!gate) return violations;
+    const bool placed = of_workload || (known->selector_is_added && *gate == rules::Gate::kPods && !Selects(object));
     for (auto& [rule, field, message] : rules::Judge(placed ? known->of_placed_pods : known->all, language,
                                                      known->parameters, {*gate, &object, nullptr, nullptr}))
       violations.push_back({std::move(rule), std::move(field), std::move(message)});
@@ -138,7 +149,8 @@ Result<std::string> ExplainRule(std::string_view id) {
       rules::MessageOf(*found, Language::kFrench, "", ""), rules::ToCel(found->holds));
 }
 
-std::string PrintPolicies(const std::vector<api::SovereignRegion>& regions, const rules::PolicyContext& context) {
+std::string PrintPolicies(const std::vector<api::SovereignRegion>& regions, const rules::PolicyContext& context,
+                          bool mutates) {
   Json items = Json::array();
   for (api::SovereignRegion region : regions) {
     region.meta.uid.clear();  // an owner reference would name it
@@ -146,6 +158,10 @@ std::string PrintPolicies(const std::vector<api::SovereignRegion>& regions, cons
     for (auto& [name, policy, binding] : rules::PoliciesOf(region, context)) {
       items.push_back(std::move(policy));
       items.push_back(std::move(binding));
+    }
+    if (auto mutation = mutates ? rules::MutationOf(region, context) : std::nullopt) {
+      items.push_back(std::move(mutation->policy));
+      items.push_back(std::move(mutation->binding));
     }
   }
   const Json list = {{"apiVersion", "v1"}, {"kind", "List"}, {"items", std::move(items)}};

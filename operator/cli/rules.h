@@ -20,12 +20,15 @@ Result<std::string> ExplainRule(std::string_view id);
 
 // The policies, bindings and parameters that the operator keeps for these regions, as one List that kubectl takes,
 // without what only the server knows (uids). Parameters name no node: which ones qualify is told by the cluster.
-std::string PrintPolicies(const std::vector<api::SovereignRegion>& regions, const rules::PolicyContext& context);
+// `mutates`: the server serves MutatingAdmissionPolicy in v1.
+std::string PrintPolicies(const std::vector<api::SovereignRegion>& regions, const rules::PolicyContext& context,
+                          bool mutates);
 
 // Judges manifests by a region's rules, as the API server would judge their creation. Rules that ask who does it are
 // left out, and no node is known: a pod that names one is against RP-101. Errors: kInvalid, where the region cannot be
-// used.
-Result<Judge> JudgeBy(const api::SovereignRegion& region);
+// used. `mutates`: the server serves MutatingAdmissionPolicy in v1, by which a pod without a selector of the region
+// gets it.
+Result<Judge> JudgeBy(const api::SovereignRegion& region, bool mutates);
 
 // All rules, for reports that describe them.
 std::vector<RuleText> RuleTexts();

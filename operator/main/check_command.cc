@@ -1,6 +1,7 @@
 #include "operator/main/check_command.h"
 
 #include <CLI/CLI.hpp>
+#include <regex>
 #include <utility>
 
 #include "operator/cli/region_file.h"
@@ -17,6 +18,19 @@ Result<api::SovereignRegion> ReadRegionFile(const std::string& file) {
   auto content = kube::ReadFile(file, kMaxRegionFile);
   if (!content) return Fail(std::move(content.error()));
   return cli::ReadRegion(std::move(*content), file);
+}
+
+// Whether a Kubernetes of this version ("1.36", "v1.36.2") adds a region's node selector to pods: it serves
+// MutatingAdmissionPolicy in v1.
+Result<bool> Mutates(const std::string& kube_version) {
+  constexpr int kFirstMinor = 36;
+  constexpr std::size_t kMaxVersion = 64;
+  if (kube_version.empty()) return false;
+  static const std::regex form(R"(v?1\.([0-9]{1,3})(\.[0-9]+)?([-+].*)?)");
+  std::smatch parts;
+  if (kube_version.size() > kMaxVersion || !std::regex_match(kube_version, parts, form))
+    return Fail(Error::Invalid("--kube-version " + kube_version + ": want a version of Kubernetes, like 1.36"));
+  return std::stoi(parts[1]) >= kFirstMinor;
 }
 
 // Those that may come to be in any of several regions: neither clean nor not.
@@ -52,6 +66,10 @@ CLI::App* AddCheckCommand(CLI::App& app, CheckArguments& arguments) {
                     "namespace the one that governs it");
   check->add_option("-n,--namespace", arguments.ns,
                     "Namespace of objects that name none; default the context's, `default` with --region");
+  check->add_option(
+      "--kube-version", arguments.kube_version,
+      "With --region: the version of Kubernetes that the manifests are for. From 1.36 on, where the region "
+      "enforces, pods without the region's node selector are given it. Default: an older one");
   return check;
 }
 
@@ -70,14 +88,20 @@ CommandResult Check(const CheckArguments& arguments, const CheckWorld& world) {
   if (!arguments.region_file.empty()) {
     const auto region = ReadRegionFile(arguments.region_file);
     if (!region) return Unusable(region.error().message);
-    judge = world.make_judge(*region);
+    const auto mutates = Mutates(arguments.kube_version);
+    if (!mutates) return Unusable(mutates.error().message);
+    judge = world.make_judge(*region, *mutates);
     if (!judge) return Unusable(judge.error().message);
     input.judge_of = [&](const std::string&) { return &*judge; };
   } else {
+    if (!arguments.kube_version.empty()) return Unusable("--kube-version goes with --region: a cluster tells its own");
     auto cluster = world.cluster();
     if (!cluster) return Unusable(cluster.error().message);
+    const auto make_judge = [&world, mutates = cluster->mutates](const api::SovereignRegion& region) {
+      return world.make_judge(region, mutates);
+    };
     if (arguments.ns.empty()) input.default_namespace = cluster->default_namespace;
-    choice = cli::RegionChoice::Of(*std::move(cluster), world.context, world.make_judge);
+    choice = cli::RegionChoice::Of(*std::move(cluster), world.context, make_judge);
     if (!choice) return Unusable(choice.error().message);
     input.judge_of = [&](const std::string& ns) { return (*choice)->JudgeOf(ns); };
   }

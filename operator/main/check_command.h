@@ -23,8 +23,9 @@ struct CheckArguments {
   std::vector<std::string> files;  // -f
   std::vector<std::string> paths;  // positional
   std::string format = "table";
-  std::string region_file;  // empty: the cluster's regions
-  std::string ns;           // empty: that of the cluster's context, "default" with a region file
+  std::string region_file;   // empty: the cluster's regions
+  std::string ns;            // empty: that of the cluster's context, "default" with a region file
+  std::string kube_version;  // "1.36"; of the server that the manifests are for, where a region file is given
 };
 
 // Adds the subcommand, which fills `arguments`; they outlive the app.
@@ -35,7 +36,7 @@ struct CheckWorld {
   std::function<Result<std::string>()> read_stdin;
   std::function<Result<cli::ClusterView>()> cluster;  // called where no region file is given
   rules::PolicyContext context;                       // of the operator: its own namespace is exempt
-  std::function<Result<cli::Judge>(const api::SovereignRegion&)> make_judge;
+  std::function<Result<cli::Judge>(const api::SovereignRegion&, bool mutates)> make_judge;  // see cli::JudgeBy
   std::vector<cli::RuleText> rules;
   std::string version;
 };

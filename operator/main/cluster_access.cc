@@ -8,6 +8,7 @@
 #include "operator/main/environment.h"
 #include "operator/main/version.h"
 #include "src/kube/decode.h"
+#include "src/kube/discovery.h"
 #include "src/kube/kubeconfig.h"
 
 namespace rempart {
@@ -107,6 +108,9 @@ Result<cli::ClusterView> ViewCluster(Cluster& cluster) {
   } else if (namespaces.error().kind != ErrorKind::kDenied) {
     return Fail(std::move(namespaces.error()));
   }
+  const auto mutates = kube::IsServed(cluster.api(), api::kMutatingPolicies, {});
+  if (!mutates) return Fail(Error(mutates.error()));
+  view.mutates = *mutates;
   return view;
 }
 

@@ -21,6 +21,7 @@
 #include "operator/main/terminal.h"
 #include "operator/main/version.h"
 #include "src/kube/api.h"
+#include "src/kube/discovery.h"
 #include "src/kube/read_file.h"
 
 namespace {
@@ -76,7 +77,11 @@ CommandResult PrintPolicies(kube::Api& api, const std::string& operator_user, bo
   const auto regions = ListRegions(api);
   if (!regions) return {"", "error: " + regions.error().ToString() + "\n", 1};
   const auto context = rules::PolicyContext::Of(operator_user);
-  if (!is_static) return {cli::PrintPolicies(*regions, context), "", 0};
+  if (!is_static) {
+    const auto mutates = kube::IsServed(api, api::kMutatingPolicies, {});
+    if (!mutates) return {"", "error: " + mutates.error().ToString() + "\n", 1};
+    return {cli::PrintPolicies(*regions, context, *mutates), "", 0};
+  }
   CommandResult result;
   auto made = cli::StaticPoliciesOf(*regions, context);
   result.output = std::move(made.manifests);

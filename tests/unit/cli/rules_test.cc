@@ -34,7 +34,7 @@ TEST(JudgeBy, ManifestsByTheRegionsRules) {
   region.meta.key.name = "france";
   region.rules.images.emplace();
   region.rules.network.emplace();
-  const auto judge = JudgeBy(region);
+  const auto judge = JudgeBy(region, false);
   ASSERT_TRUE(judge);
   const auto found = [&](const char* text) {
     std::string ids;
@@ -52,14 +52,35 @@ TEST(JudgeBy, ManifestsByTheRegionsRules) {
   EXPECT_EQ(found(R"({"apiVersion":"v1","kind":"ConfigMap"})"), "");
   EXPECT_EQ(RuleTexts().size(), 33U);
   region.invalid = "spec.country: no";
-  EXPECT_EQ(JudgeBy(region).error().kind, ErrorKind::kInvalid);
+  EXPECT_EQ(JudgeBy(region, false).error().kind, ErrorKind::kInvalid);
+}
+
+TEST(JudgeBy, WhereTheServerAddsTheSelector) {
+  api::SovereignRegion region;
+  region.meta.key.name = "france";
+  const auto found = [&](const char* spec, bool mutates) {
+    const auto judge = JudgeBy(region, mutates);
+    std::string ids;
+    for (const auto& violation : (*judge)({{"apiVersion", "v1"}, {"kind", "Pod"}, {"spec", Json::parse(spec)}}))
+      ids += violation.rule + " ";
+    return ids;
+  };
+  const char* const none = "{}";
+  const char* const another = R"({"nodeSelector":{"rempart.node-restriction.kubernetes.io/region":"x"}})";
+  EXPECT_EQ(found(none, true), "RP-103 ") << "a region that only audits changes nothing";
+  region.rules.enforcement = api::RegionRules::Enforcement::kEnforce;
+  EXPECT_EQ(found(none, false), "RP-103 ");
+  EXPECT_EQ(found(none, true), "");
+  EXPECT_EQ(found(R"({"nodeSelector":{"disk":"fast"}})", true), "");
+  EXPECT_EQ(found(another, true), "RP-103 ") << "what is there is left as it is";
+  EXPECT_EQ(found(R"({"nodeSelector":7})", true), "RP-103 ");
 }
 
 TEST(PrintPolicies, AreObjectsThatKubectlTakes) {
   api::SovereignRegion region;
   region.meta.key.name = "france";
   region.meta.uid = "uid";
-  const Json list = Json::parse(PrintPolicies({region}, {{"operator"}, "rempart-system"}));
+  const Json list = Json::parse(PrintPolicies({region}, {{"operator"}, "rempart-system"}, true));
   EXPECT_EQ(list["kind"], "List");
   std::string kinds;
   for (const auto& item : list["items"]) {
@@ -67,6 +88,11 @@ TEST(PrintPolicies, AreObjectsThatKubectlTakes) {
     EXPECT_FALSE(item["metadata"].contains("ownerReferences"));
   }
   EXPECT_THAT(kinds, HasSubstr("PerimeterParameters ValidatingAdmissionPolicy ValidatingAdmissionPolicyBinding"));
+  EXPECT_THAT(kinds, Not(HasSubstr("Mutating"))) << "it only audits";
+  region.rules.enforcement = api::RegionRules::Enforcement::kEnforce;
+  EXPECT_THAT(PrintPolicies({region}, {{"operator"}, "rempart-system"}, true),
+              HasSubstr("MutatingAdmissionPolicyBinding"));
+  EXPECT_THAT(PrintPolicies({region}, {{"operator"}, "rempart-system"}, false), Not(HasSubstr("Mutating")));
 }
 
 }  // namespace

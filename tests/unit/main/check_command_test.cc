@@ -49,8 +49,8 @@ class CheckCommandRun : public ::testing::Test {
   CheckCommandRun() {
     world_.read_stdin = []() -> Result<std::string> { return "apiVersion: v1\nkind: Pod\nspec: {nodeName: n}\n"; };
     world_.cluster = []() -> Result<cli::ClusterView> { return Fail(Error::Transient("no cluster here")); };
-    world_.make_judge = [](const api::SovereignRegion& region) -> Result<cli::Judge> {
-      return cli::Judge([name = region.meta.key.name](const Json& object) {
+    world_.make_judge = [](const api::SovereignRegion& region, bool mutates) -> Result<cli::Judge> {
+      return cli::Judge([name = region.meta.key.name + (mutates ? "+" : "")](const Json& object) {
         return std::vector<cli::Violation>{
             {"RP-1", "spec.nodeName", name + " and " + object["metadata"]["namespace"].get<std::string>()}};
       });
@@ -122,6 +122,32 @@ TEST_F(CheckCommandRun, JudgesEachNamespaceByItsRegion) {
   EXPECT_THAT(result.output, HasSubstr("namespace to-come: the cluster does not have it"));
 }
 
+TEST_F(CheckCommandRun, ForTheServerThatIsMeant) {
+  EXPECT_THAT(Check(arguments_, world_).output, HasSubstr("france and default"));
+  for (const char* old : {"1.35", "v1.9.3"}) {
+    arguments_.kube_version = old;
+    EXPECT_THAT(Check(arguments_, world_).output, HasSubstr("france and default")) << old;
+  }
+  for (const char* recent : {"1.36", "v1.36.2", "1.40.0-rc.1", "v1.37.1+k3s1"}) {
+    arguments_.kube_version = recent;
+    EXPECT_THAT(Check(arguments_, world_).output, HasSubstr("france+ and default")) << recent;
+  }
+  for (const char* none : {"36", "2.0", "1.36x", "latest", "1.99999999999"}) {
+    arguments_.kube_version = none;
+    const auto result = Check(arguments_, world_);
+    EXPECT_EQ(result.exit_code, 2) << none;
+    EXPECT_THAT(result.error, HasSubstr("want a version of Kubernetes")) << none;
+  }
+  arguments_.region_file.clear();
+  arguments_.kube_version = "1.36";
+  EXPECT_THAT(Check(arguments_, world_).error, HasSubstr("goes with --region"));
+  arguments_.kube_version.clear();
+  world_.cluster = []() -> Result<cli::ClusterView> {
+    return cli::ClusterView{.regions = {Region("germany")}, .namespaces = std::nullopt, .mutates = true};
+  };
+  EXPECT_THAT(Check(arguments_, world_).output, HasSubstr("germany+ and default"));
+}
+
 TEST_F(CheckCommandRun, SaysWhatIsMissing) {
   auto arguments = arguments_;
   arguments.paths.clear();
@@ -132,7 +158,7 @@ TEST_F(CheckCommandRun, SaysWhatIsMissing) {
   arguments = arguments_;
   arguments.paths = {dir_ / "absent.yaml"};
   EXPECT_EQ(Check(arguments, world_).exit_code, 2);
-  world_.make_judge = [](const api::SovereignRegion&) -> Result<cli::Judge> {
+  world_.make_judge = [](const api::SovereignRegion&, bool) -> Result<cli::Judge> {
     return Fail(Error::Internal("no rules"));
   };
   const auto result = Check(arguments_, world_);

@@ -4,8 +4,6 @@
 
 #include <gmock/gmock.h>
 
-#include <fstream>
-
 #include "operator/api/gate_object.h"
 #include "operator/perimeter/rules/policies.h"
 #include "tests/cluster/gate_fixture.h"
@@ -25,20 +23,7 @@ class ProbesTest : public GateTest {
     Must({"kubectl", "create", "serviceaccount", "prober", "-n", ns_});
     Must({"kubectl", "create", "clusterrolebinding", id_ + "-prober", "--clusterrole=cluster-admin",
           "--serviceaccount=" + ns_ + ":prober"});
-    std::string token = Must({"kubectl", "create", "token", "prober", "-n", ns_, "--duration=1h"}).output;
-    token.erase(token.find_last_not_of('\n') + 1);
-    auto admin = kube::LoadConfig({cluster().kubeconfig(), ""}, [](const char*) { return std::nullopt; });
-    const std::string path = LogPath(id_ + ".kubeconfig"), ca = path + ".ca";
-    std::ofstream(ca) << admin->ca_pem;
-    std::ofstream(path) << Json{
-        {"apiVersion", "v1"},
-        {"kind", "Config"},
-        {"current-context", "c"},
-        {"clusters",
-         Json::array({{{"name", "c"}, {"cluster", {{"server", admin->server}, {"certificate-authority", ca}}}}})},
-        {"users", Json::array({{{"name", "u"}, {"user", {{"token", token}}}}})},
-        {"contexts", Json::array({{{"name", "c"}, {"context", {{"cluster", "c"}, {"user", "u"}}}}})}};
-    prober_ = std::make_unique<Cluster>(path);
+    prober_ = std::make_unique<Cluster>(KubeconfigOf(cluster(), ns_, "prober"));
     sender_ = rules::Sender::Of("system:serviceaccount:" + ns_ + ":prober");
   }
   void TearDown() override {

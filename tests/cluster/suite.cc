@@ -34,20 +34,7 @@ void Suite::SetUp() {
                                    "templates/rbac.yaml"})
                                  .output;
   Must({"kubectl", "apply", "-n", ns_, "-f", rendered});
-  std::string token = Must({"kubectl", "create", "token", "rempart", "-n", ns_, "--duration=2h"}).output;
-  token.erase(token.find_last_not_of("\n") + 1);
-  auto admin = kube::LoadConfig({cluster_->kubeconfig(), ""}, [](const char*) { return std::nullopt; });
-  role_kubeconfig_ = LogPath(UniqueName("role") + ".kubeconfig");
-  const std::string ca = role_kubeconfig_ + ".ca";
-  std::ofstream(ca) << admin->ca_pem;
-  std::ofstream(role_kubeconfig_) << Json{
-      {"apiVersion", "v1"},
-      {"kind", "Config"},
-      {"current-context", "c"},
-      {"clusters",
-       Json::array({{{"name", "c"}, {"cluster", {{"server", admin->server}, {"certificate-authority", ca}}}}})},
-      {"users", Json::array({{{"name", "u"}, {"user", {{"token", token}}}}})},
-      {"contexts", Json::array({{{"name", "c"}, {"context", {{"cluster", "c"}, {"user", "u"}, {"namespace", ns_}}}}})}};
+  role_kubeconfig_ = KubeconfigOf(*cluster_, ns_, "rempart");
 
   const bool installed = RunCommand({"kubectl", "get", "crd", "tenantworkloads.rempart.dev"}).code == 0;
   operators_[0] = Start();

@@ -114,6 +114,10 @@ CommandResult RunCommand(const std::vector<std::string>& argv, const std::string
 // The same, of a set-up that nothing can go on without: throws std::runtime_error where it fails.
 CommandResult Must(const std::vector<std::string>& argv);
 
+// Writes a kubeconfig of the control plane for a service account of `ns`, with a token of two hours, and gives its path
+// (and its authority's beside it, with ".ca"). Throws where that fails.
+std::string KubeconfigOf(const Cluster& cluster, const std::string& ns, const std::string& service_account);
+
 // Installs the custom resource definitions of the checkout at `source` in the control plane, and waits until they are
 // served. Throws where that fails.
 void InstallDefinitions(const std::string& source);

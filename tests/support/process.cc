@@ -14,6 +14,7 @@
 #include <sstream>
 #include <stdexcept>
 
+#include "src/kube/kubeconfig.h"
 #include "tests/support/cluster.h"
 
 extern char** environ;
@@ -109,6 +110,25 @@ CommandResult Must(const std::vector<std::string>& argv) {
   std::string command;
   for (const auto& argument : argv) command += argument + " ";
   throw std::runtime_error(command + "failed: " + result.output);
+}
+
+std::string KubeconfigOf(const Cluster& cluster, const std::string& ns, const std::string& service_account) {
+  std::string token = Must({"kubectl", "create", "token", service_account, "-n", ns, "--duration=2h"}).output;
+  token.erase(token.find_last_not_of('\n') + 1);
+  const auto admin = kube::LoadConfig({cluster.kubeconfig(), ""}, [](const char*) { return std::nullopt; });
+  if (!admin) throw std::runtime_error(admin.error().ToString());
+  std::string path = LogPath(UniqueName(service_account) + ".kubeconfig");
+  const std::string ca = path + ".ca";
+  std::ofstream(ca) << admin->ca_pem;
+  std::ofstream(path) << Json{
+      {"apiVersion", "v1"},
+      {"kind", "Config"},
+      {"current-context", "c"},
+      {"clusters",
+       Json::array({{{"name", "c"}, {"cluster", {{"server", admin->server}, {"certificate-authority", ca}}}}})},
+      {"users", Json::array({{{"name", "u"}, {"user", {{"token", token}}}}})},
+      {"contexts", Json::array({{{"name", "c"}, {"context", {{"cluster", "c"}, {"user", "u"}, {"namespace", ns}}}}})}};
+  return path;
 }
 
 void InstallDefinitions(const std::string& source) {

@@ -46,6 +46,7 @@ var gates = []Gate{
 	{Name: "floor"},
 	{Name: "rempart", Refuses: true},
 	{Name: "rempart-large", Refuses: true},
+	{Name: "rempart-mutation", Refuses: true},
 	{Name: "kyverno", Refuses: true, Processes: []string{"kyverno"}},
 	{Name: "gatekeeper-cel", Refuses: true, Processes: []string{"gatekeeper"}},
 	{Name: "gatekeeper-rego", Refuses: true, Processes: []string{"gatekeeper"}},
@@ -128,7 +129,14 @@ func (a *Admission) save() error {
 	return os.WriteFile(a.file, append(text, '\n'), 0o644)
 }
 
-func smallNodes() []string { return []string{"fr-small-node-1", "fr-small-node-2", "fr-small-node-3"} }
+func smallNodes() []string { return threeNodes("fr-small") }
+
+func threeNodes(place string) (names []string) {
+	for i := 1; i <= 3; i++ {
+		names = append(names, fmt.Sprintf("%s-node-%d", place, i))
+	}
+	return names
+}
 
 func (a *Admission) policyText(subject, engine, failurePolicy string) policyText {
 	return policyText{Subject: subject, Engine: engine, FailurePolicy: failurePolicy, Nodes: smallNodes(), Registries: registries,
@@ -229,6 +237,8 @@ func (a *Admission) namespaces(ctx context.Context, c *Cluster) error {
 			labels["rempart.dev/region"] = "small"
 		case "rempart-large":
 			labels["rempart.dev/region"] = "large"
+		case "rempart-mutation":
+			labels["rempart.dev/region"] = "mutation"
 		}
 		err := c.API.Send(ctx, "POST", "/api/v1/namespaces", "application/json", mustJSON(object{"apiVersion": "v1", "kind": "Namespace",
 			"metadata": object{"name": gate.namespace(), "labels": labels}}))
@@ -265,16 +275,18 @@ func (a *Admission) floor(ctx context.Context, c *Cluster) error {
 	return errors.Join(c.apply(ctx, mustJSON(policy)), c.apply(ctx, mustJSON(binding)))
 }
 
-// rempart has the operator compile the policies of two regions, a small and a large one, and keeps it running until the
-// gates hold (awaitGates).
+// rempart has the operator compile the policies of three regions: a small and a large one whose nodes outside are tainted,
+// and a small one whose pods get the region's node selector by mutation. It is killed once the gates hold.
 func (a *Admission) rempart(ctx context.Context, c *Cluster, progress func(string, ...any)) error {
 	node := func(name, place string) []byte {
 		return mustJSON(object{"apiVersion": "v1", "kind": "Node", "metadata": object{"name": name,
 			"labels": object{"topology.kubernetes.io/region": place, "topology.kubernetes.io/zone": place + "-1", "kubernetes.io/hostname": name}}})
 	}
-	for _, name := range smallNodes() {
-		if err := c.API.Send(ctx, "POST", "/api/v1/nodes", "application/json", node(name, "fr-small")); err != nil {
-			return err
+	for _, place := range []string{"fr-small", "fr-mutation"} {
+		for _, name := range threeNodes(place) {
+			if err := c.API.Send(ctx, "POST", "/api/v1/nodes", "application/json", node(name, place)); err != nil {
+				return err
+			}
 		}
 	}
 	var next atomic.Int64
@@ -293,8 +305,11 @@ func (a *Admission) rempart(ctx context.Context, c *Cluster, progress func(strin
 	if err := failure.Load(); err != nil {
 		return *err
 	}
-	progress("%d nodes are there", a.nodes+len(smallNodes()))
-	for name, region := range map[string]object{"small": fullRegion("small", "fr-small", digests(3)), "large": fullRegion("large", "fr-large", digests(a.images))} {
+	progress("%d nodes are there", a.nodes+2*len(smallNodes()))
+	regions := map[string]object{"small": fullRegion("small", "fr-small", digests(3)), "large": fullRegion("large", "fr-large", digests(a.images)),
+		"mutation": fullRegion("mutation", "fr-mutation", digests(3))}
+	regions["mutation"]["spec"].(object)["hosting"].(object)["taintOutsideNodes"] = false
+	for name, region := range regions {
 		if err := c.API.Send(ctx, "POST", regionsPath, "application/json", mustJSON(region)); err != nil {
 			return fmt.Errorf("region %s: %w", name, err)
 		}
@@ -317,8 +332,9 @@ func (a *Admission) rempart(ctx context.Context, c *Cluster, progress func(strin
 	}
 	for told := time.Now(); ; {
 		small, _, errSmall := parameters("small")
+		mutation, _, errMutation := parameters("mutation")
 		large, released, errLarge := parameters("large")
-		if errors.Join(errSmall, errLarge) == nil && small == len(smallNodes()) && large == a.nodes && released == a.images {
+		if errors.Join(errSmall, errMutation, errLarge) == nil && small == len(smallNodes()) && mutation == small && large == a.nodes && released == a.images {
 			break
 		}
 		if err := operator.Alive(); err != nil {
@@ -332,10 +348,10 @@ func (a *Admission) rempart(ctx context.Context, c *Cluster, progress func(strin
 			return ctx.Err()
 		}
 	}
-	if err := a.awaitRefusals(ctx, c, []string{"rempart", "rempart-large"}); err != nil {
+	if err := a.awaitRefusals(ctx, c, []string{"rempart", "rempart-large", "rempart-mutation"}); err != nil {
 		return err
 	}
-	if a.result.Operators["with both regions"], err = operator.MemoryKiB("VmRSS"); err != nil {
+	if a.result.Operators["with all regions"], err = operator.MemoryKiB("VmRSS"); err != nil {
 		return err
 	}
 	operator.Kill()

@@ -144,6 +144,8 @@ RegionRules::Network ReadNetwork(const Field& at, SpecReader& reader) {
 
 RegionRules::Storage ReadStorage(const Field& at, SpecReader& reader) {
   RegionRules::Storage storage{Names(at["classes"], reader), Names(at["provisioners"], reader)};
+  storage.inline_drivers = Names(at["inlineDrivers"], reader);
+  if (const Field list = at["snapshotClasses"]; list.value.exists()) storage.snapshot_classes = Names(list, reader);
   if (!storage.provisioners.empty() && storage.classes.empty())
     reader.Refuse(at["provisioners"], "is of the classes that spec.storage.classes lists: list them");
   return storage;

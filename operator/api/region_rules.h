@@ -25,8 +25,10 @@ struct RegionRules {
     std::vector<std::string> released;  // "sha256:<64 hex>"
   };
   struct Storage {
-    std::vector<std::string> classes;         // empty: any
-    std::vector<std::string> provisioners{};  // of these classes; empty: any
+    std::vector<std::string> classes;           // empty: any
+    std::vector<std::string> provisioners{};    // of these classes; empty: any
+    std::vector<std::string> inline_drivers{};  // CSI drivers of volumes that pods bring along; asked for with classes
+    std::optional<std::vector<std::string>> snapshot_classes{};  // not given: any; given and empty: no snapshots
   };
   struct Port {
     std::string protocol;   // TCP, UDP or SCTP

@@ -28,6 +28,7 @@ api::SovereignRegion Everything() {
   rules.images->registries = {"<registry>"};
   rules.images->require_release = true;
   rules.storage = {{"<class>"}};
+  rules.storage->snapshot_classes = std::vector<std::string>{"<class>"};
   rules.network.emplace();
   rules.network->load_balancer_classes = {"<class>"};
   rules.network->ranges = {"<range>"};
@@ -69,6 +70,8 @@ constexpr std::array kJudged = {
     Judged{"", "PersistentVolume", rules::Gate::kVolumes},
     Judged{"external-secrets.io", "SecretStore", rules::Gate::kStores},
     Judged{"external-secrets.io", "ExternalSecret", rules::Gate::kStores},
+    Judged{"external-secrets.io", "PushSecret", rules::Gate::kStores},
+    Judged{"snapshot.storage.k8s.io", "VolumeSnapshot", rules::Gate::kSnapshots},
 };
 
 std::optional<rules::Gate> GateOf(std::string_view api_version, std::string_view kind) {
@@ -159,9 +162,10 @@ std::string PrintPolicies(const std::vector<api::SovereignRegion>& regions, cons
       items.push_back(std::move(policy));
       items.push_back(std::move(binding));
     }
-    if (auto mutation = mutates ? rules::MutationOf(region, context) : std::nullopt) {
-      items.push_back(std::move(mutation->policy));
-      items.push_back(std::move(mutation->binding));
+    if (!mutates) continue;
+    for (auto& [name, policy, binding] : rules::MutationsOf(region, context)) {
+      items.push_back(std::move(policy));
+      items.push_back(std::move(binding));
     }
   }
   const Json list = {{"apiVersion", "v1"}, {"kind", "List"}, {"items", std::move(items)}};

@@ -18,9 +18,9 @@ std::vector<Wanted> WantedObjects(const GateObservation& observed, const rules::
   wanted.push_back({api::GateKind::kParameters, observed.region->meta.key.name,
                     rules::ParametersOf(*observed.region, observed.qualified_nodes)});
   if (observed.mutation_served) {
-    if (auto mutation = rules::MutationOf(*observed.region, context)) {
-      wanted.push_back({api::GateKind::kMutation, mutation->name, std::move(mutation->policy)});
-      wanted.push_back({api::GateKind::kMutationBinding, mutation->name, std::move(mutation->binding)});
+    for (auto& [name, policy, binding] : rules::MutationsOf(*observed.region, context)) {
+      wanted.push_back({api::GateKind::kMutation, name, std::move(policy)});
+      wanted.push_back({api::GateKind::kMutationBinding, name, std::move(binding)});
     }
   }
   auto policies = rules::PoliciesOf(*observed.region, context);

@@ -23,7 +23,7 @@ Json Definition(const kube::Resource& resource) {
        {{"group", group},
         {"scope", resource.namespaced ? "Namespaced" : "Cluster"},
         {"names", {{"plural", plural}, {"kind", kind}}},
-        {"versions", Json::array({{{"name", "v1"},
+        {"versions", Json::array({{{"name", std::string(resource.version)},
                                    {"served", true},
                                    {"storage", true},
                                    {"schema",
@@ -42,7 +42,7 @@ void GateTest::ServeOthersKinds() {
   definitions_ = LogPath(id_ + "-definitions.json");
   std::ofstream file(definitions_);
   for (const auto* resource : {&rules::probe::kStores, &rules::probe::kClusterStores, &rules::probe::kExternalSecrets,
-                               &rules::probe::kGateways})
+                               &rules::probe::kGateways, &rules::probe::kPushSecrets, &rules::probe::kSnapshots})
     file << Definition(*resource) << "\n---\n";
   file.close();
   Must({"kubectl", "apply", "-f", definitions_});

@@ -68,6 +68,28 @@ void AddPodSecurityRule(const api::SovereignRegion& region, const RuleContext& c
                    .needs_request = true});
 }
 
+// An update of a node that concerns the region: it is one of its own, or its labels say so before or after. Which
+// places a region has that goes by a profile is not known here: all nodes concern it.
+Bool Concerns(const api::SovereignRegion& region) {
+  std::vector<std::string> places;
+  for (const auto& location : region.locations) places.push_back(location.region);
+  if (places.empty()) return Truth(true);
+  Bool concerns = Truth(false);
+  for (const Item& node : {Object(), OldObject()}) {
+    const Item labels = node["metadata"]["labels"];
+    concerns = concerns || labels[api::kNodeRegionLabel].AsText() == std::string_view(region.meta.key.name) ||
+               In(labels[api::kTopologyRegion].AsText(), Literal(places)) ||
+               In(labels[api::kLegacyTopologyRegion].AsText(), Literal(places));
+  }
+  return concerns;
+}
+
+// Its own SovereignRegion and PerimeterParameters, and the profile that says where its nodes may be.
+Bool IsOfThePerimeter(const api::SovereignRegion& region) {
+  const Text kind = If(IsDeletion(), OldObject()["kind"].AsText(), Object()["kind"].AsText());
+  return NameOfTheObject() == If(kind == "HostingProfile", Literal(region.profile), Literal(region.meta.key.name));
+}
+
 }  // namespace
 
 void AddControlRules(const api::SovereignRegion& region, const RuleContext& context, Table& table) {
@@ -93,8 +115,7 @@ void AddControlRules(const api::SovereignRegion& region, const RuleContext& cont
                      .needs_request = true});
     table.push_back({.id = "RP-702",
                      .gate = Gate::kRempart,
-                     .holds = Request()["name"].AsText() != std::string_view(region.meta.key.name) || is_trusted ||
-                              IsClusterController() || IsControllerManager(),
+                     .holds = !IsOfThePerimeter(region) || is_trusted || IsClusterController() || IsControllerManager(),
                      .wrong = {"only the region's admins change what makes the perimeter",
                                "seuls les administrateurs de la région changent ce qui fait le périmètre"},
                      .fix = Ask(access.admins),
@@ -131,7 +152,7 @@ void AddControlRules(const api::SovereignRegion& region, const RuleContext& cont
     table.push_back(
         {.id = "RP-202",
          .gate = Gate::kNodes,
-         .holds = operation == "CREATE" || stays || IsOneOf(access.node_identity),
+         .holds = operation == "CREATE" || stays || IsOneOf(access.node_identity) || !Concerns(region),
          .wrong = {"a node's location and provider id are changed only by those whom the region lists",
                    "l'emplacement et l'identifiant d'un nœud ne sont changés que par ceux que la région désigne"},
          .fix = Ask(access.node_identity),

@@ -5,6 +5,8 @@
 // only to a volume of the class that it names. So a region that lists no class asks nothing of them.
 #include <fmt/format.h>
 
+#include <array>
+
 #include "operator/perimeter/rules/table.h"
 
 namespace rempart::rules {
@@ -14,8 +16,9 @@ constexpr char kLocation[] = "SecNumCloud 3.2: 19.2.b";
 constexpr char kKeys[] = "SecNumCloud 3.2: 10.5.c";
 
 // As topologies name places: Kubernetes' own labels, those of long ago, and those of storage drivers.
-constexpr char kZoneKey[] = R"(^(topology\..+|failure-domain\.beta\.kubernetes\.io)/zone$)";
-constexpr char kRegionKey[] = R"(^(topology\..+|failure-domain\.beta\.kubernetes\.io)/region$)";
+constexpr char kZoneKey[] = R"(^(topology\..+|failure-domain\.beta\.kubernetes\.io)/(k8s-)?zone$)";
+constexpr char kRegionKey[] =
+    R"(^(topology\..+|failure-domain\.beta\.kubernetes\.io)/(k8s-)?region$|^csi\.hetzner\.cloud/location$)";
 // Parameters of a StorageClass that name a key or who keeps it, as drivers write them: kmsKeyId,
 // disk-encryption-kms-key, encryptionKMSID, diskEncryptionSetID.
 constexpr char kKeyParameter[] = R"(kms|encryption-?key|diskencryptionset|key-?vault|key-?(id|arn|name|ring)$)";
@@ -45,6 +48,16 @@ Bool StaysInside(const Item& term, const Places& places) {
   return (!Matches(key, kZoneKey) || all_in(places.zones)) && (!Matches(key, kRegionKey) || all_in(places.regions));
 }
 
+Bool IsPlace(const Item& term) {
+  return Matches(term["key"].AsText(), kZoneKey) || Matches(term["key"].AsText(), kRegionKey);
+}
+
+// A PersistentVolume of one of the classes, by either of the names that it may have.
+Bool IsOfAClass(const List& classes) {
+  return In(Object()["spec"]["storageClassName"].AsText(), classes) ||
+         In(Object()["metadata"]["annotations"][kOldStorageClass].AsText(), classes);
+}
+
 // The values that a message shows: all of the term's.
 Text ValuesOf(const Item& terms) {
   return Join(MapEach(terms.AsList(), [](const Item& term) { return Join(term["values"].AsList(), ", "); }), ", ");
@@ -68,48 +81,119 @@ void AddTopologyRules(const api::SovereignRegion& region, const List& classes, T
                    .wrong = wrong,
                    .fix = fix,
                    .clauses = kLocation});
-  table.push_back(
-      {.id = "RP-404",
-       .gate = Gate::kVolumes,
-       .variable = "nodeTerms",
-       .subjects = {{{"spec", "nodeAffinity", "required", "nodeSelectorTerms", "*"}}},
-       .texts = false,
-       .holds = !In(Object()["spec"]["storageClassName"].AsText(), classes) ||
-                All(volume_terms.AsList(),
-                    [&](const Item& term) { return term["operator"].AsText() != "In" || StaysInside(term, places); }),
-       .shown = ValuesOf(volume_terms),
-       .wrong = wrong,
-       .fix = fix,
-       .clauses = kLocation});
+  table.push_back({.id = "RP-404",
+                   .gate = Gate::kVolumes,
+                   .variable = "nodeTerms",
+                   .subjects = {{{"spec", "nodeAffinity", "required", "nodeSelectorTerms", "*"}}},
+                   .texts = false,
+                   .holds = !IsOfAClass(classes) || All(volume_terms.AsList(),
+                                                        [&](const Item& term) {
+                                                          const Bool names = term["operator"].AsText() == "In";
+                                                          // All but some, or any at all, may be anywhere.
+                                                          return (names && StaysInside(term, places)) ||
+                                                                 (!names && !IsPlace(term));
+                                                        }),
+                   .shown = ValuesOf(volume_terms),
+                   .wrong = wrong,
+                   .fix = fix,
+                   .clauses = kLocation});
+}
+
+// What a pod mounts without a claim. What is on the node, or comes from the API server, is in the region; all else is
+// reached over a network that no NetworkPolicy holds: the node does it.
+void AddInlineVolumeRule(const api::RegionRules::Storage& storage, Table& table) {
+  constexpr std::array<std::string_view, 9> kInside = {
+      "projected", "configMap", "secret", "emptyDir", "persistentVolumeClaim", "downwardAPI", "ephemeral",
+      "image",      // RP-301
+      "hostPath"};  // Pod Security's matter
+  Bool inside = Truth(false);
+  for (const std::string_view source : kInside) inside = inside || It()[source].Present();
+  const Text driver = It()["csi"]["driver"].AsText();
+  const std::string known =
+      storage.inline_drivers.empty() ? "-" : fmt::format("{}", fmt::join(storage.inline_drivers, ", "));
+  table.push_back({.id = "RP-407",
+                   .gate = Gate::kPods,
+                   .variable = "volumes",
+                   .subjects = {{{"spec", "volumes", "*"}}},
+                   .texts = false,
+                   .holds = inside || In(driver, Literal(storage.inline_drivers)),
+                   .shown = If(driver == "", It()["name"].AsText(), driver),
+                   .wrong = {"is a volume that the pod brings along from a place the region does not know",
+                             "est un volume que le pod apporte d'un lieu que la région ne connaît pas"},
+                   .fix = {"use a PersistentVolumeClaim, or a CSI driver of: " + known,
+                           "utilisez un PersistentVolumeClaim, ou un pilote CSI de : " + known},
+                   .clauses = kLocation});
 }
 
 }  // namespace
 
 void AddStorageRules(const api::SovereignRegion& region, Table& table) {
   if (!region.rules.storage || region.rules.storage->classes.empty()) return;
-  const auto& [names, provisioners] = *region.rules.storage;
+  const auto& storage = *region.rules.storage;
+  const std::vector<std::string>& names = storage.classes;
   const List classes = Literal(names);
   const Text it = It().AsText();
   const std::string list = fmt::format("{}", fmt::join(names, ", "));
+  const Item old_class = Object()["metadata"]["annotations"][kOldStorageClass];
   table.push_back({.id = "RP-401",
                    .gate = Gate::kClaims,
                    .variable = "storageClass",
                    .subjects = {{{"spec", "storageClassName"}}},
-                   .holds = In(it, classes),
-                   .shown = it,
+                   .holds = In(it, classes) && (!old_class.Present() || In(old_class.AsText(), classes)),
+                   .shown = If(old_class.Present() && In(it, classes), old_class.AsText(), it),
                    .wrong = {"is no storage class of the region", "n'est pas une classe de stockage de la région"},
                    .fix = {"use one of: " + list, "utilisez l'une de : " + list},
                    .clauses = kLocation});
-  if (!provisioners.empty()) {
-    const std::string known = fmt::format("{}", fmt::join(provisioners, ", "));
-    table.push_back({.id = "RP-402",
-                     .gate = Gate::kClasses,
-                     .variable = "provisioner",
-                     .subjects = {{{"provisioner"}}},
-                     .holds = !In(Object()["metadata"]["name"].AsText(), classes) || In(it, Literal(provisioners)),
+  // A claim that says of itself that it is bound is bound to any volume that it names, whatever its class.
+  const Item bound = Object()["metadata"]["annotations"][kBindCompleted];
+  const Bool was_bound = Request()["operation"].AsText() == "UPDATE" &&
+                         Same(bound, OldObject()["metadata"]["annotations"][kBindCompleted]);
+  table.push_back({.id = "RP-405",
+                   .gate = Gate::kClaims,
+                   .holds = !bound.Present() || was_bound || IsClusterController() || IsControllerManager(),
+                   .wrong = {"says that it is bound, which only the controller of volumes may write",
+                             "se dit lié, ce que seul le contrôleur de volumes peut écrire"},
+                   .fix = {fmt::format("take the annotation {} out", kBindCompleted),
+                           fmt::format("retirez l'annotation {}", kBindCompleted)},
+                   .clauses = kLocation,
+                   .needs_request = true});
+  if (!storage.provisioners.empty()) {
+    const std::string known = fmt::format("{}", fmt::join(storage.provisioners, ", "));
+    const Sentence wrong = {"is no provisioner of the region", "n'est pas un fournisseur de volumes de la région"};
+    const Sentence fix = {"use one of: " + known, "utilisez l'un de : " + known};
+    table.push_back(
+        {.id = "RP-402",
+         .gate = Gate::kClasses,
+         .variable = "provisioner",
+         .subjects = {{{"provisioner"}}},
+         .holds = !In(Object()["metadata"]["name"].AsText(), classes) || In(it, Literal(storage.provisioners)),
+         .shown = it,
+         .wrong = wrong,
+         .fix = fix,
+         .clauses = kLocation});
+    table.push_back({.id = "RP-406",
+                     .gate = Gate::kVolumes,
+                     .variable = "driver",
+                     .subjects = {{{"spec", "csi", "driver"}}},
+                     .holds = !IsOfAClass(classes) || In(it, Literal(storage.provisioners)) ||
+                              (it == "" && Object()["spec"]["local"].Present()),  // a disk of a node
                      .shown = it,
-                     .wrong = {"is no provisioner of the region", "n'est pas un fournisseur de volumes de la région"},
-                     .fix = {"use one of: " + known, "utilisez l'un de : " + known},
+                     .wrong = wrong,
+                     .fix = fix,
+                     .clauses = kLocation});
+  }
+  AddInlineVolumeRule(storage, table);
+  if (storage.snapshot_classes) {
+    const std::string known = fmt::format("{}", fmt::join(*storage.snapshot_classes, ", "));
+    table.push_back({.id = "RP-408",
+                     .gate = Gate::kSnapshots,
+                     .variable = "snapshotClass",
+                     .subjects = {{{"spec", "volumeSnapshotClassName"}}},
+                     .holds = In(it, Literal(*storage.snapshot_classes)),
+                     .shown = it,
+                     .wrong = {"is no snapshot class of the region", "n'est pas une classe d'instantanés de la région"},
+                     .fix = {"set spec.volumeSnapshotClassName to one of: " + (known.empty() ? "-" : known),
+                             "donnez à spec.volumeSnapshotClassName l'une de : " + (known.empty() ? "-" : known)},
                      .clauses = kLocation});
   }
   AddTopologyRules(region, classes, table);
@@ -142,6 +226,31 @@ void AddKeyRules(const api::SovereignRegion& region, const RuleContext& context,
                    .wrong = {"is no secret store of the region", "n'est pas un coffre de la région"},
                    .fix = fix,
                    .clauses = kKeys});
+  // Where a store is not what is asked: a generator goes where its own spec says.
+  const std::vector<std::string> kLocalGenerators = {"Password", "SSHKey", "UUID"};
+  table.push_back({.id = "RP-605",
+                   .gate = Gate::kStores,
+                   .variable = "generators",
+                   .subjects = {{{"spec", "data", "*", "sourceRef", "generatorRef", "kind"}},
+                                {{"spec", "dataFrom", "*", "sourceRef", "generatorRef", "kind"}},
+                                {{"spec", "selector", "generatorRef", "kind"}}},
+                   .holds = it == "" || In(it, Literal(kLocalGenerators)),
+                   .shown = it,
+                   .wrong = {"is a generator that may ask, or tell, anybody",
+                             "est un générateur qui peut interroger, ou renseigner, n'importe qui"},
+                   .fix = {fmt::format("use one of: {}", fmt::join(kLocalGenerators, ", ")),
+                           fmt::format("utilisez l'un de : {}", fmt::join(kLocalGenerators, ", "))},
+                   .clauses = kKeys});
+  table.push_back({.id = "RP-606",
+                   .gate = Gate::kStores,
+                   .variable = "pushes",
+                   .subjects = {{{"spec", "secretStoreRefs", "*"}}},
+                   .texts = false,
+                   .holds = In(It()["name"].AsText(), allowed),  // one by labels names none
+                   .shown = It()["name"].AsText(),
+                   .wrong = {"would take secrets out of the region", "emporterait des secrets hors de la région"},
+                   .fix = fix,
+                   .clauses = kKeys});
   if (region.rules.storage && !region.rules.storage->classes.empty()) {
     const Map parameters = Object()["parameters"].AsMap();  // not It(), which would be null where there are none
     const auto asks = [&](const Item& name) {
@@ -165,18 +274,22 @@ void AddKeyRules(const api::SovereignRegion& region, const RuleContext& context,
   // Tenants' references reach the allowed ones alone (RP-602), so that others may do with their own what they like.
   if (!region.rules.access.admins.empty() && !keys.allowed_stores.empty()) {
     const std::string admins = fmt::format("{}", fmt::join(region.rules.access.admins, ", "));
-    table.push_back({.id = "RP-604",
-                     .gate = Gate::kClusterStores,
-                     .variable = "clusterStore",
-                     .subjects = {{{"metadata", "name"}}},
-                     .holds = !In(it, allowed) || IsUser(context.operator_user) || IsClusterAdmin() ||
-                              IsOneOf(region.rules.access.admins),
-                     .shown = it,
-                     .wrong = {"is a store of the region: only its admins say where it leads",
-                               "est un coffre de la région : seuls ses administrateurs disent où il mène"},
-                     .fix = {"ask one of: " + admins, "demandez à : " + admins},
-                     .clauses = kKeys,
-                     .needs_request = true});
+    const Bool is_trusted = IsUser(context.operator_user) || IsClusterAdmin() || IsOneOf(region.rules.access.admins);
+    const auto rule = [&](std::string id, Gate gate, const Bool& concerns) {
+      return Rule{.id = std::move(id),
+                  .gate = gate,
+                  .variable = "store",
+                  .subjects = {{{"metadata", "name"}}},
+                  .holds = !concerns || !In(it, allowed) || is_trusted,
+                  .shown = it,
+                  .wrong = {"is a store of the region: only its admins say where it leads",
+                            "est un coffre de la région : seuls ses administrateurs disent où il mène"},
+                  .fix = {"ask one of: " + admins, "demandez à : " + admins},
+                  .clauses = kKeys,
+                  .needs_request = true};
+    };
+    table.push_back(rule("RP-604", Gate::kClusterStores, Truth(true)));
+    table.push_back(rule("RP-607", Gate::kStores, Object()["kind"].AsText() == "SecretStore"));
   }
 }
 

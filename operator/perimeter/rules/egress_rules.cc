@@ -52,19 +52,16 @@ Bool StaysInside(const Item& peer, const api::SovereignRegion& region) {
 
 void AddEgressRules(const api::SovereignRegion& region, const RuleContext& context, Table& table) {
   if (!region.rules.network || !region.rules.network->egress) return;
-  // What is deleted has no object; a collection that is deleted has a request without a name.
-  const Text name = If(Request()["operation"].AsText() == "DELETE", OldObject()["metadata"]["name"].AsText(),
-                       Object()["metadata"]["name"].AsText());
   // Who takes down what is in a namespace that goes: not every cluster gives its controllers accounts of their own, and
   // a namespace that they cannot empty would be there for ever. A tenant's pods may outlive its namespace's deletion
   // for as long as their grace period, so nobody else is let through. Only the server knows of the namespace: to the
   // evaluator it is an error, and so no.
-  const Bool in_namespace_that_goes = Request()["operation"].AsText() == "DELETE" && IsClusterAdmin() &&
-                                      Variable("namespaceObject")["status"]["phase"].AsText() == "Terminating";
+  const Bool in_namespace_that_goes =
+      IsDeletion() && IsClusterAdmin() && Variable("namespaceObject")["status"]["phase"].AsText() == "Terminating";
   table.push_back({.id = "RP-507",
                    .gate = Gate::kGuards,
-                   .holds = name != api::kDefaultDenyName || IsUser(context.operator_user) || IsClusterController() ||
-                            IsControllerManager() || in_namespace_that_goes,
+                   .holds = NameOfTheObject() != api::kDefaultDenyName || IsUser(context.operator_user) ||
+                            IsClusterController() || IsControllerManager() || in_namespace_that_goes,
                    .wrong = {"only the operator writes the network policy rempart-default-deny",
                              "seul l'opérateur écrit la règle réseau rempart-default-deny"},
                    .fix = {"declare what pods may send to in spec.network.egress of the region",

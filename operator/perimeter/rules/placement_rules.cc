@@ -89,9 +89,11 @@ void AddPlacementRules(const api::SovereignRegion& region, Table& table) {
 
 void AddNodeRules(const api::SovereignRegion&, const RuleContext& context, Table& table) {
   const Bool is_update = Request()["operation"].AsText() == "UPDATE";
+  const Bool has_none = All(KeysOf(Object()["metadata"]["labels"].AsMap()),
+                            [](const Item& key) { return !StartsWith(key.AsText(), Literal(kNodePrefix)); });
   table.push_back({.id = "RP-201",
                    .gate = Gate::kNodes,
-                   .holds = IsUser(context.operator_user) ||
+                   .holds = IsUser(context.operator_user) || (!is_update && has_none) ||
                             (is_update && OursAreIn(Object(), OldObject()) && OursAreIn(OldObject(), Object())),
                    .wrong = {fmt::format("labels under {} are set by Rempart alone", kNodePrefix),
                              fmt::format("les étiquettes {} ne sont posées que par Rempart", kNodePrefix)},

@@ -79,8 +79,6 @@ Json MatchResources(const GateRequests& requests, const api::SovereignRegion& re
       return {{"namespaceSelector", NamespaceSelectorOf(region, context)}};
     case Scope::kNamespaceObjects:  // as it was or as it is to be
       return {{"objectSelector", NamespaceSelectorOf(region, context)}};
-    case Scope::kNodes:
-      return {{"objectSelector", {{"matchLabels", {{api::kNodeRegionLabel, region.meta.key.name}}}}}};
     case Scope::kCluster:
       break;
   }
@@ -154,6 +152,26 @@ Policy PolicyOf(Gate gate, const std::vector<const Rule*>& rules, const api::Sov
           object(api::kAdmissionPolicyBindings, std::move(binding))};
 }
 
+// A policy that changes what is created of a core resource, and its binding, which `binding_spec` narrows.
+Policy Mutation(const api::SovereignRegion& region, const std::string& name, std::string_view resource,
+                const std::string& expression, Json binding_spec) {
+  const Json policy = {
+      {"failurePolicy", "Ignore"},
+      {"reinvocationPolicy", "Never"},
+      {"matchConstraints",
+       {{"resourceRules", Json::array({{{"apiGroups", Json::array({""})},
+                                        {"apiVersions", Json::array({"v1"})},
+                                        {"operations", Json::array({"CREATE"})},
+                                        {"resources", Json::array({resource})}}})}}},
+      {"mutations", Json::array({{{"patchType", "JSONPatch"}, {"jsonPatch", {{"expression", expression}}}}})}};
+  binding_spec["policyName"] = name;
+  const auto object = [&](const kube::Resource& of, const Json& spec) {
+    return Json{
+        {"apiVersion", of.ApiVersion()}, {"kind", of.kind}, {"metadata", Metadata(name, region)}, {"spec", spec}};
+  };
+  return {name, object(api::kMutatingPolicies, policy), object(api::kMutatingPolicyBindings, binding_spec)};
+}
+
 Json Keys(const std::vector<std::string>& names) {
   Json map = Json::object();
   for (const std::string& name : names) map[name] = true;
@@ -209,32 +227,38 @@ std::optional<Policy> MutationOf(const api::SovereignRegion& region, const Polic
     return std::nullopt;
   const std::string name = api::GateObjectName(region.meta.key.name, "placement");
   const std::string label = CelText(api::kNodeRegionLabel), value = CelText(region.meta.key.name);
-  // One expression, since match conditions cost another conversion of the object (DESIGN.md, decision 1). A label
-  // whose key has a slash is ~1 in a JSON pointer (RFC 6901), which jsonpatch.escapeKey writes.
+  // Not the mirror of a static pod: it runs as its file says. One expression, since match conditions cost another
+  // conversion of the object (docs/architecture.md). A label whose key has a slash is ~1 in a JSON pointer (RFC 6901),
+  // which jsonpatch.escapeKey writes.
   const std::string expression = fmt::format(
+      "has(object.metadata.annotations) && \"kubernetes.io/config.mirror\" in object.metadata.annotations ? [] : "
       "!has(object.spec.nodeSelector) ? "
       "[JSONPatch{{op: \"add\", path: \"/spec/nodeSelector\", value: {{{0}: {1}}}}}] : "
       "{0} in object.spec.nodeSelector ? [] : "
       "[JSONPatch{{op: \"add\", path: \"/spec/nodeSelector/\" + jsonpatch.escapeKey({0}), value: {1}}}]",
       label, value);
-  const Json policy = {
-      {"failurePolicy", "Ignore"},
-      {"reinvocationPolicy", "Never"},
-      {"matchConstraints",
-       {{"resourceRules", Json::array({{{"apiGroups", Json::array({""})},
-                                        {"apiVersions", Json::array({"v1"})},
-                                        {"operations", Json::array({"CREATE"})},
-                                        {"resources", Json::array({"pods"})}}})}}},
-      {"mutations", Json::array({{{"patchType", "JSONPatch"}, {"jsonPatch", {{"expression", expression}}}}})}};
-  const Json binding = {{"policyName", name},
-                        {"matchResources", {{"namespaceSelector", NamespaceSelectorOf(region, context)}}}};
-  const auto object = [&](const kube::Resource& resource, const Json& of) {
-    return Json{{"apiVersion", resource.ApiVersion()},
-                {"kind", resource.kind},
-                {"metadata", Metadata(name, region)},
-                {"spec", of}};
-  };
-  return Policy{name, object(api::kMutatingPolicies, policy), object(api::kMutatingPolicyBindings, binding)};
+  return Mutation(region, name, "pods", expression,
+                  {{"matchResources", {{"namespaceSelector", NamespaceSelectorOf(region, context)}}}});
+}
+
+std::optional<Policy> NodeMutationOf(const api::SovereignRegion& region) {
+  if (!region.taint_outside_nodes) return std::nullopt;
+  const std::string key = CelText(api::kOutsideTaint);
+  const std::string taint = fmt::format("{{\"key\": {}, \"value\": \"true\", \"effect\": \"NoSchedule\"}}", key);
+  const std::string expression = fmt::format(
+      "!has(object.spec.taints) || object.spec.taints.size() == 0 ? "
+      "[JSONPatch{{op: \"add\", path: \"/spec/taints\", value: [{0}]}}] : "
+      "object.spec.taints.exists(taint, taint.key == {1}) ? [] : "
+      "[JSONPatch{{op: \"add\", path: \"/spec/taints/-\", value: {0}}}]",
+      taint, key);
+  return Mutation(region, api::GateObjectName(region.meta.key.name, "taints"), "nodes", expression, Json::object());
+}
+
+std::vector<Policy> MutationsOf(const api::SovereignRegion& region, const PolicyContext& context) {
+  std::vector<Policy> mutations;
+  if (auto mutation = MutationOf(region, context)) mutations.push_back(*std::move(mutation));
+  if (auto mutation = NodeMutationOf(region)) mutations.push_back(*std::move(mutation));
+  return mutations;
 }
 
 Json ParametersOf(const api::SovereignRegion& region, const std::vector<std::string>& qualified_nodes) {

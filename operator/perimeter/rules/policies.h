@@ -39,6 +39,10 @@ std::vector<Policy> PoliciesOf(const std::vector<Rule>& rules, const api::Sovere
 // of it: in a region that enforces, and does not taint the nodes outside; else none. A selector that names something
 // else is left, and refused by RP-103. With failurePolicy Ignore: what it does not mend is refused.
 std::optional<Policy> MutationOf(const api::SovereignRegion& region, const PolicyContext& context);
+// What gives a node that joins the taint of those outside, in a region that taints them: until the operator has looked
+// at it, nothing is placed there, also where no operator runs. In every mode, as the taint itself.
+std::optional<Policy> NodeMutationOf(const api::SovereignRegion& region);
+std::vector<Policy> MutationsOf(const api::SovereignRegion& region, const PolicyContext& context);
 
 // What changes often, for lookups by key: spec {nodes: {<name>: true}, registries: {<host>: true}, released: {<digest>:
 // true}}. The object has the region's name and goes with it.

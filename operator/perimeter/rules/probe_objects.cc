@@ -87,6 +87,20 @@ Json ExternalSecret(const std::string& store) {
   return secret;
 }
 
+Json PushSecret(const std::string& store) {
+  Json push = Bare(kPushSecrets);
+  push["spec"] = {{"secretStoreRefs", Json::array({{{"kind", "SecretStore"}, {"name", store}}})},
+                  {"selector", {{"secret", {{"name", kProbeName}}}}}};
+  return push;
+}
+
+Json Snapshot(const std::string& snapshot_class) {
+  Json snapshot = Bare(kSnapshots);
+  snapshot["spec"] = {{"volumeSnapshotClassName", snapshot_class},
+                      {"source", {{"persistentVolumeClaimName", kProbeName}}}};
+  return snapshot;
+}
+
 Json NetworkPolicy() {
   Json policy = Bare(api::kNetworkPolicies);
   policy["spec"] = {{"podSelector", {{"matchLabels", {{"app", kProbeName}}}}},

@@ -21,6 +21,8 @@ inline constexpr kube::Resource kStores{"external-secrets.io", "v1", "secretstor
 inline constexpr kube::Resource kExternalSecrets{"external-secrets.io", "v1", "externalsecrets", "ExternalSecret",
                                                  true};
 
+inline constexpr kube::Resource kPushSecrets{"external-secrets.io", "v1alpha1", "pushsecrets", "PushSecret", true};
+inline constexpr kube::Resource kSnapshots{"snapshot.storage.k8s.io", "v1", "volumesnapshots", "VolumeSnapshot", true};
 inline constexpr kube::Resource kIngresses{"networking.k8s.io", "v1", "ingresses", "Ingress", true};
 inline constexpr kube::Resource kGateways{"gateway.networking.k8s.io", "v1", "gateways", "Gateway", true};
 inline constexpr kube::Resource kStorageClasses{"storage.k8s.io", "v1", "storageclasses", "StorageClass", false};
@@ -46,6 +48,8 @@ Json Gateway(const std::string& gateway_class);
 Json StorageClass(const std::string& name, const std::string& provisioner);
 Json Volume(const std::string& storage_class, const std::string& zone);  // "" for one of every zone
 Json ExternalSecret(const std::string& store);                           // "" for one that names none
+Json PushSecret(const std::string& store);
+Json Snapshot(const std::string& snapshot_class);
 Json Namespace(const api::SovereignRegion& region);
 Json RegionNode(const std::string& name, const std::string& region);
 

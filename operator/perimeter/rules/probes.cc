@@ -215,8 +215,9 @@ class Maker {
                                storage.provisioners.empty() ? "probe.rempart.dev" : storage.provisioners.front());
   }
   Made UnknownProvisioner() const {
-    const auto& [classes, provisioners] = *region_.rules.storage;
-    return Create(Gate::kClasses, probe::kStorageClasses, probe::StorageClass(classes.front(), NoneOf(provisioners)));
+    const auto& storage = *region_.rules.storage;
+    return Create(Gate::kClasses, probe::kStorageClasses,
+                  probe::StorageClass(storage.classes.front(), NoneOf(storage.provisioners)));
   }
   std::string ForeignZone() const {
     return probe::Free("rempart-probe", [&](const std::string& zone) {
@@ -229,10 +230,13 @@ class Maker {
     of["allowedTopologies"] = Json::array({{{"matchLabelExpressions", Json::array({in_zone})}}});
     return Create(Gate::kClasses, probe::kStorageClasses, std::move(of));
   }
-  Made VolumeLeaves() const {
-    return Create(Gate::kVolumes, probe::kVolumes,
-                  probe::Volume(region_.rules.storage->classes.front(), ForeignZone()));
+  Json Volume(const std::string& zone) const {
+    const auto& storage = *region_.rules.storage;
+    Json volume = probe::Volume(storage.classes.front(), zone);
+    if (!storage.provisioners.empty()) volume["spec"]["csi"]["driver"] = storage.provisioners.front();
+    return volume;
   }
+  Made VolumeLeaves() const { return Create(Gate::kVolumes, probe::kVolumes, Volume(ForeignZone())); }
   Made ForeignKey() const {
     Json of = StorageClass();
     of["parameters"]["kmsKeyId"] = NoneOf(region_.rules.keys->allowed_keys);
@@ -250,6 +254,36 @@ class Maker {
   Made UnknownSecretStore() const { return Create(Gate::kStores, probe::kStores, probe::SecretStore(UnknownStore())); }
   Made UnknownReference() const {
     return Create(Gate::kStores, probe::kExternalSecrets, probe::ExternalSecret(UnknownStore()));
+  }
+  Made UnknownGenerator() const {
+    Json secret = probe::ExternalSecret("");
+    const Json generator = {
+        {"apiVersion", "generators.external-secrets.io/v1alpha1"}, {"kind", "Webhook"}, {"name", kProbeName}};
+    secret["spec"]["dataFrom"] = Json::array({{{"sourceRef", {{"generatorRef", generator}}}}});
+    return Create(Gate::kStores, probe::kExternalSecrets, std::move(secret));
+  }
+  Made UnknownPush() const { return Create(Gate::kStores, probe::kPushSecrets, probe::PushSecret(UnknownStore())); }
+  Made StoreTaken() const {
+    return Create(Gate::kStores, probe::kStores, probe::SecretStore(region_.rules.keys->allowed_stores.front()));
+  }
+  Made SaysItIsBound() const {
+    Json claim = probe::Claim(region_.rules.storage->classes.front());
+    claim["metadata"]["annotations"][std::string(kBindCompleted)] = "yes";
+    return Create(Gate::kClaims, probe::kClaims, std::move(claim));
+  }
+  Made UnknownDriver() const {
+    const auto& storage = *region_.rules.storage;
+    Json volume = probe::Volume(storage.classes.front(), "");
+    volume["spec"]["csi"]["driver"] = NoneOf(storage.provisioners);
+    return Create(Gate::kVolumes, probe::kVolumes, std::move(volume));
+  }
+  Made VolumeBroughtAlong() const {
+    const Json csi = {{"driver", NoneOf(region_.rules.storage->inline_drivers)}};
+    return PodWith({{"volumes", Json::array({{{"name", "probe"}, {"csi", csi}}})}});
+  }
+  Made UnknownSnapshotClass() const {
+    return Create(Gate::kSnapshots, probe::kSnapshots,
+                  probe::Snapshot(NoneOf(*region_.rules.storage->snapshot_classes)));
   }
   Made MovedIn() const { return Create(Gate::kNamespace, api::kNamespaces, probe::Namespace(region_)); }
   // Of a namespace that is there, see CallIn.
@@ -305,6 +339,10 @@ class Maker {
         {"RP-402", &Maker::UnknownProvisioner},
         {"RP-403", &Maker::ClassLeaves},
         {"RP-404", &Maker::VolumeLeaves},
+        {"RP-405", &Maker::SaysItIsBound},
+        {"RP-406", &Maker::UnknownDriver},
+        {"RP-407", &Maker::VolumeBroughtAlong},
+        {"RP-408", &Maker::UnknownSnapshotClass},
         {"RP-501", &Maker::ExternalName},
         {"RP-502", &Maker::ExternalIps},
         {"RP-503", &Maker::UnknownBalancer},
@@ -319,6 +357,9 @@ class Maker {
         {"RP-602", &Maker::UnknownReference},
         {"RP-603", &Maker::ForeignKey},
         {"RP-604", &Maker::ClusterStoreTaken},
+        {"RP-605", &Maker::UnknownGenerator},
+        {"RP-606", &Maker::UnknownPush},
+        {"RP-607", &Maker::StoreTaken},
         {"RP-701", &Maker::MovedIn},
         {"RP-702", &Maker::PerimeterEdited},
         {"RP-703", &Maker::StepIn},
@@ -367,7 +408,11 @@ class Maker {
       case Gate::kClasses:
         return Create(gate, probe::kStorageClasses, StorageClass());
       case Gate::kVolumes:
-        return Create(gate, probe::kVolumes, probe::Volume(region_.rules.storage->classes.front(), ""));
+        return Create(gate, probe::kVolumes, Volume(""));
+      case Gate::kSnapshots: {
+        const auto& classes = *region_.rules.storage->snapshot_classes;
+        return Create(gate, probe::kSnapshots, probe::Snapshot(classes.empty() ? "" : classes.front()));
+      }
       case Gate::kClusterStores:
         return Create(gate, probe::kClusterStores, ClusterStore(UnknownStore()));
     }

@@ -25,6 +25,17 @@ const GateRequests& RequestsOf(Gate gate) {
   static const Bool spec_is_untouched =
       Request()["operation"].AsText() == "UPDATE" && Same(Object()["spec"], OldObject()["spec"]);
   static const Bool never = Truth(false);
+  // The API server's copy of a static pod, which runs already: to refuse it would only hide it. NodeRestriction lets a
+  // node make no other pods.
+  static const Bool mirror_of_a_node =
+      Object()["metadata"]["annotations"]["kubernetes.io/config.mirror"].Present() &&
+      Any(Request()["userInfo"]["groups"].AsList(), [](const Item& group) { return group.AsText() == "system:nodes"; });
+  // By annotations, too, a claim says which volume it is of.
+  static const auto same_annotation = [](std::string_view key) {
+    return Same(Object()["metadata"]["annotations"][key], OldObject()["metadata"]["annotations"][key]);
+  };
+  static const Bool claim_is_untouched =
+      spec_is_untouched && same_annotation(kOldStorageClass) && same_annotation(kBindCompleted);
   // Where annotations say what the spec does not.
   static const Bool annotations_too =
       spec_is_untouched && Same(Object()["metadata"]["annotations"], OldObject()["metadata"]["annotations"]);
@@ -35,29 +46,38 @@ const GateRequests& RequestsOf(Gate gate) {
                                          Same(Object()["parameters"], OldObject()["parameters"]) &&
                                          Same(Object()["allowedTopologies"], OldObject()["allowedTopologies"]);
   static const std::array<GateRequests, kGates> all = {{
-      {"pods", {{"", {"v1"}, {"pods", "pods/ephemeralcontainers"}}}, creates(), Scope::kNamespaces, spec_is_untouched},
+      {"pods",
+       {{"", {"v1"}, {"pods", "pods/ephemeralcontainers"}}},
+       creates(),
+       Scope::kNamespaces,
+       spec_is_untouched || mirror_of_a_node},
       {"bindings", {{"", {"v1"}, {"pods/binding", "bindings"}}}, {"CREATE"}, Scope::kNamespaces, never},
       {"access",
        {{"", {"v1"}, {"pods/exec", "pods/attach", "pods/portforward"}}},
        {"CONNECT"},
        Scope::kNamespaces,
        never},
-      {"nodes", {{"", {"v1"}, {"nodes"}}}, creates(), Scope::kNodes, never},
-      {"namespaces", {{"", {"v1"}, {"namespaces"}}}, creates(), Scope::kNamespaceObjects, never},
+      // Labels are written by way of the subresources as well.
+      {"nodes", {{"", {"v1"}, {"nodes", "nodes/status"}}}, creates(), Scope::kCluster, never},
+      {"namespaces",
+       {{"", {"v1"}, {"namespaces", "namespaces/status", "namespaces/finalize"}}},
+       creates(),
+       Scope::kNamespaceObjects,
+       never},
       {"services", {{"", {"v1"}, {"services"}}}, creates(), Scope::kNamespaces, annotations_too},
       {"endpoints",
        {{"", {"v1"}, {"endpoints"}}, {"discovery.k8s.io", {"v1"}, {"endpointslices"}}},
        creates(),
        Scope::kNamespaces,
        never},
-      {"claims", {{"", {"v1"}, {"persistentvolumeclaims"}}}, creates(), Scope::kNamespaces, spec_is_untouched},
+      {"claims", {{"", {"v1"}, {"persistentvolumeclaims"}}}, creates(), Scope::kNamespaces, claim_is_untouched},
       {"stores",
-       {{"external-secrets.io", {"*"}, {"secretstores", "externalsecrets"}}},
+       {{"external-secrets.io", {"*"}, {"secretstores", "externalsecrets", "pushsecrets"}}},
        creates(),
        Scope::kNamespaces,
        spec_is_untouched},
       {"rempart",
-       {{"rempart.dev", {"*"}, {"sovereignregions", "perimeterparameters"}}},
+       {{"rempart.dev", {"*"}, {"sovereignregions", "perimeterparameters", "hostingprofiles"}}},
        creates("DELETE"),
        Scope::kCluster,
        never},
@@ -83,6 +103,11 @@ const GateRequests& RequestsOf(Gate gate) {
        {{"external-secrets.io", {"*"}, {"clustersecretstores"}}},
        creates(),
        Scope::kCluster,
+       spec_is_untouched},
+      {"snapshots",
+       {{"snapshot.storage.k8s.io", {"*"}, {"volumesnapshots"}}},
+       creates(),
+       Scope::kNamespaces,
        spec_is_untouched},
   }};
   return all[static_cast<std::size_t>(gate)];

@@ -18,12 +18,12 @@ enum class Gate : std::uint8_t {
   kPods,       // pods and their ephemeral containers
   kBindings,   // pods/binding, bindings
   kAccess,     // pods/exec, attach, portforward
-  kNodes,      // of the region
+  kNodes,      // all: one outside must not make itself look like one of the region's
   kNamespace,  // the region's namespaces
   kServices,
   kEndpoints,  // endpointslices, endpoints
   kClaims,     // persistentvolumeclaims
-  kStores,     // external-secrets.io SecretStore
+  kStores,     // external-secrets.io SecretStore, ExternalSecret, PushSecret
   kRempart,    // rempart.dev
   kGuards,     // the operator's own network policies; deletions too, of which other rules could read nothing
   kPolicies,   // networkpolicies, also those of network plugins
@@ -32,8 +32,16 @@ enum class Gate : std::uint8_t {
   kClasses,        // storageclasses of the region's names
   kVolumes,        // persistentvolumes of such classes
   kClusterStores,  // external-secrets.io ClusterSecretStore
+  kSnapshots,      // snapshot.storage.k8s.io
 };
-inline constexpr int kGates = 17;
+inline constexpr int kGates = 18;
+
+// What volumes and claims had for spec.storageClassName once; Kubernetes still takes its word over that field's
+// (component-helpers, storage/volume, GetPersistentVolumeClaimClass), also where it is "".
+inline constexpr std::string_view kOldStorageClass = "volume.beta.kubernetes.io/storage-class";
+// By which the controller of volumes remembers that it bound a claim: it compares nothing of such a one with its
+// volume.
+inline constexpr std::string_view kBindCompleted = "pv.kubernetes.io/bind-completed";
 
 // Which requests a gate sees.
 struct GateRequests {
@@ -44,8 +52,8 @@ struct GateRequests {
   std::string_view name;  // of the policy: "<region>.<name>.rempart.dev"
   std::vector<Resources> resources;
   std::vector<std::string_view> operations;
-  // What a region's namespaces are is told by their labels, which nodes are its own by theirs.
-  enum class Scope : std::uint8_t { kNamespaces, kNodes, kNamespaceObjects, kCluster } scope;
+  // What a region's namespaces are is told by their labels.
+  enum class Scope : std::uint8_t { kNamespaces, kNamespaceObjects, kCluster } scope;
   // A request of which nothing is asked.
   Bool free;
 };

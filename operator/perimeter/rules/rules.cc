@@ -5,6 +5,12 @@
 
 namespace rempart::rules {
 
+Bool IsDeletion() { return Request()["operation"].AsText() == "DELETE"; }
+
+Text NameOfTheObject() {
+  return If(IsDeletion(), OldObject()["metadata"]["name"].AsText(), Object()["metadata"]["name"].AsText());
+}
+
 Bool IsUser(const std::string& name) { return Request()["userInfo"]["username"].AsText() == std::string_view(name); }
 
 Bool IsOneOf(const std::vector<std::string>& identities) {

@@ -20,6 +20,10 @@ void AddEntryRules(const api::SovereignRegion& region, Table& table);           
 void AddKeyRules(const api::SovereignRegion& region, const RuleContext& context, Table& table);      // RP-6xx
 void AddControlRules(const api::SovereignRegion& region, const RuleContext& context, Table& table);  // RP-7xx
 
+// What is asked about. What is deleted has no object, and where a collection is, the request has no name.
+Bool IsDeletion();
+Text NameOfTheObject();
+
 // Who asks.
 Bool IsUser(const std::string& name);
 Bool IsOneOf(const std::vector<std::string>& identities);  // "user:<name>", "group:<name>"

@@ -50,7 +50,7 @@ TEST(JudgeBy, ManifestsByTheRegionsRules) {
   EXPECT_EQ(found(R"({"apiVersion":"v1","kind":"Service","spec":{"type":"ExternalName"}})"), "RP-501 spec.type");
   EXPECT_EQ(found(R"({"apiVersion":"serving.knative.dev/v1","kind":"Service","spec":{"type":"ExternalName"}})"), "");
   EXPECT_EQ(found(R"({"apiVersion":"v1","kind":"ConfigMap"})"), "");
-  EXPECT_EQ(RuleTexts().size(), 33U);
+  EXPECT_EQ(RuleTexts().size(), 40U);
   region.invalid = "spec.country: no";
   EXPECT_EQ(JudgeBy(region, false).error().kind, ErrorKind::kInvalid);
 }

@@ -30,6 +30,8 @@ inline api::SovereignRegion Region() {
   rules.network->ingress_classes = std::vector<std::string>{"nginx-fr"};
   rules.network->gateway_classes = std::vector<std::string>{"envoy-fr"};
   rules.storage->provisioners = {"csi.example"};
+  rules.storage->inline_drivers = {"certificates.example"};
+  rules.storage->snapshot_classes = std::vector<std::string>{"local-fr"};
   rules.keys = {true, {"vault-fr"}, {"key-fr"}};
   rules.access = {{"group:region-admins"}, {"group:tenant-admins", "user:alice"}, {"user:cloud"}};
   return region;

@@ -171,7 +171,32 @@ INSTANTIATE_TEST_SUITE_P(
         Row{Gate::kClaims, "{}", ""},
         Row{Gate::kClaims, R"({"spec":{"storageClassName":"gp3"}})", "RP-401 spec.storageClassName"},
         Row{Gate::kClaims, R"({"spec":{"storageClassName":null}})", "RP-401 spec.storageClassName"},
-        Row{Gate::kStores, "{}", ""}, Row{Gate::kStores, R"({"metadata":{"name":"aws"}})", "RP-601 metadata.name"},
+        Row{Gate::kClaims,
+            R"({"metadata":{"annotations":{"volume.beta.kubernetes.io/storage-class":"nfs-dublin"}},"spec":{"storageClassName":"local-fr"}})",
+            "RP-401 spec.storageClassName"},
+        Row{Gate::kClaims,
+            R"({"metadata":{"annotations":{"volume.beta.kubernetes.io/storage-class":""}},"spec":{"storageClassName":"local-fr"}})",
+            "RP-401 spec.storageClassName"},
+        Row{Gate::kClaims,
+            R"({"metadata":{"annotations":{"volume.beta.kubernetes.io/storage-class":"local-fr"}},"spec":{"storageClassName":"local-fr"}})",
+            ""},
+        Row{Gate::kSnapshots, R"({"spec":{"volumeSnapshotClassName":"local-fr"}})", ""},
+        Row{Gate::kSnapshots, R"({"spec":{"volumeSnapshotClassName":"backup-to-dublin"}})",
+            "RP-408 spec.volumeSnapshotClassName"},
+        Row{Gate::kSnapshots, "{}", "RP-408 spec.volumeSnapshotClassName"},
+        Row{Gate::kStores,
+            R"({"kind":"ExternalSecret","spec":{"dataFrom":[{"sourceRef":{"generatorRef":{"kind":"Webhook","name":"out"}}}]}})",
+            "RP-605 spec.dataFrom[0].sourceRef.generatorRef.kind"},
+        Row{Gate::kStores,
+            R"({"kind":"ExternalSecret","spec":{"dataFrom":[{"sourceRef":{"generatorRef":{"kind":"Password","name":"new"}}}]}})",
+            ""},
+        Row{Gate::kStores, R"({"kind":"PushSecret","spec":{"secretStoreRefs":[{"name":"vault-fr"},{"name":"aws"}]}})",
+            "RP-606 spec.secretStoreRefs[1]"},
+        Row{Gate::kStores,
+            R"({"kind":"PushSecret","spec":{"secretStoreRefs":[{"labelSelector":{}}],"selector":{"generatorRef":{"kind":"Webhook"}}}})",
+            "RP-605 spec.selector.generatorRef.kind; RP-606 spec.secretStoreRefs[0]"},
+        Row{Gate::kStores, "{}", "RP-607 metadata.name"},
+        Row{Gate::kStores, R"({"metadata":{"name":"aws"}})", "RP-601 metadata.name"},
         Row{Gate::kStores, R"({"kind":"ExternalSecret","spec":{"secretStoreRef":{"name":"aws"}}})",
             "RP-602 spec.secretStoreRef.name"},
         Row{Gate::kStores,
@@ -212,20 +237,41 @@ TEST(Others, WhatBelongsToTheClusterCountsByItsClass) {
        R"({"metadata":{"name":"local-fr"},"provisioner":"csi.example","parameters":{"diskEncryptionSetID":"x"}})",
        "RP-603 parameters"},
       {G::kClasses, R"({"metadata":{"name":"local-fr"},"provisioner":"csi.example","parameters":{"kmsKeyId":""}})", ""},
-      {G::kVolumes, R"({"spec":{"storageClassName":"local-fr"}})", ""},
+      {G::kVolumes, R"({"spec":{"storageClassName":"local-fr","local":{}}})", ""},
       {G::kVolumes,
-       R"({"spec":{"storageClassName":"local-fr","nodeAffinity":{"required":{"nodeSelectorTerms":[{"matchExpressions":[)"
+       R"({"spec":{"storageClassName":"local-fr","csi":{"driver":"csi.example"},"nodeAffinity":{"required":{"nodeSelectorTerms":[{"matchExpressions":[)"
        R"({"key":"topology.kubernetes.io/zone","operator":"In","values":["fr-par-1"]}]}]}}}})",
        ""},
       {G::kVolumes,
-       R"({"spec":{"storageClassName":"local-fr","nodeAffinity":{"required":{"nodeSelectorTerms":[{"matchExpressions":[)"
+       R"({"spec":{"storageClassName":"local-fr","csi":{"driver":"csi.example"},"nodeAffinity":{"required":{"nodeSelectorTerms":[{"matchExpressions":[)"
        R"({"key":"topology.kubernetes.io/zone","operator":"In","values":["fr-par-1"]}]},{"matchExpressions":[)"
        R"({"key":"topology.ebs.csi.aws.com/zone","operator":"In","values":["eu-central-1a"]}]}]}}}})",
        "RP-404 spec.nodeAffinity.required.nodeSelectorTerms[1]"},
       {G::kVolumes,
-       R"({"spec":{"storageClassName":"local-fr","nodeAffinity":{"required":{"nodeSelectorTerms":[{"matchExpressions":[)"
+       R"({"spec":{"storageClassName":"local-fr","csi":{"driver":"csi.example"},"nodeAffinity":{"required":{"nodeSelectorTerms":[{"matchExpressions":[)"
        R"({"key":"topology.kubernetes.io/zone","operator":"NotIn","values":["de-fra-1"]}]}]}}}})",
+       "RP-404 spec.nodeAffinity.required.nodeSelectorTerms[0]"},
+      {G::kVolumes,
+       R"({"spec":{"storageClassName":"local-fr","local":{"path":"/d"},"nodeAffinity":{"required":{"nodeSelectorTerms":[)"
+       R"({"matchExpressions":[{"key":"gpu","operator":"DoesNotExist"}]}]}}}})",
        ""},
+      {G::kVolumes, R"({"spec":{"storageClassName":"local-fr","csi":{"driver":"csi.example"}}})", ""},
+      {G::kVolumes, R"({"spec":{"storageClassName":"local-fr","csi":{"driver":"nfs.csi.k8s.io"}}})",
+       "RP-406 spec.csi.driver"},
+      {G::kVolumes, R"({"spec":{"storageClassName":"local-fr","nfs":{"server":"192.0.2.1"}}})",
+       "RP-406 spec.csi.driver"},
+      {G::kVolumes,
+       R"({"metadata":{"annotations":{"volume.beta.kubernetes.io/storage-class":"local-fr"}},"spec":{"nfs":{"server":"192.0.2.1"}}})",
+       "RP-406 spec.csi.driver"},
+      {G::kVolumes, R"({"spec":{"storageClassName":"other","nfs":{"server":"192.0.2.1"}}})", ""},
+      {G::kPods,
+       R"({"spec":{"nodeSelector":{"rempart.node-restriction.kubernetes.io/region":"france"},"volumes":[)"
+       R"({"name":"a","configMap":{}},{"name":"b","csi":{"driver":"certificates.example"}},{"name":"c","ephemeral":{}}]}})",
+       ""},
+      {G::kPods,
+       R"({"spec":{"nodeSelector":{"rempart.node-restriction.kubernetes.io/region":"france"},"volumes":[)"
+       R"({"name":"a","csi":{"driver":"nfs.csi.k8s.io"}},{"name":"b","nfs":{"server":"192.0.2.1"}},{"name":"c"}]}})",
+       "RP-407 spec.volumes[0]; RP-407 spec.volumes[1]; RP-407 spec.volumes[2]"},
       {G::kVolumes,
        R"({"spec":{"storageClassName":"other","nodeAffinity":{"required":{"nodeSelectorTerms":[{"matchExpressions":[)"
        R"({"key":"topology.kubernetes.io/zone","operator":"In","values":["de-fra-1"]}]}]}}}})",
@@ -369,7 +415,22 @@ TEST(Requests, WhoMayDoWhat) {
   pinned["metadata"]["labels"]["pod-security.kubernetes.io/enforce-version"] = "v1.20";
   const Json allowed_store = {{"metadata", {{"name", "vault-fr"}}}};
   const Json guard = {{"metadata", {{"name", "rempart-default-deny"}}}}, other = {{"metadata", {{"name", "mine"}}}};
+  const auto node_in = [](const char* region) {
+    return Json{{"metadata", {{"labels", {{"topology.kubernetes.io/region", region}}}}}};
+  };
+  const Json foreign = node_in("de-fra"), elsewhere = node_in("ie-dub"), claims_to_be_here = node_in("fr-par");
+  const Json claim = {{"metadata", {{"name", "data"}}}, {"spec", {{"storageClassName", "local-fr"}}}};
+  Json bound_claim = claim, renamed_class = claim;
+  bound_claim["metadata"]["annotations"]["pv.kubernetes.io/bind-completed"] = "yes";
+  renamed_class["metadata"]["annotations"]["volume.beta.kubernetes.io/storage-class"] = "";
+  const Json its_region = {{"kind", "SovereignRegion"}, {"metadata", {{"name", "france"}}}},
+             profile_of_its_name = {{"kind", "HostingProfile"}, {"metadata", {{"name", "france"}}}};
+  const Json allowed_secret_store = {{"kind", "SecretStore"}, {"metadata", {{"name", "vault-fr"}}}};
   const Json pod = test::Pod();
+  Json mirror = pod;
+  mirror["metadata"]["annotations"]["kubernetes.io/config.mirror"] = "hash";
+  mirror["spec"]["nodeName"] = "elsewhere";
+  mirror["spec"].erase("nodeSelector");
   struct RequestRow {
     Gate gate;
     const Json *before, *after;
@@ -410,6 +471,27 @@ TEST(Requests, WhoMayDoWhat) {
       {Gate::kNodes, &unlabelled, &node, "UPDATE", test::kOperator, ""},
       {Gate::kNodes, &node, &moved, "UPDATE", "system:node:n", "RP-202"},
       {Gate::kNodes, &node, &moved, "UPDATE", "cloud", ""},
+      {Gate::kNodes, nullptr, &unlabelled, "CREATE", "system:node:n", ""},
+      {Gate::kNodes, &foreign, &claims_to_be_here, "UPDATE", "system:node:n", "RP-202"},
+      {Gate::kNodes, &claims_to_be_here, &foreign, "UPDATE", "bob", "RP-202"},
+      {Gate::kNodes, &foreign, &elsewhere, "UPDATE", "bob", ""},
+      {Gate::kNodes, &foreign, &claims_to_be_here, "UPDATE", "cloud", ""},
+      {Gate::kClaims, nullptr, &bound_claim, "CREATE", "bob", "RP-405"},
+      {Gate::kClaims, &claim, &bound_claim, "UPDATE", "bob", "RP-405"},
+      {Gate::kClaims, &claim, &bound_claim, "UPDATE", "system:kube-controller-manager", ""},
+      {Gate::kClaims, &claim, &bound_claim, "UPDATE", "system:serviceaccount:kube-system:persistent-volume-binder", ""},
+      {Gate::kClaims, &bound_claim, &bound_claim, "UPDATE", "bob", ""},
+      {Gate::kClaims, &claim, &renamed_class, "UPDATE", "bob", "RP-401 spec.storageClassName"},
+      {Gate::kRempart, &its_region, nullptr, "DELETE", "bob", "RP-702"},
+      {Gate::kRempart, &its_region, &its_region, "UPDATE", "group:region-admins", ""},
+      {Gate::kRempart, nullptr, &its_region, "CREATE", "bob", "RP-702"},
+      {Gate::kRempart, &profile_of_its_name, nullptr, "DELETE", "bob", ""},
+      {Gate::kStores, nullptr, &allowed_secret_store, "CREATE", "bob", "RP-607 metadata.name"},
+      {Gate::kStores, nullptr, &allowed_secret_store, "CREATE", "group:region-admins", ""},
+      {Gate::kPods, nullptr, &mirror, "CREATE", "bob",
+       "RP-101 spec.nodeName; RP-103 spec.nodeSelector.rempart.node-restriction.kubernetes.io/region; "
+       "RP-105 metadata.annotations.kubernetes.io/config.mirror"},
+      {Gate::kPods, nullptr, &mirror, "CREATE", "group:system:nodes", ""},
       {Gate::kAccess, nullptr, &plain, "CONNECT", "bob", "RP-703"},
       {Gate::kAccess, nullptr, &plain, "CONNECT", "alice", ""},
       {Gate::kAccess, nullptr, &plain, "CONNECT", "group:tenant-admins", ""},
@@ -440,6 +522,31 @@ TEST(Judge, WhatLeavesTheSpecAloneIsLetThrough) {
   EXPECT_NE(Found({Gate::kPods, &after, &before, &request}), "");
 }
 
+TEST(Requests, TheProfileOfARegionIsPartOfItsPerimeter) {
+  auto region = test::Region();
+  region.profile = "outscale";
+  const Json request = test::RequestBy("bob", {}, "DELETE");
+  const auto deleted = [&](const char* kind, const char* name) {
+    const Json object = {{"kind", kind}, {"metadata", {{"name", name}}}};
+    return JudgeIn(region, {Gate::kRempart, nullptr, &object, &request}).size();
+  };
+  EXPECT_EQ(deleted("HostingProfile", "outscale"), 1U);
+  EXPECT_EQ(deleted("HostingProfile", "scaleway"), 0U);
+  EXPECT_EQ(deleted("PerimeterParameters", "outscale"), 0U);
+  EXPECT_EQ(deleted("PerimeterParameters", "france"), 1U);
+}
+
+// What is not by the region's own name is told by its nodes: it has no list of places.
+TEST(Requests, ARegionByProfileAloneMindsEveryNode) {
+  auto region = test::Region();
+  region.locations.clear();
+  region.profile = "outscale";
+  const Json before = {{"metadata", {{"labels", {{"topology.kubernetes.io/region", "x"}}}}}},
+             after = {{"metadata", {{"labels", {{"topology.kubernetes.io/region", "y"}}}}}};
+  const Json request = test::RequestBy("bob", {}, "UPDATE");
+  EXPECT_EQ(JudgeIn(region, {Gate::kNodes, &after, &before, &request}).size(), 1U);
+}
+
 TEST(Judge, SectionsThatAreNotThereAskForNothing) {
   api::SovereignRegion region;
   region.meta.key.name = "france";
@@ -463,7 +570,7 @@ TEST(Rules, SayAllThatARefusalHasToSay) {
     EXPECT_NE(rule.wrong.en, rule.wrong.fr) << rule.id;
     EXPECT_THAT(rule.clauses, HasSubstr("SecNumCloud 3.2"));
   }
-  EXPECT_EQ(ids.size(), 33U);
+  EXPECT_EQ(ids.size(), 40U);
 }
 
 TEST(Judge, MessageSaysWhatWasFoundTheFixAndTheClause) {

@@ -36,13 +36,14 @@ TEST(Policies, OneAGateWithAllItsRules) {
       EXPECT_LT(message.size(), 1024U);
     }
   }
-  EXPECT_THAT(names,
-              ElementsAre("france.pods.rempart.dev", "france.bindings.rempart.dev", "france.access.rempart.dev",
-                          "france.nodes.rempart.dev", "france.namespaces.rempart.dev", "france.services.rempart.dev",
-                          "france.endpoints.rempart.dev", "france.claims.rempart.dev", "france.stores.rempart.dev",
-                          "france.rempart.rempart.dev", "france.guards.rempart.dev", "france.policies.rempart.dev",
-                          "france.ingresses.rempart.dev", "france.gateways.rempart.dev", "france.classes.rempart.dev",
-                          "france.volumes.rempart.dev", "france.clusterstores.rempart.dev"));
+  EXPECT_THAT(
+      names,
+      ElementsAre("france.pods.rempart.dev", "france.bindings.rempart.dev", "france.access.rempart.dev",
+                  "france.nodes.rempart.dev", "france.namespaces.rempart.dev", "france.services.rempart.dev",
+                  "france.endpoints.rempart.dev", "france.claims.rempart.dev", "france.stores.rempart.dev",
+                  "france.rempart.rempart.dev", "france.guards.rempart.dev", "france.policies.rempart.dev",
+                  "france.ingresses.rempart.dev", "france.gateways.rempart.dev", "france.classes.rempart.dev",
+                  "france.volumes.rempart.dev", "france.clusterstores.rempart.dev", "france.snapshots.rempart.dev"));
 }
 
 TEST(Policies, ParametersAreAskedForWhereTheyAreUsedAndMissingOnesRefuse) {
@@ -72,14 +73,45 @@ TEST(Policies, BindingsSelectTheRegionAndLeaveExemptNamespacesOut) {
                        {"values", {"kube-system", "monitoring", "rempart-system"}}};
   EXPECT_EQ(Named("pods", region).binding["spec"]["matchResources"]["namespaceSelector"],
             Json({{"matchLabels", {{"rempart.dev/region", "france"}}}, {"matchExpressions", Json::array({exempt})}}));
-  EXPECT_EQ(Named("nodes").binding["spec"]["matchResources"]["objectSelector"]["matchLabels"],
-            Json({{"rempart.node-restriction.kubernetes.io/region", "france"}}));
+  EXPECT_FALSE(Named("nodes").binding["spec"].contains("matchResources"))
+      << "one outside may want to look like one of it";
   region.rules.namespace_selector = R"({"matchExpressions":[{"key":"team","operator":"Exists"}]})";
   const Json selector = Named("pods", region).binding["spec"]["matchResources"]["namespaceSelector"];
   EXPECT_FALSE(selector.contains("matchLabels"));
   EXPECT_EQ(selector["matchExpressions"].size(), 2U);
   EXPECT_THAT(Named("namespaces", region).policy["spec"]["validations"][0]["expression"].get<std::string>(),
               HasSubstr("?team"));
+}
+
+// By a subresource, labels are written as well.
+TEST(Policies, NoWayAroundASubresource) {
+  const auto resources = [](const std::string& gate) {
+    return Named(gate).policy["spec"]["matchConstraints"]["resourceRules"][0]["resources"];
+  };
+  EXPECT_EQ(resources("nodes"), Json({"nodes", "nodes/status"}));
+  EXPECT_EQ(resources("namespaces"), Json({"namespaces", "namespaces/status", "namespaces/finalize"}));
+}
+
+TEST(Mutations, ThePlaceOfPodsOrTheTaintOfNodes) {
+  auto region = test::Region();
+  const auto names = [&] {
+    std::vector<std::string> all;
+    for (const auto& mutation : MutationsOf(region, test::Context())) all.push_back(mutation.name);
+    return all;
+  };
+  EXPECT_THAT(names(), ElementsAre("france.placement.rempart.dev"));
+  region.taint_outside_nodes = true;
+  EXPECT_THAT(names(), ElementsAre("france.taints.rempart.dev"));
+  const auto [name, policy, binding] = MutationsOf(region, test::Context()).front();
+  EXPECT_EQ(policy["spec"]["matchConstraints"]["resourceRules"][0]["resources"], Json({"nodes"}));
+  EXPECT_EQ(policy["spec"]["failurePolicy"], "Ignore");
+  EXPECT_EQ(binding["spec"], Json({{"policyName", name}}));
+  EXPECT_THAT(policy["spec"]["mutations"][0]["jsonPatch"]["expression"].get<std::string>(),
+              HasSubstr(R"({"key": "rempart.dev/outside", "value": "true", "effect": "NoSchedule"})"));
+  region.rules.enforcement = api::RegionRules::Enforcement::kAudit;
+  EXPECT_THAT(names(), ElementsAre("france.taints.rempart.dev")) << "as the operator taints them, in every mode";
+  region.taint_outside_nodes = false;
+  EXPECT_THAT(names(), ElementsAre()) << "what is only looked at is not changed";
 }
 
 TEST(Policies, ModesAreValidationActions) {

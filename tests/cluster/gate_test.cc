@@ -1,10 +1,12 @@
 // The rules as the API server holds them: policies that the operator compiled, on the real control plane.
 #include <gmock/gmock.h>
 
+#include <algorithm>
 #include <set>
 
 #include "operator/api/gate_object.h"
 #include "operator/perimeter/rules/probe_objects.h"
+#include "operator/perimeter/rules/rule.h"
 #include "tests/cluster/gate_fixture.h"
 
 namespace rempart::test {
@@ -117,6 +119,65 @@ TEST_F(GateTest, FollowsTheRegion) {
                                    {{"metadata", {{"labels", {{std::string(api::kTopologyZone), "elsewhere"}}}}}}));
   EXPECT_TRUE(cluster().Await(api::kPerimeterParameters, {"", region_},
                               [](const Json& now) { return now.is_object() && now["spec"]["nodes"].empty(); }));
+}
+
+// By way of a subresource, labels are written as well; and a node that is not the region's could say that it is.
+TEST_F(GateTest, NoNodeOrNamespaceIsRelabelledBehindTheGate) {
+  Declare("Enforce", {{"access", {{"nodeIdentity", {"user:cloud"}}}}});
+  const auto relabel = [&](const kube::Resource& resource, const std::string& name, std::string_view label,
+                           const std::string& value, const std::string& subresource) -> std::string {
+    const Json patch = {{"metadata", {{"labels", {{std::string(label), value}}}}}};
+    const auto reply = cluster().MergePatch(resource, {"", name}, patch, subresource);
+    return reply ? "let in" : reply.error().message;
+  };
+  for (const char* by : {"", "status"}) {
+    EXPECT_TRUE(AwaitServer([&] {
+      return relabel(api::kNodes, NodeName("a"), api::kTopologyZone, Zone("b"), by).contains("RP-202");
+    })) << by;
+    EXPECT_THAT(relabel(api::kNodes, NodeName("foreign"), api::kTopologyRegion, id_, by),
+                ::testing::HasSubstr("RP-202"))
+        << by;
+    EXPECT_THAT(relabel(api::kNodes, NodeName("foreign"), api::kNodeRegionLabel, region_, by),
+                ::testing::HasSubstr("RP-201"))
+        << by;
+    EXPECT_TRUE(AwaitServer([&] {
+      return relabel(api::kNamespaces, ns_, rules::probe::kPodSecurityLevel, "privileged", by).contains("RP-705");
+    })) << by;
+  }
+  EXPECT_EQ(relabel(api::kNodes, NodeName("foreign"), "team", "x", "status"), "let in");
+}
+
+// Until the operator has looked at it, which it may be away for.
+TEST_F(GateTest, ANodeThatJoinsIsTaintedFromTheFirstMoment) {
+  Declare("Enforce", {{"hosting", {{"taintOutsideNodes", true}}}});
+  const auto taints_of = [&](const Json& taints) -> Json {
+    Json node = MakeNode(NodeName("joins"), "de-fra", "de-fra-1", "");
+    node["spec"]["taints"] = taints;
+    const auto reply = cluster().api().Create(api::kNodes, "", node.dump(), {}, "dryRun=All");
+    return reply ? Json::parse(reply->body)["spec"]["taints"] : Json(reply.error().message);
+  };
+  const Json ours = {{"key", "rempart.dev/outside"}, {"value", "true"}, {"effect", "NoSchedule"}},
+             other = {{"key", "gpu"}, {"effect", "NoSchedule"}};
+  const auto has_ours = [&](const Json& taints) {
+    return taints.is_array() && std::ranges::find(taints, ours) != taints.end();
+  };
+  EXPECT_TRUE(AwaitServer([&] { return has_ours(taints_of(nullptr)); })) << taints_of(nullptr);
+  const Json both = taints_of(Json::array({other}));
+  EXPECT_TRUE(has_ours(both)) << both;
+  EXPECT_EQ(both.size(), taints_of(nullptr).size() + 1) << both;
+  EXPECT_EQ(taints_of(Json::array({ours})).size(), taints_of(nullptr).size()) << "once is enough";
+}
+
+// Kubernetes takes the class of a claim from the old annotation first.
+TEST_F(GateTest, AClaimHasOneClass) {
+  Declare("Enforce");
+  Json claim = rules::probe::Claim("local-fr");
+  claim["metadata"]["namespace"] = ns_;
+  EXPECT_TRUE(AwaitServer([&] { return RulesAgainst(rules::probe::kClaims, claim).empty(); }));
+  for (const char* other : {"nfs-dublin", ""}) {
+    claim["metadata"]["annotations"][std::string(rules::kOldStorageClass)] = other;
+    EXPECT_EQ(RulesAgainst(rules::probe::kClaims, claim), std::set<std::string>{"RP-401"}) << other;
+  }
 }
 
 }  // namespace

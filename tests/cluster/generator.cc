@@ -130,6 +130,10 @@ Json Generator::Claim() {
         One({"local-fr", "local-fr", "local-us", "Local-fr", "local-fr ", "", nullptr, "é", std::string(300, 'a')});
   if (Rarely()) spec["volumeName"] = One({"volume", "", nullptr});
   Json claim = Named("v1", "PersistentVolumeClaim");
+  if (Sometimes()) {
+    const auto key = One({"volume.beta.kubernetes.io/storage-class", "pv.kubernetes.io/bind-completed", "note"});
+    claim["metadata"]["annotations"][key.get<std::string>()] = One({"local-fr", "local-us", "", "yes"});
+  }
   claim["spec"] = Spoilt(std::move(spec));
   return claim;
 }

@@ -68,7 +68,7 @@ TEST_F(ProbesTest, EachIsRefusedByItsRule) {
          {"egress", Json::array({{{"cidr", "10.0.0.0/8"}}})},
          {"ingressClasses", Json::array({"nginx-fr"})},
          {"gatewayClasses", Json::array({"envoy-fr"})}}},
-       {"storage", {{"provisioners", Json::array({"csi.example"})}}},
+       {"storage", {{"provisioners", Json::array({"csi.example"})}, {"snapshotClasses", Json::array({"local-fr"})}}},
        {"keys", {{"allowedStores", {"vault-fr"}}}},
        {"access",
         {{"admins", {"group:region-admins"}}, {"exec", {"group:tenant-admins"}}, {"nodeIdentity", {"user:cloud"}}}}});
@@ -76,8 +76,8 @@ TEST_F(ProbesTest, EachIsRefusedByItsRule) {
   auto table = rules::RulesOf(region, {kOperatorUser});
   std::erase_if(table, [](const auto& rule) { return rule.audit_only; });
   const auto all = rules::ProbesOf(region, table, rules::ParametersOf(region, {NodeName("a")}), sender_);
-  EXPECT_EQ(table.size(), 32u);
-  EXPECT_EQ(all.probes.size(), table.size() + 15) << "of seventeen gates, all but those that let only the listed pass";
+  EXPECT_EQ(table.size(), 39u);
+  EXPECT_EQ(all.probes.size(), table.size() + 16) << "of eighteen gates, all but those that let only the listed pass";
   for (const auto& probe : all.probes) {
     EXPECT_TRUE(probe.unsent.empty() || probe.rule == "RP-704") << probe.rule << ": " << probe.unsent;
     Answer answer{};
@@ -109,7 +109,7 @@ class MutantTest : public ProbesTest {
     asked.images = {{"registry.sas.example"}, true, rule == "RP-303", {kDigest}};  // else RP-303 covers RP-302
     // What belongs to the cluster is seen by the policies of all these regions, so that each has names of its own.
     region.locations = {{"fr-par", {"fr-par-1"}, "FR", ""}};
-    asked.storage = {{"class-" + Lower(rule)}, {"csi.example"}};
+    asked.storage = {{"class-" + Lower(rule)}, {"csi.example"}, {}, std::vector<std::string>{"local-fr"}};
     asked.network = {false, {"metal.example/fr"}, {"10.0.0.0/8"}};
     asked.network->egress.emplace();
     asked.network->ingress_classes = std::vector<std::string>{"nginx-fr"};

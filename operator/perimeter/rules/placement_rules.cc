@@ -87,13 +87,16 @@ void AddPlacementRules(const api::SovereignRegion& region, Table& table) {
                    .audit_only = true});
 }
 
-void AddNodeRules(const api::SovereignRegion&, const RuleContext& context, Table& table) {
+void AddNodeRules(const api::SovereignRegion& region, const RuleContext& context, Table& table) {
   const Bool is_update = Request()["operation"].AsText() == "UPDATE";
-  const Bool has_none = All(KeysOf(Object()["metadata"]["labels"].AsMap()),
-                            [](const Item& key) { return !StartsWith(key.AsText(), Literal(kNodePrefix)); });
+  // Other regions' nodes are theirs to mind: each may have its gate in another mode.
+  Bool concerns = Truth(false);
+  for (const Item& node : {Object(), OldObject()})
+    for (const std::string_view label : {api::kNodeRegionLabel, api::kNodeLostRegionLabel})
+      concerns = concerns || node["metadata"]["labels"][label].AsText() == std::string_view(region.meta.key.name);
   table.push_back({.id = "RP-201",
                    .gate = Gate::kNodes,
-                   .holds = IsUser(context.operator_user) || (!is_update && has_none) ||
+                   .holds = IsUser(context.operator_user) || !concerns ||
                             (is_update && OursAreIn(Object(), OldObject()) && OursAreIn(OldObject(), Object())),
                    .wrong = {fmt::format("labels under {} are set by Rempart alone", kNodePrefix),
                              fmt::format("les étiquettes {} ne sont posées que par Rempart", kNodePrefix)},

@@ -11,6 +11,7 @@
 #include "operator/perimeter/rules/judge.h"
 #include "operator/perimeter/rules/policies.h"
 #include "operator/perimeter/rules/probe_objects.h"
+#include "src/kube/pod_defaults.h"
 #include "tests/cluster/gate_fixture.h"
 #include "tests/cluster/generator.h"
 #include "tests/support/shrink.h"
@@ -68,7 +69,9 @@ class DifferentialTest : public GateTest {
     if (!reply) Collect(reply.error().message, verdicts.by_server);
     if (reply)
       for (const std::string& warning : reply->warnings) Collect(warning, verdicts.by_server);
-    for (const auto& violation : rules::Judge(table_, declared_.rules.language, parameters_, {kind.gate, &object}))
+    Json defaulted = object;
+    if (kind.gate == Gate::kPods) kube::DefaultVolumes(defaulted);
+    for (const auto& violation : rules::Judge(table_, declared_.rules.language, parameters_, {kind.gate, &defaulted}))
       verdicts.by_us.insert(violation.rule);
     // A gate that enforces names the first rule alone, and none where a value cannot be read.
     verdicts.agree = enforces_ ? reply.has_value() == verdicts.by_us.empty() &&
@@ -124,17 +127,17 @@ class DifferentialTest : public GateTest {
     EXPECT_GT(violating * 10, judged);
     EXPECT_LT(violating, judged);
     for (const auto& rule : table_)
-      EXPECT_TRUE(rule.gate != kind.gate || !Concerns(rule, kind) || kind.count < 400 || seen.contains(rule.id))
+      EXPECT_TRUE(rule.gate != kind.gate || rule.needs_request || !Concerns(rule, kind) || kind.count < 400 ||
+                  seen.contains(rule.id))
           << rule.id << " was never violated";
   }
 
  private:
   // Two kinds share the gates of endpoints and stores, each with a rule of its own.
   static bool Concerns(const rules::Rule& rule, const Kind& kind) {
-    static const std::map<std::string, std::string> of = {{"RP-505", "endpointslices"},
-                                                          {"RP-506", "endpoints"},
-                                                          {"RP-601", "secretstores"},
-                                                          {"RP-602", "externalsecrets"}};
+    static const std::map<std::string, std::string> of = {{"RP-505", "endpointslices"},  {"RP-506", "endpoints"},
+                                                          {"RP-601", "secretstores"},    {"RP-602", "externalsecrets"},
+                                                          {"RP-605", "externalsecrets"}, {"RP-606", "pushsecrets"}};
     const auto found = of.find(rule.id);
     return found == of.end() || found->second == kind.name;
   }
@@ -153,13 +156,15 @@ class DifferentialTest : public GateTest {
 };
 
 TEST_F(DifferentialTest, EvaluatorAndServerAgree) {
-  Prepare("Warn", {{"network",
-                    {{"ranges", {"10.0.0.0/8", "fd00::/8"}},
-                     {"loadBalancerAnnotations", Json::array({"service.beta.kubernetes.io/ours"})},
-                     {"ingressClasses", Json::array({"nginx-fr"})},
-                     {"egress", Json::array({{{"cidr", "10.0.0.0/8"}}})}}},
-                   {"storage", {{"provisioners", Json::array({"csi.example"})}}},
-                   {"keys", {{"allowedKeys", Json::array({"key-fr"})}}}});
+  Prepare("Warn",
+          {{"network",
+            {{"ranges", {"10.0.0.0/8", "fd00::/8"}},
+             {"loadBalancerAnnotations", Json::array({"service.beta.kubernetes.io/ours"})},
+             {"ingressClasses", Json::array({"nginx-fr"})},
+             {"egress", Json::array({{{"cidr", "10.0.0.0/8"}}})}}},
+           {"storage",
+            {{"provisioners", Json::array({"csi.example"})}, {"inlineDrivers", Json::array({"certificates.example"})}}},
+           {"keys", {{"allowedKeys", Json::array({"key-fr"})}}}});
   // Some ten thousand of them are pods to the server.
   Run({"pods", Gate::kPods, api::kPods, "", Count(18'000), [&](Generator& g) { return g.Pod(Pod()); }});
   Run({"services", Gate::kServices, rules::probe::kServices, "", Count(1'200), [](auto& g) { return g.Service(); }});
@@ -185,7 +190,8 @@ TEST_F(DifferentialTest, EvaluatorAndServerAgree) {
 // Kinds without a schema that would keep wrong types out. Only a gate that enforces refuses what it cannot read.
 TEST_F(DifferentialTest, EvaluatorAndServerAgreeOnWhatHasNoSchema) {
   ServeOthersKinds();
-  Prepare("Enforce", {{"keys", {{"allowedStores", {"vault-fr"}}}}});
+  Prepare("Enforce",
+          {{"keys", {{"allowedStores", {"vault-fr"}}}}, {"storage", {{"snapshotClasses", Json::array({"local-fr"})}}}});
   ASSERT_TRUE(AwaitServer([&] {
     Json store = rules::probe::SecretStore("vault-us");
     return RulesAgainst(rules::probe::kStores, store) == std::set<std::string>{"RP-601"};
@@ -193,6 +199,10 @@ TEST_F(DifferentialTest, EvaluatorAndServerAgreeOnWhatHasNoSchema) {
   Run({"secretstores", Gate::kStores, rules::probe::kStores, "", Count(400), [](auto& g) { return g.SecretStore(); }});
   Run({"externalsecrets", Gate::kStores, rules::probe::kExternalSecrets, "", Count(1'200),
        [](auto& g) { return g.ExternalSecret(); }});
+  Run({"pushsecrets", Gate::kStores, rules::probe::kPushSecrets, "", Count(400),
+       [](auto& g) { return g.PushSecret(); }});
+  Run({"volumesnapshots", Gate::kSnapshots, rules::probe::kSnapshots, "", Count(400),
+       [](auto& g) { return g.Snapshot(); }});
 }
 
 TEST(Shrink, KeepsWhatMatters) {

@@ -134,7 +134,7 @@ TEST_F(GateTest, NoNodeOrNamespaceIsRelabelledBehindTheGate) {
     EXPECT_TRUE(AwaitServer([&] {
       return relabel(api::kNodes, NodeName("a"), api::kTopologyZone, Zone("b"), by).contains("RP-202");
     })) << by;
-    EXPECT_THAT(relabel(api::kNodes, NodeName("foreign"), api::kTopologyRegion, id_, by),
+    EXPECT_THAT(relabel(api::kNodes, NodeName("foreign"), api::kTopologyZone, Zone("a"), by),
                 ::testing::HasSubstr("RP-202"))
         << by;
     EXPECT_THAT(relabel(api::kNodes, NodeName("foreign"), api::kNodeRegionLabel, region_, by),

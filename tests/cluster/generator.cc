@@ -81,9 +81,12 @@ Json Generator::Image() {
 }
 
 Json Generator::Volumes() {
-  return One({Json::array(), Json::array({{{"name", "v"}, {"emptyDir", Json::object()}}}),
-              Json::array({{{"name", "v"}, {"image", {{"reference", Image()}}}}}),
-              Json::array({{{"name", "v"}, {"image", nullptr}}}), nullptr});
+  return One(
+      {Json::array(), Json::array({{{"name", "v"}, {"emptyDir", Json::object()}}}),
+       Json::array({{{"name", "v"}, {"image", {{"reference", Image()}}}}}),
+       Json::array({{{"name", "v"}, {"image", nullptr}}}),
+       Json::array({{{"name", "v"}, {"csi", {{"driver", One({"certificates.example", "nfs.csi.k8s.io", ""})}}}}}),
+       Json::array({{{"name", "v"}, {"nfs", {{"server", "192.0.2.1"}, {"path", "/"}}}}}), nullptr});
 }
 
 namespace {
@@ -131,7 +134,7 @@ Json Generator::Claim() {
   if (Rarely()) spec["volumeName"] = One({"volume", "", nullptr});
   Json claim = Named("v1", "PersistentVolumeClaim");
   if (Sometimes()) {
-    const auto key = One({"volume.beta.kubernetes.io/storage-class", "pv.kubernetes.io/bind-completed", "note"});
+    const auto key = One({"volume.beta.kubernetes.io/storage-class", "note"});
     claim["metadata"]["annotations"][key.get<std::string>()] = One({"local-fr", "local-us", "", "yes"});
   }
   claim["spec"] = Spoilt(std::move(spec));
@@ -222,9 +225,16 @@ Json Generator::StorageClass() {
 
 Json Generator::Volume() {
   Json volume = Named("v1", "PersistentVolume");
-  Json spec = {{"capacity", {{"storage", "1Gi"}}},
-               {"accessModes", {"ReadWriteOnce"}},
-               {"csi", {{"driver", "csi.example"}, {"volumeHandle", "v"}}}};
+  Json spec = {
+      {"capacity", {{"storage", "1Gi"}}},
+      {"accessModes", {"ReadWriteOnce"}},
+      {"csi",
+       {{"driver", One({"csi.example", "csi.example", "csi.example", "nfs.csi.k8s.io", "é"})}, {"volumeHandle", "v"}}}};
+  if (Rarely()) {
+    spec.erase("csi");
+    spec[One({"nfs", "local"}).get<std::string>()] = {{"server", "192.0.2.1"}, {"path", "/disk"}};
+  }
+  if (Rarely()) volume["metadata"]["annotations"]["volume.beta.kubernetes.io/storage-class"] = One({"local-fr", "x"});
   if (!Rarely())
     spec["storageClassName"] = One({"local-fr", "local-fr", "local-fr", "local-fr", "local-us", "", nullptr});
   if (!Rarely()) {
@@ -323,6 +333,7 @@ Json Generator::SecretStore() {
 Json Generator::ExternalSecret() {
   const auto reference = [&] { return Rarely() ? Json::object() : Json{{"kind", "SecretStore"}, {"name", Store()}}; };
   const auto source = [&] {
+    if (Rarely()) return Json{{"sourceRef", {{"generatorRef", {{"kind", One({"Webhook", "Password", "UUID", ""})}}}}}};
     return Rarely() ? One({Json::object(), {{"sourceRef", Json::object()}}})
                     : Json{{"sourceRef", {{"storeRef", reference()}}}};
   };
@@ -335,6 +346,25 @@ Json Generator::ExternalSecret() {
   Json secret = Named("external-secrets.io/v1", "ExternalSecret");
   secret["spec"] = std::move(spec);
   return secret;
+}
+
+Json Generator::PushSecret() {
+  const auto reference = [&] {
+    return Rarely() ? Json{{"labelSelector", Json::object()}} : Json{{"kind", "SecretStore"}, {"name", Store()}};
+  };
+  Json spec = {{"selector", {{"secret", {{"name", "probe"}}}}}};
+  if (!Rarely()) spec["secretStoreRefs"] = List(2, reference);
+  if (Rarely()) spec["selector"] = {{"generatorRef", {{"kind", One({"Webhook", "SSHKey"})}}}};
+  Json push = Named("external-secrets.io/v1alpha1", "PushSecret");
+  push["spec"] = std::move(spec);
+  return push;
+}
+
+Json Generator::Snapshot() {
+  Json snapshot = Named("snapshot.storage.k8s.io/v1", "VolumeSnapshot");
+  snapshot["spec"] = {{"source", {{"persistentVolumeClaimName", "data"}}}};
+  if (!Rarely()) snapshot["spec"]["volumeSnapshotClassName"] = One({"local-fr", "local-fr", "backup", ""});
+  return snapshot;
 }
 
 }  // namespace rempart::test

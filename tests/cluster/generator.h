@@ -31,6 +31,8 @@ class Generator {
   Json Endpoints();
   Json SecretStore();
   Json ExternalSecret();
+  Json PushSecret();
+  Json Snapshot();
 
  private:
   bool Sometimes() { return random_() % 3 == 0; }

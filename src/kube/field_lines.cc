@@ -1,5 +1,6 @@
 #include "src/kube/field_lines.h"
 
+#include <algorithm>
 #include <charconv>
 #include <functional>
 #include <optional>
@@ -46,6 +47,10 @@ std::optional<Step> TakeStep(std::string_view& path) {
 
 constexpr std::string_view kMerge = "<<";
 
+// Mappings that one look-up goes through: far more than people merge, and few enough that each of many objects may
+// merge the same long chain.
+constexpr int kMaxMerges = 100;
+
 }  // namespace
 
 std::uint32_t FieldLines::HashOf(std::string_view key) {
@@ -83,19 +88,34 @@ FieldLines::Place FieldLines::NextChild(Place parent, Place child) const {
 
 FieldLines::Place FieldLines::Member(Place place, std::string_view key) const {
   const std::uint32_t wanted = HashOf(key);
-  Place merged = kNowhere;
   const std::uint32_t merge = HashOf(kMerge);
-  for (Place child = FirstChild(place); child != kNowhere; child = NextChild(place, child)) {
-    if (values_[child].key == wanted) return child;
-    if (values_[child].key == merge) merged = child;
-  }
-  if (merged == kNowhere) return kNowhere;
-  // "<<" has one mapping, or a list of them of which the first one that has the key gives it. What the lookup goes
-  // through again was written before, so that it ends.
-  const Place first = FirstChild(merged);
-  if (first == kNowhere || values_[first].key != 0) return Member(merged, key);
-  for (Place one = first; one != kNowhere; one = NextChild(merged, one)) {
-    if (const Place found = Member(one, key); found != kNowhere) return found;
+  // "<<" has one mapping, or a list of them of which the first one that has the key gives it: depth first. What is
+  // still to be looked through, the innermost list last; not on the call stack, since merges go as deep as the text is
+  // long.
+  struct Rest {
+    Place list;  // kNowhere where there is no other one after `next`
+    Place next;
+  };
+  std::vector<Rest> rest = {{kNowhere, place}};
+  std::vector<Place> seen;  // a mapping that does not have the key does not have it a second time
+  for (int looked = 0; looked < kMaxMerges && !rest.empty(); ++looked) {
+    const auto [list, mapping] = rest.back();
+    if (const Place next = NextChild(list, mapping); next != kNowhere) {
+      rest.back().next = next;
+    } else {
+      rest.pop_back();
+    }
+    if (!Known(mapping) || std::ranges::find(seen, values_[mapping].same_as) != seen.end()) continue;
+    seen.push_back(values_[mapping].same_as);
+    Place merged = kNowhere;
+    for (Place child = FirstChild(mapping); child != kNowhere; child = NextChild(mapping, child)) {
+      if (values_[child].key == wanted) return child;
+      if (values_[child].key == merge) merged = child;
+    }
+    const Place first = FirstChild(merged);
+    if (first == kNowhere) continue;
+    const bool is_list = values_[first].key == 0;
+    rest.push_back(is_list ? Rest{merged, first} : Rest{kNowhere, merged});
   }
   return kNowhere;
 }

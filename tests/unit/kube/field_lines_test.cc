@@ -1,8 +1,13 @@
 #include "src/kube/field_lines.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <nlohmann/json.hpp>
+#include <random>
+#include <string>
+#include <utility>
+#include <vector>
 
 #include "src/kube/json_reader.h"
 #include "src/kube/yaml.h"
@@ -111,6 +116,71 @@ TEST(FieldLines, OfAliasesAndMergesAreThoseOfTheAnchor) {
                          {"more.image", 7}, {"more.deep.a", 3}, {"two", 10},       {"two.own", 12},
                          {"two.image", 13}, {"two.port", 8},    {"two.deep.b", 4}, {"two.absent", 10}};
   ExpectLines(lines, kCases);
+}
+
+// Each member's value is the line that it is written at, so that what the reader merged says where to look.
+TEST(FieldLines, OfMergesAreThoseOfWhatTheReaderTook) {
+  constexpr int kRounds = 200, kMappings = 12, kKeys = 8;
+  std::minstd_rand random(1);
+  const auto below = [&](int n) { return static_cast<int>(random() % static_cast<unsigned>(n)); };
+  for (int round = 0; round < kRounds; ++round) {
+    std::string text;
+    int line = 0;
+    for (int i = 0; i < kMappings; ++i) {
+      text += fmt::format("m{0}: &m{0}\n", i);
+      ++line;
+      if (i > 0 && below(4) > 0) {
+        std::string merged = fmt::format("*m{}", below(i));
+        const int more = below(4);
+        for (int j = 0; j < more; ++j) merged += fmt::format(", *m{}", below(i));
+        text += more == 0 ? fmt::format("  <<: {}\n", merged) : fmt::format("  <<: [{}]\n", merged);
+        ++line;
+      }
+      text += fmt::format("  own{}: {}\n", i, ++line);
+      for (int k = 0; k < kKeys; ++k) {
+        if (below(6) == 0) text += fmt::format("  k{}: {}\n", k, ++line);
+      }
+    }
+    FieldLines lines;
+    const auto read = ReadYaml(text, YamlScalars::kKubernetes, {}, 1, &lines);
+    ASSERT_TRUE(read) << read.error().why << "\n" << text;
+    for (int i = 0; i < kMappings; ++i) {
+      const std::string name = fmt::format("m{}", i);
+      for (const auto& [key, value] : read->at(name).items()) {
+        EXPECT_EQ(lines.LineOf(FieldLines::kRoot, name + "." + key), value) << name << " " << key << "\n" << text;
+      }
+      EXPECT_EQ(lines.LineOf(FieldLines::kRoot, name + ".absent"), lines.LineOf(FieldLines::kRoot, name));
+    }
+  }
+}
+
+// m0 has `first: 1`, and each one after it is `merged` of the one before.
+std::string Merges(int n, const char* merged) {
+  std::string text = "m0: &m0 {first: 1}\n";
+  for (int i = 1; i <= n; ++i) {
+    text += fmt::format("m{0}: &m{0} {{<<: {1}}}\n", i, fmt::format(fmt::runtime(merged), fmt::format("*m{}", i - 1)));
+  }
+  return text;
+}
+
+TEST(FieldLines, OfWhatIsMergedOverAndOverIsLookedForOnce) {
+  const FieldLines lines = LinesOfYaml(Merges(40, "[{0}, {0}]"));  // 2^40 ways to m0
+  const Case kCases[] = {{"m40.first", 1}, {"m40.absent", 41}, {"m40", 41}};
+  ExpectLines(lines, kCases);
+}
+
+TEST(FieldLines, OfLongChainsOfMergesAreThoseOfTheParent) {
+  const std::pair<int, const char*> kChains[] = {{1'000, "{0}"}, {100'000, "[{0}, {{}}]"}};
+  for (const auto& [length, merged] : kChains) {
+    FieldLines lines;
+    const auto read = ReadYaml(Merges(length, merged), YamlScalars::kKubernetes,
+                               {.max_bytes = 10'000'000, .max_nodes = 2'000'000}, 1, &lines);
+    ASSERT_TRUE(read) << read.error().why;
+    const std::string last = fmt::format("m{}", length);
+    EXPECT_EQ(lines.LineOf(FieldLines::kRoot, "m40.first"), 1) << "longer than people write";
+    EXPECT_EQ(lines.LineOf(FieldLines::kRoot, last + ".first"), length + 1);
+    EXPECT_EQ(lines.LineOf(FieldLines::kRoot, last + ".absent"), length + 1);
+  }
 }
 
 TEST(FieldLines, OfJson) {

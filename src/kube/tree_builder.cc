@@ -24,10 +24,6 @@ std::size_t DepthOf(const Json& value) {
   return deepest + 1;
 }
 
-void Keep(TreeBuilder::Anchored* anchored, const Json& value, FieldLines::Place place) {
-  if (anchored != nullptr) *anchored = {value, CountNodes(value), DepthOf(value), place};
-}
-
 }  // namespace
 
 bool TreeBuilder::Refuse(std::string why) {
@@ -39,6 +35,18 @@ bool TreeBuilder::Count(std::size_t n) {
   nodes_ += n;
   if (nodes_ <= limits_.max_nodes) return true;
   return Refuse("more than " + std::to_string(limits_.max_nodes) + " values (aliases expanded)");
+}
+
+bool TreeBuilder::Keep(Anchored* anchored, const Json& value, FieldLines::Place place) {
+  if (anchored == nullptr) return true;
+  const std::size_t nodes = CountNodes(value);
+  kept_ += nodes;
+  if (kept_ > limits_.max_nodes) {  // before the copy is made
+    return Refuse("anchors within one another that hold more than " + std::to_string(limits_.max_nodes) +
+                  " values: take away those that no alias needs");
+  }
+  *anchored = {value, nodes, DepthOf(value), place};
+  return true;
 }
 
 FieldLines::Place TreeBuilder::BeginPlace(int line) {
@@ -74,8 +82,7 @@ bool TreeBuilder::Merge(int line) {
 
 bool TreeBuilder::Scalar(Json value, int line, Anchored* anchored) {
   if (!Count(1)) return false;
-  Keep(anchored, value, BeginPlace(line));
-  return Put(std::move(value));
+  return Keep(anchored, value, BeginPlace(line)) && Put(std::move(value));
 }
 
 bool TreeBuilder::Alias(const Anchored& anchored, int line) {
@@ -105,8 +112,7 @@ bool TreeBuilder::Close(Anchored* anchored) {
   const FieldLines::Place place = open_.back().place;
   open_.pop_back();
   if (lines_ != nullptr) lines_->End(place);
-  Keep(anchored, value, place);
-  return Put(std::move(value));
+  return Keep(anchored, value, place) && Put(std::move(value));
 }
 
 bool TreeBuilder::Put(Json value) {

@@ -15,7 +15,7 @@
 namespace rempart::kube {
 
 struct TreeLimits {
-  std::size_t max_nodes = 20'000;  // values and keys, counted after aliases are expanded
+  std::size_t max_nodes = 20'000;  // values and keys, after aliases are expanded; as many again in copies for anchors
   std::size_t max_depth = 50;
 };
 
@@ -64,6 +64,7 @@ class TreeBuilder {
   bool InMapping() const { return !open_.empty() && open_.back().value.is_object(); }
   bool Refuse(std::string why);
   bool Count(std::size_t n);
+  bool Keep(Anchored* anchored, const Json& value, FieldLines::Place place);
   FieldLines::Place BeginPlace(int line);
   bool Put(Json value);
   bool PutMerged(Frame& parent, Json value);
@@ -71,6 +72,9 @@ class TreeBuilder {
   const TreeLimits limits_;
   FieldLines* lines_;
   std::size_t nodes_ = 0;
+  // In the copies for anchors. Counted apart, so that a document is refused for them only where anchors are within one
+  // another: side by side they hold no more than the document does.
+  std::size_t kept_ = 0;
   std::vector<Frame> open_;
   Json root_;
   std::string why_;

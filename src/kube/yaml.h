@@ -15,7 +15,7 @@ namespace rempart::kube {
 
 struct YamlLimits {
   std::size_t max_bytes = 1024 * 1024;
-  std::size_t max_nodes = 20'000;  // values and keys, counted after aliases are expanded
+  std::size_t max_nodes = 20'000;  // values and keys, after aliases are expanded; as many again in copies for anchors
   std::size_t max_depth = 50;
 };
 

@@ -248,6 +248,34 @@ TEST(Yaml, BoundsExpansion) {
   EXPECT_FALSE(ParseYaml("[" + std::string(60'000, ',') + "]", YamlScalars::kText));
 }
 
+TEST(Yaml, BoundsWhatAnchorsKeep) {
+  const auto nested = [](int anchors, int values) {
+    std::string text;
+    for (int i = 0; i < anchors; ++i) text += "&a" + std::to_string(i) + " [";
+    for (int i = 0; i < values; ++i) text += "1,";
+    return text + std::string(anchors, ']');
+  };
+  const auto doc = ParseYaml(nested(3, 500), YamlScalars::kText, {.max_nodes = 1000});
+  ASSERT_FALSE(doc);
+  EXPECT_NE(doc.error().message.find("line 1: anchors within one another that hold more than 1000 values"),
+            std::string::npos)
+      << doc.error().message;
+  // One around all that there may be, any number side by side, and a name that is used again.
+  const YamlLimits kLimits{.max_nodes = 1000};
+  EXPECT_TRUE(ParseYaml(nested(1, 999), YamlScalars::kText, kLimits));
+  EXPECT_TRUE(ParseYaml(nested(2, 490), YamlScalars::kText, kLimits));
+  for (const bool again : {false, true}) {
+    std::string text = "base: &base [1, 2]\n";
+    for (int i = 0; i < 80; ++i) {
+      text += "m" + std::to_string(i) + ": &a" + std::to_string(again ? 0 : i) + " {x: &x [1], y: *base}\n";
+    }
+    text += "last: *a0\n";
+    const auto many = ParseYaml(text, YamlScalars::kText, kLimits);
+    ASSERT_TRUE(many) << many.error().message;
+    EXPECT_EQ(many->at("last"), Json::parse(R"({"x":["1"],"y":["1","2"]})"));
+  }
+}
+
 TEST(Yaml, AnyBytesAreRefusedOrRead) {
   std::uint64_t state = 42;
   for (int round = 0; round < 3000; ++round) {

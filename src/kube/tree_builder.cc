@@ -8,11 +8,19 @@ namespace {
 
 constexpr std::string_view kMerge = "<<";
 
+// Bytes: what a value takes in memory, more or less.
+constexpr std::size_t kTextOfAValue = 64;
+
+std::size_t CountText(const std::string& text) { return 1 + text.size() / kTextOfAValue; }
+
+// As much as a copy takes. A text that is as long as the whole file may be copied by an alias of three characters.
 std::size_t CountNodes(const Json& value) {
+  if (value.is_string()) return CountText(value.get_ref<const std::string&>());
   std::size_t n = 1;
-  if (value.is_object()) n += value.size();  // keys
-  if (value.is_structured()) {
+  if (value.is_array()) {
     for (const Json& child : value) n += CountNodes(child);
+  } else if (value.is_object()) {
+    for (const auto& [key, member] : value.items()) n += CountText(key) + CountNodes(member);
   }
   return n;
 }
@@ -34,7 +42,8 @@ bool TreeBuilder::Refuse(std::string why) {
 bool TreeBuilder::Count(std::size_t n) {
   nodes_ += n;
   if (nodes_ <= limits_.max_nodes) return true;
-  return Refuse("more than " + std::to_string(limits_.max_nodes) + " values (aliases expanded)");
+  return Refuse("more than " + std::to_string(limits_.max_nodes) + " values (aliases expanded, " +
+                std::to_string(kTextOfAValue) + " bytes of their text as one)");
 }
 
 bool TreeBuilder::Keep(Anchored* anchored, const Json& value, FieldLines::Place place) {
@@ -94,6 +103,8 @@ bool TreeBuilder::Alias(const Anchored& anchored, int line) {
   if (lines_ != nullptr) lines_->SameAs(place, anchored.place);
   return Put(Json(anchored.value));
 }
+
+bool TreeBuilder::CountCopy(const Anchored& anchored) { return Count(anchored.nodes); }
 
 bool TreeBuilder::Open(bool mapping, int line) {
   if (!Count(1)) return false;

@@ -23,7 +23,7 @@ struct TreeLimits {
 // further call. The order of calls is that of a parser: in a mapping, Key or Merge before each value.
 class TreeBuilder {
  public:
-  // An ended value and its size, for an anchor.
+  // An ended value and its size, for an anchor. Each 64 bytes of a text count as one of the nodes.
   struct Anchored {
     Json value;
     std::size_t nodes = 0, depth = 0;
@@ -43,6 +43,9 @@ class TreeBuilder {
   // A value that has no values below it. `anchored`, where not null, gets a copy.
   bool Scalar(Json value, int line, Anchored* anchored = nullptr);
   bool Alias(const Anchored& anchored, int line);
+  // For a key: `anchored`, where not null, gets a copy; and an alias that is one is counted before Key.
+  bool Keep(Anchored* anchored, const Json& value, FieldLines::Place place = FieldLines::kNowhere);
+  bool CountCopy(const Anchored& anchored);
   bool Open(bool mapping, int line);
   bool Close(Anchored* anchored = nullptr);
 
@@ -64,7 +67,6 @@ class TreeBuilder {
   bool InMapping() const { return !open_.empty() && open_.back().value.is_object(); }
   bool Refuse(std::string why);
   bool Count(std::size_t n);
-  bool Keep(Anchored* anchored, const Json& value, FieldLines::Place place);
   FieldLines::Place BeginPlace(int line);
   bool Put(Json value);
   bool PutMerged(Frame& parent, Json value);
@@ -73,7 +75,7 @@ class TreeBuilder {
   FieldLines* lines_;
   std::size_t nodes_ = 0;
   // In the copies for anchors. Counted apart, so that a document is refused for them only where anchors are within one
-  // another: side by side they hold no more than the document does.
+  // another or hold much text: side by side they hold no more values than the document does.
   std::size_t kept_ = 0;
   std::vector<Frame> open_;
   Json root_;

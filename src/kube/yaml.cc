@@ -136,7 +136,9 @@ class Reader {
     if (found == anchors_.end()) {
       return Refuse(line, "an alias whose anchor is not defined before it, or has it inside");
     }
-    if (tree_.AtKey()) return Put(line, {}, Json(found->second.value));
+    if (tree_.AtKey()) {
+      return Check(line, tree_.CountCopy(found->second)) && Put(line, {}, Json(found->second.value));
+    }
     return Check(line, tree_.Alias(found->second, line + first_line_));
   }
 
@@ -174,18 +176,17 @@ class Reader {
     return key.is_boolean() || key.is_number() ? std::optional(key.dump()) : std::nullopt;
   }
 
-  bool PutKey(int line, const std::string& anchor, std::optional<std::string> key, Json value) {
+  bool PutKey(int line, const std::string& anchor, std::optional<std::string> key, const Json& value) {
     if (!key) return Refuse(line, "a key that is no plain text");
     if (!Check(line, tree_.Key(std::move(*key), line + first_line_))) return false;
-    if (!anchor.empty()) anchors_[anchor] = {std::move(value), 1, 0, FieldLines::kNowhere};
-    return true;
+    return anchor.empty() || Check(line, tree_.Keep(&anchors_[anchor], value));
   }
 
   // A value without values below it, or a key.
   bool Put(int line, const std::string& anchor, Json value) {
     if (tree_.AtKey()) {
       auto key = KeyText(value);
-      return PutKey(line, anchor, std::move(key), std::move(value));
+      return PutKey(line, anchor, std::move(key), value);
     }
     return Check(line,
                  tree_.Scalar(std::move(value), line + first_line_, anchor.empty() ? nullptr : &anchors_[anchor]));

@@ -276,6 +276,35 @@ TEST(Yaml, BoundsWhatAnchorsKeep) {
   }
 }
 
+TEST(Yaml, BoundsTheTextThatIsCopied) {
+  const std::string kilobytes(6400, 'x');
+  const auto times = [](const char* text, int n) {
+    std::string all;
+    for (int i = 0; i < n; ++i) all += text;
+    return all;
+  };
+  const std::string bombs[] = {
+      "a: &a " + kilobytes + "\nb: [" + times("*a,", 20) + "]\n",
+      "a: &a {? " + kilobytes + " : 1}\nb: [" + times("*a,", 20) + "]\n",
+      "a: &a " + kilobytes + "\nb: [" + times("{*a : 1},", 20) + "]\n",
+      "? &a " + kilobytes + "\n: [" + times("*a,", 20) + "]\n",
+  };
+  for (const std::string& bomb : bombs) {
+    const auto doc = ParseYaml(bomb, YamlScalars::kText, {.max_nodes = 1000});
+    ASSERT_FALSE(doc) << bomb.substr(bomb.find('['));
+    EXPECT_NE(doc.error().message.find("more than 1000 values (aliases expanded, 64 bytes of their text as one)"),
+              std::string::npos)
+        << doc.error().message;
+    const auto more = ParseYaml(bomb, YamlScalars::kText, {.max_nodes = 3000});
+    EXPECT_TRUE(more) << more.error().message;
+  }
+  const auto kept = ParseYaml("&a [&b [&c [" + kilobytes + "]]]\n", YamlScalars::kText, {.max_nodes = 250});
+  ASSERT_FALSE(kept);
+  EXPECT_NE(kept.error().message.find("anchors within one another"), std::string::npos) << kept.error().message;
+  // What is written out is bounded by the size of the text.
+  EXPECT_TRUE(ParseYaml("a: " + kilobytes + "\n", YamlScalars::kText, {.max_nodes = 3}));
+}
+
 TEST(Yaml, AnyBytesAreRefusedOrRead) {
   std::uint64_t state = 42;
   for (int round = 0; round < 3000; ++round) {

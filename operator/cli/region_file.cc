@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "operator/api/names.h"
+#include "operator/cli/region_schema.h"
 #include "src/kube/decode.h"
 #include "src/kube/manifests.h"
 
@@ -50,6 +51,9 @@ Result<api::SovereignRegion> ReadRegion(std::string content, const std::string& 
     }
   }
   if (!found) return Fail(Error::Invalid(file + ": no SovereignRegion in it"));
+  if (const auto unknown = FindUnknownField(found->object))
+    return Fail(
+        Error::Invalid(fmt::format("{}:{}: SovereignRegion: {}", file, found->LineOf(unknown->path), unknown->Why())));
   const int line = found->LineOf("");
   auto region = Decode(std::move(found->object));
   if (!region) return Fail(std::move(region.error()).While(fmt::format("{}:{}: SovereignRegion", file, line)));

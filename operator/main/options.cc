@@ -1,29 +1,12 @@
 #include "operator/main/options.h"
 
 #include <CLI/CLI.hpp>
-#include <algorithm>
-#include <numeric>
 
+#include "operator/cli/nearest.h"
 #include "operator/main/version.h"
 
 namespace rempart {
 namespace {
-
-// Levenshtein's distance.
-std::size_t Distance(const std::string& a, const std::string& b) {
-  std::vector<std::size_t> row(b.size() + 1);
-  std::iota(row.begin(), row.end(), 0);
-  for (std::size_t i = 0; i < a.size(); ++i) {
-    std::size_t diagonal = row[0];
-    row[0] = i + 1;
-    for (std::size_t j = 0; j < b.size(); ++j) {
-      const std::size_t replaced = diagonal + (a[i] == b[j] ? 0 : 1);
-      diagonal = row[j + 1];
-      row[j + 1] = std::min({row[j] + 1, row[j + 1] + 1, replaced});
-    }
-  }
-  return row.back();
-}
 
 std::vector<std::string> LongNames(const CLI::App& app) {
   std::vector<std::string> names;
@@ -37,7 +20,7 @@ std::string Complain(const CLI::App& app) {
   std::string text;
   for (const auto& word : app.remaining()) {
     text += "unknown argument " + word;
-    if (const auto near = Nearest(word.substr(0, word.find('=')), LongNames(app)))
+    if (const auto near = cli::Nearest(word.substr(0, word.find('=')), LongNames(app)))
       text += " (did you mean " + *near + "?)";
     text += "\n";
   }
@@ -45,20 +28,6 @@ std::string Complain(const CLI::App& app) {
 }
 
 }  // namespace
-
-std::optional<std::string> Nearest(const std::string& word, const std::vector<std::string>& known) {
-  std::optional<std::string> best;
-  std::size_t best_distance = word.size() / 3 + 1;  // farther than that is another word
-  for (const auto& candidate : known) {
-    const std::size_t distance = Distance(word, candidate);
-    if (distance <= best_distance) {
-      if (best && distance == best_distance) continue;
-      best = candidate;
-      best_distance = distance;
-    }
-  }
-  return best;
-}
 
 ParsedOptions ParseOptions(int argc, const char* const* argv) {
   Options options;

@@ -33,7 +33,4 @@ struct ParsedOptions {
 };
 ParsedOptions ParseOptions(int argc, const char* const* argv);
 
-// The known word nearest to `word`, if it is near enough to be what was meant; for "did you mean". Exposed for tests.
-std::optional<std::string> Nearest(const std::string& word, const std::vector<std::string>& known);
-
 }  // namespace rempart

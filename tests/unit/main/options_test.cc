@@ -114,11 +114,5 @@ TEST(ParseOptions, HelpAndVersion) {
   EXPECT_THAT(version.text, HasSubstr("commit"));
 }
 
-TEST(Nearest, FindsWhatWasMeant) {
-  EXPECT_EQ(Nearest("--wokers", {"--workers", "--context"}), "--workers");
-  EXPECT_EQ(Nearest("--x", {"--workers"}), std::nullopt);
-  EXPECT_EQ(Nearest("", {"--workers"}), std::nullopt);
-}
-
 }  // namespace
 }  // namespace rempart

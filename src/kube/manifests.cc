@@ -13,6 +13,7 @@ namespace rempart::kube {
 namespace {
 
 constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
+constexpr std::string_view kUtf16Marks[] = {"\xFF\xFE", "\xFE\xFF"};  // little and big endian
 constexpr std::string_view kBlank = " \t\r\n";
 
 // "---" or "...", alone or before white space.
@@ -38,9 +39,12 @@ std::optional<Unreadable> BadBytes(const DocumentText& document) {
     return document.first_line + static_cast<int>(std::ranges::count(text.substr(0, at), '\n'));
   };
   const std::string_view text = document.text;
+  if (std::ranges::any_of(kUtf16Marks, [&](std::string_view mark) { return text.starts_with(mark); }))
+    return Unreadable{document.first_line, "UTF-16, as PowerShell's > writes: convert it to UTF-8"};
   if (const auto bad = std::ranges::find_if(text, is_bad); bad != text.end()) {
     return Unreadable{line_at(text, static_cast<std::size_t>(bad - text.begin())),
-                      "a control character: write it as an escape, in double quotes"};
+                      *bad == '\0' ? "a zero byte, as UTF-16 has: convert it to UTF-8"
+                                   : "a control character: write it as an escape, in double quotes"};
   }
   if (simdjson::validate_utf8(text.data(), text.size())) return std::nullopt;
   std::size_t begin = 0;  // of the first line that is not UTF-8
@@ -148,6 +152,12 @@ void Refuse(Manifests& found, int first_line, const char* format, const Unreadab
   ++found.documents;
   found.problems.push_back({unreadable.line > 0 ? unreadable.line : first_line, found.documents,
                             std::string(format) + ": " + unreadable.why});
+}
+
+// A chart's templates are no manifests yet.
+Unreadable WithHint(Unreadable unreadable, std::string_view text) {
+  if (text.contains("{{")) unreadable.why += "; it has a template's {{ in it: render it first, as with helm template";
+  return unreadable;
 }
 
 // {"a": … or {}, which is hardly meant as YAML.
@@ -265,7 +275,7 @@ Manifests ReadDocument(const DocumentText& document, const ManifestLimits& limit
   } else if (as_json && LooksLikeJson(rest)) {
     Refuse(found, document.first_line, "JSON", *as_json);
   } else {
-    Refuse(found, document.first_line, "YAML", value.error());
+    Refuse(found, document.first_line, "YAML", WithHint(std::move(value.error()), document.text));
   }
   return found;
 }

@@ -139,6 +139,26 @@ TEST(ReadDocument, OneThatCannotBeReadLeavesTheOthers) {
   }
 }
 
+// As Windows' shells write them: said as it is, and not as the first byte that is wrong.
+TEST(ReadDocument, Utf16IsNamed) {
+  const std::string text = Pod("a") + "---\n" + Pod("b");
+  for (const bool big : {false, true}) {
+    std::string wide = big ? "\xFE\xFF" : "\xFF\xFE";
+    for (const char c : text) wide += big ? std::string{'\0', c} : std::string{c, '\0'};
+    EXPECT_THAT(ReadAll(wide).problems, ElementsAre(HasSubstr("@1: cannot be read: UTF-16")));
+    EXPECT_THAT(ReadAll(wide.substr(2)).problems, ElementsAre(HasSubstr("a zero byte, as UTF-16 has")));
+  }
+}
+
+TEST(ReadDocument, TemplatesAreToBeRendered) {
+  for (const char* text : {"{{- if .Values.on }}\napiVersion: v1\nkind: Pod\n{{- end }}\n",
+                           "apiVersion: v1\nkind: Pod\nmetadata:\n  name: {{ .Release.Name }}\n",
+                           "apiVersion: v1\nkind: Pod\nmetadata:\n  labels:\n    {{- include \"x\" . | nindent 4 }}\n"})
+    EXPECT_THAT(ReadAll(text).problems, ElementsAre(HasSubstr("render it first"))) << text;
+  EXPECT_THAT(ReadAll("a: [\n").problems, ElementsAre(::testing::Not(HasSubstr("render"))));
+  EXPECT_THAT(ReadAll("apiVersion: v1\nkind: Pod\nimage: '{{ x }}'\n").problems, IsEmpty());
+}
+
 TEST(ReadDocument, AnchorsEndWithTheirDocument) {
   const Read read = ReadAll("x: &x 1\napiVersion: v1\nkind: Pod\n---\napiVersion: v1\nkind: Pod\ny: *x\n");
   EXPECT_THAT(read.objects, ElementsAre("Pod @1"));

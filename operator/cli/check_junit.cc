@@ -1,5 +1,7 @@
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -55,13 +57,18 @@ std::string Escaped(std::string_view raw) {
 struct Suite {
   std::string name;
   std::string cases;
+  std::map<std::string, std::size_t> named;
   std::size_t tests = 0, failures = 0, errors = 0, skipped = 0;
 
-  // `outcome` is an element, or "" for a pass.
-  void Add(const std::string& case_name, const std::string& outcome) {
+  // `outcome` is an element, or "" for a pass. Who reads the report tells cases by their names, and takes what stands
+  // before the last dot of a class for its package: the one is made unique, the other has no dots.
+  void Add(std::string case_name, const std::string& outcome) {
     ++tests;
-    cases += fmt::format("    <testcase classname=\"{}\" name=\"{}\" file=\"{}\"", Escaped(name), Escaped(case_name),
-                         Escaped(name));
+    if (const auto n = ++named[case_name]; n > 1) case_name += fmt::format(" ({})", n);
+    std::string class_name = name;
+    std::ranges::replace(class_name, '.', '_');
+    cases += fmt::format("    <testcase classname=\"{}\" name=\"{}\" file=\"{}\"", Escaped(class_name),
+                         Escaped(case_name), Escaped(name));
     cases += outcome.empty() ? "/>\n" : ">\n      " + outcome + "\n    </testcase>\n";
   }
   std::string Numbers() const {

@@ -25,6 +25,7 @@ struct RuleText {
   std::string id;
   std::string summary;  // a sentence
   std::string help;     // what to do; may be empty
+  std::string whole{};  // both, and the clauses; may be empty
 };
 
 struct CheckOutput {

@@ -3,6 +3,9 @@
 #include <map>
 #include <nlohmann/json.hpp>
 #include <set>
+#include <string>
+#include <utility>
+#include <vector>
 
 #include "operator/cli/check_formats.h"
 #include "src/base/json.h"
@@ -53,6 +56,7 @@ OrderedJson Rules(const CheckReport& report, const CheckOutput& output, std::map
     OrderedJson described;
     described["id"] = rule.id;
     if (!rule.summary.empty()) described["shortDescription"] = Message(rule.summary);
+    if (!rule.whole.empty()) described["fullDescription"] = Message(rule.whole);
     if (!rule.help.empty()) described["help"] = Message(rule.help);
     rules.push_back(std::move(described));
   }
@@ -67,7 +71,16 @@ OrderedJson Rules(const CheckReport& report, const CheckOutput& output, std::map
   return rules;
 }
 
-OrderedJson ResultOf(const CheckReport& report, const Finding& finding, std::size_t rule) {
+// Which of its file's objects of the same label each object is, from 1.
+std::vector<std::size_t> Ordinals(const CheckReport& report) {
+  std::map<std::pair<std::size_t, std::string>, std::size_t> seen;
+  std::vector<std::size_t> ordinals;
+  ordinals.reserve(report.objects.size());
+  for (const CheckedObject& object : report.objects) ordinals.push_back(++seen[{object.file, object.Label()}]);
+  return ordinals;
+}
+
+OrderedJson ResultOf(const CheckReport& report, const Finding& finding, std::size_t rule, std::size_t ordinal) {
   const CheckedObject& object = report.objects[finding.object];
   OrderedJson logical;
   logical["fullyQualifiedName"] = Clean(object.Label() + (finding.field.empty() ? "" : " " + finding.field));
@@ -75,9 +88,11 @@ OrderedJson ResultOf(const CheckReport& report, const Finding& finding, std::siz
   OrderedJson location;
   location["physicalLocation"] = Physical(report, object.file, finding.line);
   location["logicalLocations"] = OrderedJson::array({logical});
-  // The same finding after lines were added above it is not a new one.
-  const std::string identity =
+  // The same finding after lines or documents were added above it is not a new one; those of two objects of one name
+  // are not the same.
+  std::string identity =
       fmt::format("{}\n{}\n{}\n{}", FileName(report, object.file), object.Label(), finding.rule, finding.field);
+  if (ordinal > 1) identity += fmt::format("\n{}", ordinal);
   OrderedJson result;
   result["ruleId"] = finding.rule;
   result["ruleIndex"] = rule;
@@ -111,7 +126,9 @@ std::string Sarif(const CheckReport& report, const CheckOutput& output) {
   driver["rules"] = Rules(report, output, places);
 
   OrderedJson results = OrderedJson::array();
-  for (const Finding& finding : report.findings) results.push_back(ResultOf(report, finding, places[finding.rule]));
+  const auto ordinals = Ordinals(report);
+  for (const Finding& finding : report.findings)
+    results.push_back(ResultOf(report, finding, places[finding.rule], ordinals[finding.object]));
   OrderedJson invocation;
   invocation["executionSuccessful"] = report.problems.empty();
   invocation["exitCode"] = ExitCode(report);

@@ -42,7 +42,8 @@ CheckReport Report() {
 CheckOutput Output(CheckFormat format) {
   return {format,
           "0.1.0",
-          {{"RP-101", "A pod is on a qualified node.", "Take nodeName away."}, {"RP-102", "Never found.", ""}}};
+          {{"RP-101", "A pod is on a qualified node.", "Take nodeName away.", "All of it."},
+           {"RP-102", "Never found.", ""}}};
 }
 
 // Compares with tests/golden/check/NAME; with REMPART_UPDATE_GOLDEN set, writes it.
@@ -98,6 +99,31 @@ TEST(PrintCheck, SarifIsWellFormed) {
   EXPECT_EQ(run["results"][2]["locations"][0]["physicalLocation"]["artifactLocation"]["uri"],
             "file:///srv/a%20b,c%3A%25.yaml");
   EXPECT_EQ(run["invocations"][0]["exitCode"], 2);
+}
+
+// Two objects of one name in one file, each with the same finding.
+TEST(PrintCheck, LikeNamedObjectsAreToldApart) {
+  CheckReport report;
+  report.files = {"out.d/a.b.yaml"};
+  report.objects = {{0, 1, 1, "v1", "Pod", "acme", "web"},
+                    {0, 2, 9, "v1", "Pod", "acme", "web"},
+                    {0, 3, 20, "v1", "Pod", "acme", "db"},
+                    {0, 4, 30, "v1", "Pod", "acme", "db"}};
+  report.findings = {{0, 2, "RP-101", "f", "x"}, {1, 10, "RP-101", "f", "x"}};
+  const auto fingerprint = [](const Json& sarif, int i) {
+    return sarif["runs"][0]["results"][i]["partialFingerprints"]["rempartFinding/v1"].get<std::string>();
+  };
+  const Json sarif = Json::parse(PrintCheck(report, Output(CheckFormat::kSarif)));
+  EXPECT_NE(fingerprint(sarif, 0), fingerprint(sarif, 1));
+  report.objects[0].document = 5, report.objects[1].document = 6;
+  report.findings[0].line = 90;
+  const Json moved = Json::parse(PrintCheck(report, Output(CheckFormat::kSarif)));
+  EXPECT_EQ(fingerprint(sarif, 0), fingerprint(moved, 0)) << "what was added above makes no new finding of it";
+  const std::string junit = PrintCheck(report, Output(CheckFormat::kJunit));
+  for (const char* name :
+       {"name=\"Pod acme/db\"", "name=\"Pod acme/db (2)\"", "name=\"Pod acme/web RP-101 f\"",
+        "name=\"Pod acme/web RP-101 f (2)\"", "classname=\"out_d/a_b_yaml\"", "file=\"out.d/a.b.yaml\""})
+    EXPECT_THAT(junit, HasSubstr(name));
 }
 
 TEST(PrintCheck, TextFromOutsideCannotBreakOut) {

@@ -29,6 +29,13 @@ struct PartReport {
   std::vector<CheckProblem> problems;
 };
 
+// Errors of reading name the path, as findings' locations do.
+std::string WithoutPath(std::string message, const std::string& path) {
+  for (const std::string& beginning : {"read " + path + ": ", "list " + path + ": ", path + ": "})
+    if (message.starts_with(beginning)) return message.substr(beginning.size());
+  return message;
+}
+
 std::string TextOf(const Json& metadata, const char* key) {
   const auto at = metadata.find(key);
   return at != metadata.end() && at->is_string() ? at->get<std::string>() : std::string();
@@ -157,7 +164,7 @@ CheckReport RunCheck(const CheckInput& input) {
   for (std::size_t i = 0; i < files.size(); ++i) {
     report.files.push_back(files[i].name);
     if (!files[i].content) {
-      report.problems.push_back({i, 0, 0, files[i].content.error().message});
+      report.problems.push_back({i, 0, 0, WithoutPath(files[i].content.error().message, files[i].name)});
       continue;
     }
     kube::NormalizeText(*files[i].content);

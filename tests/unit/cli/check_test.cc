@@ -176,6 +176,16 @@ TEST(RunCheck, FieldsThatAreNotThereAreAtTheirParent) {
                           "6 Deployment acme/web RP-1 spec.template.spec.nodeSelector[rempart.dev/region]"));
 }
 
+TEST(RunCheck, AFileThatCannotBeReadIsNamedOnce) {
+  TempDir dir, empty;
+  CheckInput input;
+  input.paths = {empty.path(), dir / "absent.yaml"};
+  const CheckReport report = RunCheck(input);
+  ASSERT_EQ(report.problems.size(), 2U);
+  EXPECT_THAT(report.problems[0].message, ::testing::StartsWith("a directory without a .yaml"));
+  EXPECT_EQ(report.problems[1].message, "No such file or directory");
+}
+
 TEST(RunCheck, NobodyToJudgeIsNoCrash) {
   CheckInput input;
   input.paths = {"-"};

@@ -89,6 +89,19 @@ constexpr std::array kClusterScoped{
     Kind{"storage.k8s.io", "VolumeAttributesClass"},
 };
 
+// Kinds that none of us knows. A definition's schema, and the patterns of a policy engine, look like pod templates and
+// are none.
+bool IsCustom(const Kind& kind) {
+  return kind.group.contains('.') && kind.group != "apiextensions.k8s.io" && kind.group != "kyverno.io" &&
+         !kind.group.ends_with(".kyverno.io");
+}
+
+// A step of a path, as FieldLines reads it.
+std::string Below(const std::string& path, const std::string& key) {
+  if (key.find_first_of(".[]") != key.npos) return path + "[\"" + key + "\"]";
+  return path.empty() ? key : path + "." + key;
+}
+
 // The member, where `value` is an object and has one that is not null.
 Json* Member(Json& value, const char* key) {
   if (!value.is_object()) return nullptr;
@@ -110,6 +123,8 @@ class Walk {
     if (kind == kPod) TakeVolumes(object, "");
     if (const auto holder = std::ranges::find(kHolders, kind, &Holder::kind); holder != kHolders.end()) {
       TakePodTemplate(object, holder->path);
+    } else if (IsCustom(kind)) {
+      for (auto& [key, member] : object.items()) Search(member, Below("", key));
     }
     if (kind == kStatefulSet) TakeClaimTemplates(object);
     return std::move(unreadable_);
@@ -126,10 +141,33 @@ class Walk {
       if (!part->is_object()) return unreadable_.push_back(std::move(prefix));
       prefix += '.';
     }
-    Json pod = Make("Pod", std::move(*part));
+    TakePod(std::move(*part), prefix);
+  }
+
+  void TakePod(Json part, const std::string& prefix) {
+    Json pod = Make("Pod", std::move(part));
     if (placed_) pod["apiVersion"] = kPlacedPods;
     judge_(prefix, pod);
     TakeVolumes(pod, prefix);
+  }
+
+  // An object of another kind than Pod is not made a pod of, and may have templates in it.
+  static bool IsPodTemplate(Json& value) {
+    Json* spec = Member(value, "spec");
+    const Json* containers = spec != nullptr ? Member(*spec, "containers") : nullptr;
+    if (containers == nullptr || !containers->is_array() || containers->empty()) return false;
+    const Json* kind = Member(value, "kind");
+    return kind == nullptr || *kind == kPod.kind;
+  }
+
+  // Pod templates in what nobody told us the shape of. As deep as documents are read.
+  void Search(Json& value, const std::string& path) {
+    if (value.is_array()) {
+      for (std::size_t i = 0; i < value.size(); ++i) Search(value[i], path + "[" + std::to_string(i) + "]");
+    } else if (value.is_object()) {
+      if (IsPodTemplate(value)) return TakePod(std::move(value), path + ".");
+      for (auto& [key, member] : value.items()) Search(member, Below(path, key));
+    }
   }
 
   // A pod's ephemeral volumes are claims of its own.

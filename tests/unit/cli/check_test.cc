@@ -186,6 +186,17 @@ TEST(RunCheck, AFileThatCannotBeReadIsNamedOnce) {
   EXPECT_EQ(report.problems[1].message, "No such file or directory");
 }
 
+TEST(RunCheck, ATemplateInACustomResourceHasItsLine) {
+  const CheckReport report = CheckText(
+      "apiVersion: kubeflow.org/v1\nkind: PyTorchJob\nmetadata: {name: train}\nspec:\n  pytorchReplicaSpecs:\n"
+      "    Worker:\n      template:\n        spec:\n          containers:\n          - image: evil\n"
+      "    wor.ker:\n      template: {spec: {containers: [{image: other}]}}\n");
+  EXPECT_THAT(Found(report), ElementsAre("10 PyTorchJob default/train RP-201 "
+                                         "spec.pytorchReplicaSpecs.Worker.template.spec.containers[0].image",
+                                         "12 PyTorchJob default/train RP-201 "
+                                         "spec.pytorchReplicaSpecs[\"wor.ker\"].template.spec.containers[0].image"));
+}
+
 TEST(RunCheck, NobodyToJudgeIsNoCrash) {
   CheckInput input;
   input.paths = {"-"};

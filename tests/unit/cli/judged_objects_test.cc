@@ -54,8 +54,7 @@ TEST(ForEachJudged, FindsThePodTemplateOfEachKind) {
                          {"argoproj.io/v1alpha1", "Rollout", "spec.template."},
                          {"v1", "PodTemplate", "template."},
                          {"v1", "Deployment", nullptr},
-                         {"example.org/v1", "Job", nullptr},
-                         {"serving.knative.dev/v1", "Service", nullptr}};
+                         {"apiextensions.k8s.io/v1", "CustomResourceDefinition", nullptr}};
   for (const Case& c : kCases) {
     Json object = Object(c.api_version, c.kind, {{"template", kTemplate}});
     object["spec"]["jobTemplate"]["spec"]["template"] = kTemplate;
@@ -71,6 +70,54 @@ TEST(ForEachJudged, FindsThePodTemplateOfEachKind) {
         "metadata":{"labels":{"app":"web"},"namespace":"acme"},"spec":{"nodeName":"n"}})");
     if (c.kind == std::string_view("TenantWorkload")) pod["apiVersion"] = kPlacedPods;
     EXPECT_EQ(judged.objects[1].second, pod);
+  }
+}
+
+TEST(ForEachJudged, FindsPodTemplatesInKindsThatNobodyKnows) {
+  const Json pod = {{"spec", {{"containers", Json::array({{{"image", "a"}}})}}}};
+  struct Case {
+    const char* api_version;
+    const char* kind;
+    Json spec;
+    std::vector<std::string> prefixes;
+  };
+  const Case kCases[] = {
+      {"serving.knative.dev/v1", "Service", {{"template", pod}}, {"spec.template."}},
+      {"kubeflow.org/v1",
+       "PyTorchJob",
+       {{"pytorchReplicaSpecs", {{"Master", {{"template", pod}}}, {"Worker", {{"template", pod}}}}}},
+       {"spec.pytorchReplicaSpecs.Master.template.", "spec.pytorchReplicaSpecs.Worker.template."}},
+      {"batch.volcano.sh/v1alpha1",
+       "Job",
+       {{"tasks", Json::array({{{"name", "x"}}, {{"template", pod}}})}},
+       {"spec.tasks[1].template."}},
+      {"jobset.x-k8s.io/v1alpha2",
+       "JobSet",
+       {{"replicatedJobs", Json::array({{{"template", {{"spec", {{"template", pod}}}}}}})}},
+       {"spec.replicatedJobs[0].template.spec.template."}},
+      {"leaderworkerset.x-k8s.io/v1",
+       "LeaderWorkerSet",
+       {{"leaderWorkerTemplate", {{"leaderTemplate", pod}, {"workerTemplate", pod}}}},
+       {"spec.leaderWorkerTemplate.leaderTemplate.", "spec.leaderWorkerTemplate.workerTemplate."}},
+      // What it holds for the operator to make is of another kind, which may have a template; it is none itself.
+      {"a.example/v1",
+       "Thing",
+       {{"of", {{"kind", "Prometheus"}, {"spec", {{"containers", {1}}, {"x", pod}}}}}},
+       {"spec.of.spec.x."}},
+      {"monitoring.coreos.com/v1", "Prometheus", pod["spec"], {}},
+      {"a.example/v1", "Thing", {{"template", {{"spec", {{"containers", Json::array()}}}}}}, {}},
+      {"kyverno.io/v1", "ClusterPolicy", {{"rules", Json::array({{{"validate", {{"pattern", pod}}}}})}}, {}},
+      {"v1", "Deployment", {{"template", pod}}, {}}};
+  for (const Case& c : kCases) {
+    const Judged judged = JudgedOf(Object(c.api_version, c.kind, c.spec));
+    std::vector<std::string> prefixes;
+    for (std::size_t i = 1; i < judged.objects.size(); ++i) {
+      prefixes.push_back(judged.objects[i].first);
+      EXPECT_EQ(judged.objects[i].second["kind"], "Pod");
+      EXPECT_EQ(judged.objects[i].second["metadata"]["namespace"], "acme");
+      EXPECT_EQ(judged.objects[i].second["spec"], pod["spec"]);
+    }
+    EXPECT_EQ(prefixes, c.prefixes) << c.kind;
   }
 }
 

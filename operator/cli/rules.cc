@@ -152,12 +152,24 @@ Result<std::string> ExplainRule(std::string_view id) {
       rules::MessageOf(*found, Language::kFrench, "", ""), rules::ToCel(found->holds));
 }
 
-std::string PrintPolicies(const std::vector<api::SovereignRegion>& regions, const rules::PolicyContext& context,
-                          bool mutates) {
+std::vector<std::string> NodesIn(const Json& parameters) {
+  std::vector<std::string> names;
+  const auto spec = parameters.is_object() ? parameters.find("spec") : parameters.end();
+  if (!parameters.is_object() || spec == parameters.end() || !spec->is_object()) return names;
+  const auto nodes = spec->find("nodes");
+  if (nodes == spec->end() || !nodes->is_object()) return names;
+  for (const auto& [name, qualifies] : nodes->items())
+    if (qualifies == true) names.push_back(name);
+  return names;
+}
+
+std::string PrintPolicies(const std::vector<api::SovereignRegion>& regions, const QualifiedNodes& nodes,
+                          const rules::PolicyContext& context, bool mutates) {
   Json items = Json::array();
   for (api::SovereignRegion region : regions) {
     region.meta.uid.clear();  // an owner reference would name it
-    items.push_back(rules::ParametersOf(region, {}));
+    if (const auto its = nodes.find(region.meta.key.name); its != nodes.end())
+      items.push_back(rules::ParametersOf(region, its->second));
     for (auto& [name, policy, binding] : rules::PoliciesOf(region, context)) {
       items.push_back(std::move(policy));
       items.push_back(std::move(binding));

@@ -1,6 +1,7 @@
 // What `kubectl rempart explain rule` and `kubectl rempart policies` print. Pure.
 #pragma once
 
+#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -18,11 +19,16 @@ namespace rempart::cli {
 // final newline.
 Result<std::string> ExplainRule(std::string_view id);
 
+// The names of the nodes that qualify, by region; a region of which they are not known has none here.
+using QualifiedNodes = std::map<std::string, std::vector<std::string>, std::less<>>;
+// Those that a PerimeterParameters object names.
+std::vector<std::string> NodesIn(const Json& parameters);
+
 // The policies, bindings and parameters that the operator keeps for these regions, as one List that kubectl takes,
-// without what only the server knows (uids). Parameters name no node: which ones qualify is told by the cluster.
-// `mutates`: the server serves MutatingAdmissionPolicy in v1.
-std::string PrintPolicies(const std::vector<api::SovereignRegion>& regions, const rules::PolicyContext& context,
-                          bool mutates);
+// without what only the server knows (uids). The parameters of a region whose nodes are not known are left out: without
+// nodes, they would let nothing be bound. `mutates`: the server serves MutatingAdmissionPolicy in v1.
+std::string PrintPolicies(const std::vector<api::SovereignRegion>& regions, const QualifiedNodes& nodes,
+                          const rules::PolicyContext& context, bool mutates);
 
 // Judges manifests by a region's rules, as the API server would judge their creation. Rules that ask who does it are
 // left out, and no node is known: a pod that names one is against RP-101. Errors: kInvalid, where the region cannot be

@@ -97,6 +97,20 @@ Result<api::Node> GetNode(kube::Api& api, const std::string& name) {
   return GetOne(api, api::kNodes, name, api::DecodeNode);
 }
 
+Result<cli::QualifiedNodes> ReadQualifiedNodes(kube::Api& api, const std::vector<api::SovereignRegion>& regions) {
+  cli::QualifiedNodes nodes;
+  for (const api::SovereignRegion& region : regions) {
+    const std::string& name = region.meta.key.name;
+    auto reply = api.Get(api::kPerimeterParameters, {"", name}, {});
+    if (!reply && (reply.error().kind == ErrorKind::kDenied || reply.error().kind == ErrorKind::kNotFound)) continue;
+    if (!reply) return Fail(std::move(reply.error()));
+    auto parameters = ParseJson(reply->body, {.max_bytes = kMaxAnswer});
+    if (!parameters) return Fail(std::move(parameters.error()).While("get perimeterparameters " + name));
+    nodes.emplace(name, cli::NodesIn(*parameters));
+  }
+  return nodes;
+}
+
 Result<cli::ClusterView> ViewCluster(Cluster& cluster) {
   auto regions = ListRegions(cluster.api());
   if (!regions) return Fail(std::move(regions.error()));

@@ -14,6 +14,7 @@
 #include "operator/api/observed.h"
 #include "operator/api/sovereign_region.h"
 #include "operator/cli/region_choice.h"
+#include "operator/cli/rules.h"
 #include "operator/main/attest_command.h"
 #include "operator/main/status_command.h"
 #include "src/base/clock.h"
@@ -47,6 +48,8 @@ Result<std::vector<api::NodeAttestation>> ListAttestations(kube::Api& api, const
                                                            const std::vector<api::SovereignRegion>& regions);
 Result<api::Node> GetNode(kube::Api& api, const std::string& name);
 
+// From the parameters that the operator keeps; without those of a region where they are not there, or not to be read.
+Result<cli::QualifiedNodes> ReadQualifiedNodes(kube::Api& api, const std::vector<api::SovereignRegion>& regions);
 // For `check`; without namespaces where there is no right to list them.
 Result<cli::ClusterView> ViewCluster(Cluster& cluster);
 // For `status`: all, or the one of that name.

@@ -12,11 +12,11 @@
 #include "operator/api/names.h"
 #include "operator/cli/explain.h"
 #include "operator/cli/rules.h"
-#include "operator/cli/static_policies.h"
 #include "operator/main/attest_command.h"
 #include "operator/main/check_command.h"
 #include "operator/main/cluster_access.h"
 #include "operator/main/completion.h"
+#include "operator/main/policies_command.h"
 #include "operator/main/status_command.h"
 #include "operator/main/terminal.h"
 #include "operator/main/version.h"
@@ -72,24 +72,6 @@ Result<std::string> ExplainNode(kube::Api& api, const std::string& name, WallTim
   return cli::ExplainNode(*node, {std::move(*regions), std::move(*profiles), std::move(*attestations)}, now);
 }
 
-// What a static policy cannot do goes to standard error too: whoever pipes it into a file should see it.
-CommandResult PrintPolicies(kube::Api& api, const std::string& operator_user, bool is_static) {
-  const auto regions = ListRegions(api);
-  if (!regions) return {"", "error: " + regions.error().ToString() + "\n", 1};
-  const auto context = rules::PolicyContext::Of(operator_user);
-  if (!is_static) {
-    const auto mutates = kube::IsServed(api, api::kMutatingPolicies, {});
-    if (!mutates) return {"", "error: " + mutates.error().ToString() + "\n", 1};
-    return {cli::PrintPolicies(*regions, context, *mutates), "", 0};
-  }
-  CommandResult result;
-  auto made = cli::StaticPoliciesOf(*regions, context);
-  result.output = std::move(made.manifests);
-  if (result.output.empty()) result.error = "there is no region with a policy: nothing was printed\n";
-  for (const std::string& why : made.left_out) result.error += "left out: " + why + "\n";
-  return result;
-}
-
 // As wide as the terminal, within reason; what goes elsewhere is the same every time.
 std::size_t Columns() {
   constexpr std::size_t kNarrow = 80, kUsual = 100, kWide = 120;
@@ -124,8 +106,8 @@ int Complain(const Error& error) {
 int main(int argc, char** argv) {
   signal(SIGPIPE, SIG_IGN);
   std::string kubeconfig, context, node, rule, shell, ns;
-  bool all_namespaces = false, static_policies = false;
-  std::string operator_user = "system:serviceaccount:rempart-system:rempart";
+  bool all_namespaces = false;
+  PoliciesArguments policies_arguments;
   CheckArguments check_arguments;
   KeygenArguments keygen_arguments;
   AttestArguments attest_arguments;
@@ -147,12 +129,7 @@ int main(int argc, char** argv) {
   auto* explain_rule =
       explain->add_subcommand("rule", "What a rule asks, why, and the expression that the server evaluates");
   explain_rule->add_option("ID", rule, "The rule, like RP-301")->required();
-  auto* policies =
-      app.add_subcommand("policies", "The admission policies that the operator keeps for the cluster's regions");
-  policies->add_option("--operator", operator_user, "The operator's user name")->capture_default_str();
-  policies->add_flag("--static", static_policies,
-                     "As files that API servers load at start (Kubernetes 1.36: feature gate "
-                     "ManifestBasedAdmissionControlConfig)");
+  const auto* policies = AddPoliciesCommand(app, policies_arguments);
   const auto* status = AddStatusCommand(app, status_arguments);
   const auto* check = AddCheckCommand(app, check_arguments);
   const auto* keygen = AddKeygenCommand(app, keygen_arguments);
@@ -199,19 +176,29 @@ int main(int argc, char** argv) {
       if (auto connected = cluster.Connect(kubeconfig, context); !connected) return Fail(std::move(connected.error()));
       return ViewCluster(cluster);
     };
-    world.context = rules::PolicyContext::Of(operator_user);
+    world.context = rules::PolicyContext::Of(kUsualOperator);
     world.make_judge = cli::JudgeBy;
     world.rules = cli::RuleTexts();
     world.version = VersionText();
     return Print(Check(check_arguments, world));
+  }
+  if (policies->parsed()) {
+    PoliciesWorld world;
+    world.regions = [&]() -> Result<std::vector<api::SovereignRegion>> {
+      if (auto connected = cluster.Connect(kubeconfig, context); !connected) return Fail(std::move(connected.error()));
+      return ListRegions(cluster.api());
+    };
+    world.nodes = [&](const std::vector<api::SovereignRegion>& regions) {
+      return ReadQualifiedNodes(cluster.api(), regions);
+    };
+    world.mutates = [&]() -> Result<bool> { return kube::IsServed(cluster.api(), api::kMutatingPolicies, {}); };
+    return Print(Policies(policies_arguments, world));
   }
   Result<std::string> text;
   if (explain_rule->parsed()) {
     text = cli::ExplainRule(rule);
   } else if (const auto connected = cluster.Connect(kubeconfig, context); !connected) {
     return Complain(connected.error());
-  } else if (policies->parsed()) {
-    return Print(PrintPolicies(cluster.api(), operator_user, static_policies));
   } else {
     text = ExplainNode(cluster.api(), node, SystemClock().Now());
   }

@@ -1,0 +1,81 @@
+#include "operator/main/policies_command.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <CLI/CLI.hpp>
+#include <nlohmann/json.hpp>
+
+namespace rempart {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+class PoliciesCommand : public ::testing::Test {
+ protected:
+  PoliciesCommand() {
+    world_.regions = []() -> Result<std::vector<api::SovereignRegion>> {
+      std::vector<api::SovereignRegion> regions(2);
+      regions[0].meta.key.name = "france";
+      regions[1].meta.key.name = "germany";
+      return regions;
+    };
+    world_.nodes = [](const std::vector<api::SovereignRegion>&) -> Result<cli::QualifiedNodes> {
+      return cli::QualifiedNodes{{"france", {"node-a"}}};
+    };
+    world_.mutates = []() -> Result<bool> { return false; };
+  }
+
+  PoliciesArguments arguments_;
+  PoliciesWorld world_;
+};
+
+TEST_F(PoliciesCommand, PrintsTheNodesThatTheClusterHas) {
+  const auto result = Policies(arguments_, world_);
+  EXPECT_EQ(result.exit_code, 0);
+  std::vector<Json> parameters;
+  const Json list = Json::parse(result.output);
+  for (const Json& item : list["items"])
+    if (item["kind"] == "PerimeterParameters") parameters.push_back(item);
+  ASSERT_EQ(parameters.size(), 1U) << "applied without nodes, they would let nothing be bound";
+  EXPECT_EQ(parameters[0]["metadata"]["name"], "france");
+  EXPECT_EQ(parameters[0]["spec"]["nodes"], Json({{"node-a", true}}));
+  EXPECT_THAT(result.error, HasSubstr("left out: perimeterparameters germany"));
+  EXPECT_THAT(result.output, HasSubstr("germany.pods.rempart.dev"));
+}
+
+TEST_F(PoliciesCommand, CannotTellIsTwo) {
+  world_.regions = []() -> Result<std::vector<api::SovereignRegion>> {
+    return Fail(Error::NotFound("no kubeconfig: not found"));
+  };
+  const auto result = Policies(arguments_, world_);
+  EXPECT_EQ(result.exit_code, 2);
+  EXPECT_EQ(result.error, "error: no kubeconfig: not found\n");
+}
+
+TEST_F(PoliciesCommand, StaticOnesForAnOperatorThatIsNamed) {
+  arguments_.as_files = true;
+  const auto refused = Policies(arguments_, world_);
+  EXPECT_EQ(refused.exit_code, 2);
+  EXPECT_EQ(refused.output, "");
+  EXPECT_THAT(refused.error, HasSubstr("--static wants --operator USER"));
+  arguments_.operator_user = "system:serviceaccount:elsewhere:rempart-2";
+  const auto made = Policies(arguments_, world_);
+  EXPECT_EQ(made.exit_code, 0);
+  EXPECT_THAT(made.output, HasSubstr("system:serviceaccount:elsewhere:rempart-2"));
+  EXPECT_THAT(made.output, Not(HasSubstr(kUsualOperator)));
+}
+
+TEST_F(PoliciesCommand, Arguments) {
+  CLI::App app("test", "kubectl rempart");
+  const auto* command = AddPoliciesCommand(app, arguments_);
+  const char* const words[] = {"kubectl-rempart", "policies", "--static", "--operator", "admin"};
+  app.parse(5, words);
+  EXPECT_TRUE(command->parsed());
+  EXPECT_TRUE(arguments_.as_files);
+  EXPECT_EQ(arguments_.operator_user, "admin");
+}
+
+}  // namespace
+}  // namespace rempart

@@ -80,8 +80,12 @@ void JudgeManifest(kube::Manifest manifest, const CheckInput& input, PartReport&
   const std::size_t index = report.objects.size();
   report.objects.push_back(object);
   if (judge == nullptr) return;
+  bool has_rule = false;
   const auto unreadable = ForEachJudged(std::move(manifest.object), [&](const std::string& prefix, const Json& judged) {
-    for (Violation& violation : (*judge)(judged)) {
+    auto violations = (*judge)(judged);
+    if (!violations) return;
+    has_rule = true;
+    for (Violation& violation : *violations) {
       std::string field = FieldInManifest(prefix, violation.field);
       const int line = manifest.LineOf(field);
       report.findings.push_back(
@@ -89,6 +93,7 @@ void JudgeManifest(kube::Manifest manifest, const CheckInput& input, PartReport&
     }
   });
   for (const std::string& field : unreadable) complain(field, " is no object");
+  report.objects[index].has_rule = has_rule || !unreadable.empty();
 }
 
 PartReport JudgePart(const kube::DocumentText& text, const CheckInput& input) {

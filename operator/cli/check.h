@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <functional>
 #include <nlohmann/json_fwd.hpp>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -20,8 +21,9 @@ struct Violation {
 };
 
 // All that speaks against an object as the API server would get it: with apiVersion and kind, and with
-// metadata.namespace where it has one. Called from several threads at once.
-using Judge = std::function<std::vector<Violation>(const Json& object)>;
+// metadata.namespace where it has one; nothing where no rule is about such an object, so that none could speak against
+// it. Called from several threads at once.
+using Judge = std::function<std::optional<std::vector<Violation>>(const Json& object)>;
 
 struct CheckInput {
   std::vector<std::string> paths;  // see kube::ReadManifestFiles
@@ -39,7 +41,8 @@ struct CheckedObject {
   int document = 0;      // in its file, from 1
   int line = 0;          // where it begins
   std::string api_version, kind, ns, name;
-  bool judged = true;
+  bool judged = true;    // false: its namespace is in no region, or exempt
+  bool has_rule = true;  // false: it was judged, and no rule is about it or what is made from it
 
   std::string Label() const;  // "Deployment acme/web"
 };

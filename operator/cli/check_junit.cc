@@ -94,8 +94,11 @@ std::string Junit(const CheckReport& report) {
     const CheckedObject& object = report.objects[i];
     if (has_finding[i]) continue;
     Suite& suite = suites[object.file];
-    if (!object.judged) ++suite.skipped;
-    suite.Add(object.Label(), object.judged ? "" : "<skipped message=\"its namespace is in no region\"/>");
+    const bool skipped = !object.judged || !object.has_rule;
+    if (skipped) ++suite.skipped;
+    suite.Add(object.Label(), !object.judged ? "<skipped message=\"its namespace is in no region, or exempt\"/>"
+                              : skipped      ? "<skipped message=\"no rule is about its kind\"/>"
+                                             : "");
   }
   for (const Finding& finding : report.findings) {
     const CheckedObject& object = report.objects[finding.object];

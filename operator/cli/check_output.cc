@@ -28,6 +28,10 @@ std::size_t Width(std::string_view text) {
       std::ranges::count_if(text, [](char c) { return (static_cast<unsigned char>(c) & 0xc0) != 0x80; }));
 }
 
+std::ptrdiff_t WithoutRule(const CheckReport& report) {
+  return std::ranges::count_if(report.objects, [](const auto& object) { return object.judged && !object.has_rule; });
+}
+
 std::string Table(const CheckReport& report) {
   constexpr std::size_t kAligned = 3;  // the message, last, is as long as it is
   constexpr std::size_t kWidest = 60;  // one long name does not push all others away
@@ -89,9 +93,10 @@ std::string JsonText(const CheckReport& report) {
                                    {"message", Clean(problem.message)}});
   }
   const auto judged = std::ranges::count_if(report.objects, &CheckedObject::judged);
-  const OrderedJson summary = {{"files", report.files.size()},         {"documents", report.documents},
-                               {"objects", report.objects.size()},     {"judged", judged},
-                               {"violations", report.findings.size()}, {"problems", report.problems.size()}};
+  const OrderedJson summary = {{"files", report.files.size()},       {"documents", report.documents},
+                               {"objects", report.objects.size()},   {"judged", judged},
+                               {"withoutRule", WithoutRule(report)}, {"violations", report.findings.size()},
+                               {"problems", report.problems.size()}};
   const OrderedJson all = {{"version", 1}, {"summary", summary}, {"violations", violations}, {"problems", problems}};
   return all.dump(2, ' ', false, OrderedJson::error_handler_t::replace) + "\n";
 }
@@ -158,9 +163,10 @@ std::string Summary(const CheckReport& report) {
                                              : fmt::format("{} in {} of {}", Count(report.findings.size(), "violation"),
                                                            concerned.size(), Count(report.objects.size(), "object"));
   const auto judged = static_cast<std::size_t>(std::ranges::count_if(report.objects, &CheckedObject::judged));
-  if (judged != report.objects.size()) {
-    text += fmt::format(", {} of them in no region and not judged", report.objects.size() - judged);
-  }
+  if (const auto without = WithoutRule(report); without > 0)
+    text += fmt::format(", {} of kinds that no rule is about", without);
+  if (judged != report.objects.size())
+    text += fmt::format(", {} in no region or exempt, and not judged", report.objects.size() - judged);
   if (!report.problems.empty()) text += ", " + Count(report.problems.size(), "problem");
   return text + " (" + Count(report.files.size(), "file") + ")";
 }

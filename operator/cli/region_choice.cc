@@ -12,13 +12,16 @@ namespace {
 Judge ByAll(std::vector<Judge> judges) {
   if (judges.size() == 1) return std::move(judges.front());
   return [judges = std::move(judges)](const Json& object) {
-    std::vector<Violation> all;
+    std::optional<std::vector<Violation>> all;
     for (const Judge& judge : judges) {
-      for (Violation& found : judge(object)) {
+      auto its = judge(object);
+      if (!its) continue;
+      if (!all) all.emplace();
+      for (Violation& found : *its) {
         const auto same = [&](const Violation& v) {
           return v.rule == found.rule && v.field == found.field && v.message == found.message;
         };
-        if (std::ranges::none_of(all, same)) all.push_back(std::move(found));
+        if (std::ranges::none_of(*all, same)) all->push_back(std::move(found));
       }
     }
     return all;
@@ -26,6 +29,11 @@ Judge ByAll(std::vector<Judge> judges) {
 }
 
 }  // namespace
+
+bool IsExempt(const std::string& ns, const api::SovereignRegion& region, const rules::PolicyContext& context) {
+  return ns == "kube-system" || (!ns.empty() && ns == context.own_namespace) ||
+         std::ranges::find(region.rules.exempt_namespaces, ns) != region.rules.exempt_namespaces.end();
+}
 
 Result<std::unique_ptr<RegionChoice>> RegionChoice::Of(ClusterView cluster, const rules::PolicyContext& context,
                                                        const MakeJudge& make_judge) {
@@ -46,6 +54,9 @@ Result<std::unique_ptr<RegionChoice>> RegionChoice::Of(ClusterView cluster, cons
     regions.push_back(std::make_shared<const api::SovereignRegion>(std::move(region)));
   }
   choice->one_region_ = regions.size() == 1;
+  choice->exempt_in_all_ = [regions, context](const std::string& ns) {
+    return std::ranges::all_of(regions, [&](const auto& region) { return IsExempt(ns, *region, context); });
+  };
   choice->lists_namespaces_ = cluster.namespaces.has_value();
   if (cluster.namespaces) {
     std::vector<perimeter::NamespacePtr> namespaces;
@@ -67,7 +78,7 @@ Result<std::unique_ptr<RegionChoice>> RegionChoice::Of(ClusterView cluster, cons
 const Judge* RegionChoice::JudgeOf(const std::string& ns) {
   if (ns.empty()) return &all_;  // no rule asks anything of an object in no namespace but by who makes it
   if (const auto its = governed_.find(ns); its != governed_.end()) return &its->second;
-  if (known_.contains(ns)) return nullptr;
+  if (known_.contains(ns) || exempt_in_all_(ns)) return nullptr;
   if (one_region_ || !lists_namespaces_) return &all_;
   const std::scoped_lock lock(mutex_);
   unknown_.insert(ns);

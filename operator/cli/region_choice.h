@@ -13,6 +13,7 @@
 #include "operator/api/observed.h"
 #include "operator/api/sovereign_region.h"
 #include "operator/cli/check.h"
+#include "operator/cli/rules.h"
 #include "operator/perimeter/rules/policies.h"
 #include "src/base/result.h"
 
@@ -24,7 +25,11 @@ struct ClusterView {
   std::optional<std::vector<api::Namespace>> namespaces;  // none: there is no right to list them
   std::string default_namespace = "default";              // of the kubeconfig's context
   bool mutates = false;                                   // serves MutatingAdmissionPolicy in v1
+  QualifiedNodes nodes{};
 };
+
+// Whether the region governs no namespace of that name, whatever labels it has. "" is none.
+bool IsExempt(const std::string& ns, const api::SovereignRegion& region, const rules::PolicyContext& context);
 
 // A namespace that several regions select is judged by them all, as the API server does. One that the cluster does not
 // have is judged by the region where there is one alone; of several, which it will be in is not known.
@@ -45,6 +50,7 @@ class RegionChoice {
 
   Judge all_;  // by every region: where there is one, by that one
   bool one_region_ = false, lists_namespaces_ = false;
+  std::function<bool(const std::string&)> exempt_in_all_;
   std::set<std::string> known_;
   std::map<std::string, Judge> governed_;
   mutable std::mutex mutex_;

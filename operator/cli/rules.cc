@@ -15,9 +15,12 @@
 #include "operator/perimeter/rules/judge.h"
 #include "operator/perimeter/rules/message.h"
 #include "operator/perimeter/rules/rule.h"
+#include "src/kube/label_selector.h"
 
 namespace rempart::cli {
 namespace {
+
+constexpr char kOperator[] = "<operator>";  // nobody's name
 
 // One that asks for every rule, so that all can be explained without a cluster. What a real region names is in <> here.
 api::SovereignRegion Everything() {
@@ -74,11 +77,39 @@ constexpr std::array kJudged = {
     Judged{"snapshot.storage.k8s.io", "VolumeSnapshot", rules::Gate::kSnapshots},
 };
 
-std::optional<rules::Gate> GateOf(std::string_view api_version, std::string_view kind) {
+// Rules that pass the operator alone, so that it does not matter who else asks. The others ask whom the region lists.
+struct Operators {
+  std::string_view group, kind;
+  rules::Gate gate;
+  std::string_view rule, field;
+};
+constexpr std::array kOperators = {
+    Operators{"", "Node", rules::Gate::kNodes, "RP-201",
+              "metadata.labels[rempart.node-restriction.kubernetes.io/region]"},
+    Operators{"networking.k8s.io", "NetworkPolicy", rules::Gate::kGuards, "RP-507", "metadata.name"},
+    Operators{"", "Namespace", rules::Gate::kNamespace, "RP-705", "metadata.labels"},
+};
+
+std::string_view GroupOf(std::string_view api_version) {
   const auto slash = api_version.find('/');
-  const std::string_view group = slash == api_version.npos ? std::string_view() : api_version.substr(0, slash);
-  const auto found = std::ranges::find_if(kJudged, [&](const Judged& j) { return j.group == group && j.kind == kind; });
-  return found == kJudged.end() ? std::nullopt : std::optional(found->gate);
+  return slash == api_version.npos ? std::string_view() : api_version.substr(0, slash);
+}
+
+// The entry of a table for this kind; null for none.
+template <class Table>
+const typename Table::value_type* Entry(const Table& table, std::string_view group, std::string_view kind) {
+  const auto found = std::ranges::find_if(table, [&](const auto& of) { return of.group == group && of.kind == kind; });
+  return found == table.end() ? nullptr : &*found;
+}
+
+kube::Labels LabelsOf(const Json& object) {
+  kube::Labels labels;
+  const auto metadata = object.find("metadata");
+  if (metadata == object.end() || !metadata->is_object()) return labels;
+  if (const auto given = metadata->find("labels"); given != metadata->end() && given->is_object())
+    for (const auto& [key, value] : given->items())
+      if (value.is_string()) labels[key] = value.get<std::string>();
+  return labels;
 }
 
 // Whether a pod's node selector names a region; what cannot be read is taken to.
@@ -90,47 +121,112 @@ bool Selects(const Json& pod) {
   return !selector->is_object() || selector->contains(api::kNodeRegionLabel);
 }
 
+// A region's rules, made ready to judge many objects.
+class RegionJudge {
+ public:
+  static Result<std::shared_ptr<const RegionJudge>> Of(const api::SovereignRegion& region,
+                                                       const JudgeSettings& settings) {
+    auto namespaces = kube::LabelSelector::Of(rules::NamespaceSelectorOf(region, settings.context));
+    if (!namespaces) return Fail(std::move(namespaces.error()).While("spec.namespaceSelector"));
+    return std::shared_ptr<const RegionJudge>(new RegionJudge(region, settings, *std::move(namespaces)));
+  }
+
+  std::optional<std::vector<Violation>> Judge(const Json& object) const {
+    const std::string api_version = object.value("apiVersion", ""), kind = object.value("kind", "");
+    const std::string_view group = GroupOf(api_version);
+    std::optional<std::vector<Violation>> violations;
+    const bool of_workload = api_version == kPlacedPods && kind == "Pod";
+    const Judged* judged = Entry(kJudged, of_workload ? "" : group, kind);
+    if (judged != nullptr && Has(judged->gate)) {
+      violations.emplace();
+      const bool placed = of_workload || (selector_is_added_ && judged->gate == rules::Gate::kPods && !Selects(object));
+      for (auto& [rule, field, message] : rules::Judge(placed ? of_placed_pods_ : all_, language_, parameters_,
+                                                       {judged->gate, &object, nullptr, nullptr}))
+        violations->push_back({std::move(rule), std::move(field), std::move(message)});
+    }
+    const Operators* operators = Entry(kOperators, group, kind);
+    if (operators == nullptr) return violations;
+    std::vector<rules::Rule> its;
+    std::ranges::copy_if(all_, std::back_inserter(its), [&](const auto& rule) { return rule.id == operators->rule; });
+    if (its.empty()) return violations;
+    if (!violations) violations.emplace();
+    if (!IsOurs(operators->gate, object)) return violations;
+    static const Json kByNobody = {{"operation", "CREATE"},
+                                   {"userInfo", {{"username", ""}, {"groups", Json::array()}}}};
+    for (auto& [rule, field, message] :
+         rules::Judge(its, language_, parameters_, {operators->gate, &object, nullptr, &kByNobody}))
+      violations->push_back({std::move(rule), std::string(operators->field), std::move(message)});
+    return violations;
+  }
+
+ private:
+  RegionJudge(const api::SovereignRegion& region, const JudgeSettings& settings, kube::LabelSelector namespaces)
+      : region_(region.meta.key.name),
+        language_(region.rules.language),
+        all_(rules::RulesOf(region, {kOperator})),
+        parameters_(rules::ParametersOf(region, settings.nodes)),
+        selector_is_added_(settings.mutates && rules::MutationOf(region, settings.context).has_value()),
+        namespaces_(std::move(namespaces)) {
+    std::ranges::copy_if(all_, std::back_inserter(of_placed_pods_),
+                         [](const rules::Rule& rule) { return rule.id != "RP-103"; });
+  }
+
+  // Whether a rule is there that a manifest alone can be judged by.
+  bool Has(rules::Gate gate) const {
+    return std::ranges::any_of(all_, [gate](const auto& rule) { return rule.gate == gate && !rule.needs_request; });
+  }
+
+  // What a policy's binding selects by the labels of the object itself.
+  bool IsOurs(rules::Gate gate, const Json& object) const {
+    kube::Labels labels = LabelsOf(object);
+    if (gate == rules::Gate::kNodes) {
+      const auto at = labels.find(api::kNodeRegionLabel);
+      return at != labels.end() && at->second == region_;
+    }
+    if (gate != rules::Gate::kNamespace) return true;
+    const auto name = object.value("/metadata/name"_json_pointer, Json());
+    if (name.is_string()) labels["kubernetes.io/metadata.name"] = name.get<std::string>();  // as the server does
+    return namespaces_.Matches(labels);
+  }
+
+  const std::string region_;
+  const api::RegionRules::Language language_;
+  const std::vector<rules::Rule> all_;
+  std::vector<rules::Rule> of_placed_pods_;  // those that are given the region's node selector
+  const Json parameters_;
+  const bool selector_is_added_;
+  const kube::LabelSelector namespaces_;
+};
+
 }  // namespace
 
-Result<Judge> JudgeBy(const api::SovereignRegion& region, bool mutates) {
-  if (!region.Usable())
-    return Fail(
-        Error::Invalid(fmt::format("SovereignRegion {} cannot be used: {}", region.meta.key.name, region.invalid)));
-  struct Known {
-    std::vector<rules::Rule> all, of_placed_pods;  // those that are given the region's node selector
-    Json parameters;
-    bool selector_is_added = false;
+Result<Judge> JudgeBy(const api::SovereignRegion& region, const JudgeSettings& settings) {
+  const auto cannot = [&](const std::string& why) {
+    return Fail(Error::Invalid(fmt::format("SovereignRegion {} cannot be used: {}", region.meta.key.name, why)));
   };
-  auto known = std::make_shared<Known>();
-  known->all = rules::RulesOf(region, {});
-  known->parameters = rules::ParametersOf(region, {});
-  std::ranges::copy_if(known->all, std::back_inserter(known->of_placed_pods),
-                       [](const rules::Rule& rule) { return rule.id != "RP-103"; });
-  known->selector_is_added = mutates && rules::MutationOf(region, {}).has_value();
-  const auto language = region.rules.language;
-  return [known = std::shared_ptr<const Known>(std::move(known)), language](const Json& object) {
-    const std::string api_version = object.value("apiVersion", ""), kind = object.value("kind", "");
-    const bool of_workload = api_version == kPlacedPods && kind == "Pod";
-    const auto gate = of_workload ? rules::Gate::kPods : GateOf(api_version, kind);
-    std::vector<Violation> violations;
-    if (!gate) return violations;
-    const bool placed = of_workload || (known->selector_is_added && *gate == rules::Gate::kPods && !Selects(object));
-    for (auto& [rule, field, message] : rules::Judge(placed ? known->of_placed_pods : known->all, language,
-                                                     known->parameters, {*gate, &object, nullptr, nullptr}))
-      violations.push_back({std::move(rule), std::move(field), std::move(message)});
-    return violations;
-  };
+  if (!region.Usable()) return cannot(region.invalid);
+  auto judge = RegionJudge::Of(region, settings);
+  if (!judge) return cannot(judge.error().message);
+  return [judge = *std::move(judge)](const Json& object) { return judge->Judge(object); };
 }
 
-std::vector<RuleText> RuleTexts() {
+std::vector<RuleText> RuleTexts(const std::vector<api::SovereignRegion>& regions) {
+  using Language = api::RegionRules::Language;
+  const auto is_french = [](const auto& region) { return region.rules.language == Language::kFrench; };
+  const bool french = !regions.empty() && std::ranges::all_of(regions, is_french);
+  const auto all = rules::RulesOf(regions.size() == 1 ? regions.front() : Everything(), {kOperator});
   std::vector<RuleText> texts;
-  for (const auto& rule : rules::RulesOf(Everything(), {"<operator>"}))
-    texts.push_back({rule.id, rule.wrong.en, fmt::format("{} ({})", rule.fix.en, rule.clauses)});
+  for (const auto& rule : all) {
+    const auto language = french ? Language::kFrench : Language::kEnglish;
+    texts.push_back({rule.id, french ? rule.wrong.fr : rule.wrong.en,
+                     fmt::format("{} ({})", french ? rule.fix.fr : rule.fix.en, rule.clauses),
+                     rules::FindingOf(rule, language, "")});
+  }
   return texts;
 }
 
 Result<std::string> ExplainRule(std::string_view id) {
-  const auto all = rules::RulesOf(Everything(), {"<operator>"});
+  const auto all = rules::RulesOf(Everything(), {kOperator});
   const auto found = std::ranges::find(all, Upper(id), &rules::Rule::id);
   if (found == all.end()) {
     std::string ids;

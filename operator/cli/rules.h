@@ -30,13 +30,21 @@ std::vector<std::string> NodesIn(const Json& parameters);
 std::string PrintPolicies(const std::vector<api::SovereignRegion>& regions, const QualifiedNodes& nodes,
                           const rules::PolicyContext& context, bool mutates);
 
-// Judges manifests by a region's rules, as the API server would judge their creation. Rules that ask who does it are
-// left out, and no node is known: a pod that names one is against RP-101. Errors: kInvalid, where the region cannot be
-// used. `mutates`: the server serves MutatingAdmissionPolicy in v1, by which a pod without a selector of the region
-// gets it.
-Result<Judge> JudgeBy(const api::SovereignRegion& region, bool mutates);
+// What a judge knows besides the region's spec.
+struct JudgeSettings {
+  bool mutates = false;  // the server serves MutatingAdmissionPolicy in v1, by which a pod without the region's
+                         // selector gets it
+  std::vector<std::string> nodes{};  // those that qualify: a pod that names another is against RP-101
+  rules::PolicyContext context{};    // whose own namespace is exempt
+};
 
-// All rules, for reports that describe them.
-std::vector<RuleText> RuleTexts();
+// Judges manifests by a region's rules, as the API server would judge their creation by somebody who is in no list and
+// not the operator; rules that pass whom the region lists are left out. Nodes and namespaces are judged where their
+// labels make them the region's. Errors: kInvalid, where the region cannot be used.
+Result<Judge> JudgeBy(const api::SovereignRegion& region, const JudgeSettings& settings);
+
+// The rules, for reports that describe them: of one region, those that it asks for, with its own values and in its
+// language. Of none or several, all that there are, in the language that the regions share.
+std::vector<RuleText> RuleTexts(const std::vector<api::SovereignRegion>& regions = {});
 
 }  // namespace rempart::cli

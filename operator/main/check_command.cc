@@ -84,22 +84,31 @@ CommandResult Check(const CheckArguments& arguments, const CheckWorld& world) {
   input.read_stdin = world.read_stdin;
   input.default_namespace = arguments.ns.empty() ? "default" : arguments.ns;
   Result<cli::Judge> judge;
+  std::vector<cli::RuleText> rules;
   Result<std::unique_ptr<cli::RegionChoice>> choice;
   if (!arguments.region_file.empty()) {
     const auto region = ReadRegionFile(arguments.region_file);
     if (!region) return Unusable(region.error().message);
     const auto mutates = Mutates(arguments.kube_version);
     if (!mutates) return Unusable(mutates.error().message);
-    judge = world.make_judge(*region, *mutates);
+    judge = world.make_judge(*region, {*mutates, {}, world.context});
     if (!judge) return Unusable(judge.error().message);
-    input.judge_of = [&](const std::string&) { return &*judge; };
+    if (world.rules) rules = world.rules({*region});
+    const auto is_exempt = [&context = world.context, region = *region](const std::string& ns) {
+      return cli::IsExempt(ns, region, context);
+    };
+    input.judge_of = [&judge, is_exempt](const std::string& ns) { return is_exempt(ns) ? nullptr : &*judge; };
   } else {
     if (!arguments.kube_version.empty()) return Unusable("--kube-version goes with --region: a cluster tells its own");
     auto cluster = world.cluster();
     if (!cluster) return Unusable(cluster.error().message);
-    const auto make_judge = [&world, mutates = cluster->mutates](const api::SovereignRegion& region) {
-      return world.make_judge(region, mutates);
+    const auto make_judge = [&world, mutates = cluster->mutates,
+                             nodes = std::move(cluster->nodes)](const api::SovereignRegion& region) {
+      const auto its = nodes.find(region.meta.key.name);
+      return world.make_judge(region,
+                              {mutates, its == nodes.end() ? std::vector<std::string>() : its->second, world.context});
     };
+    if (world.rules) rules = world.rules(cluster->regions);
     if (arguments.ns.empty()) input.default_namespace = cluster->default_namespace;
     choice = cli::RegionChoice::Of(*std::move(cluster), world.context, make_judge);
     if (!choice) return Unusable(choice.error().message);
@@ -107,7 +116,7 @@ CommandResult Check(const CheckArguments& arguments, const CheckWorld& world) {
   }
   cli::CheckReport report = cli::RunCheck(input);
   if (arguments.region_file.empty()) AddUnknown(**choice, report);
-  return {cli::PrintCheck(report, {*format, world.version, world.rules}), "", cli::ExitCode(report)};
+  return {cli::PrintCheck(report, {*format, world.version, std::move(rules)}), "", cli::ExitCode(report)};
 }
 
 }  // namespace rempart

@@ -10,6 +10,7 @@
 #include "operator/cli/check.h"
 #include "operator/cli/check_output.h"
 #include "operator/cli/region_choice.h"
+#include "operator/cli/rules.h"
 #include "operator/perimeter/rules/policies.h"
 #include "src/base/result.h"
 
@@ -36,8 +37,8 @@ struct CheckWorld {
   std::function<Result<std::string>()> read_stdin;
   std::function<Result<cli::ClusterView>()> cluster;  // called where no region file is given
   rules::PolicyContext context;                       // of the operator: its own namespace is exempt
-  std::function<Result<cli::Judge>(const api::SovereignRegion&, bool mutates)> make_judge;  // see cli::JudgeBy
-  std::vector<cli::RuleText> rules;
+  std::function<Result<cli::Judge>(const api::SovereignRegion&, const cli::JudgeSettings&)> make_judge;  // cli::JudgeBy
+  std::function<std::vector<cli::RuleText>(const std::vector<api::SovereignRegion>&)> rules;  // cli::RuleTexts
   std::string version;
 };
 

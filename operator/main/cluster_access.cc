@@ -125,6 +125,9 @@ Result<cli::ClusterView> ViewCluster(Cluster& cluster) {
   const auto mutates = kube::IsServed(cluster.api(), api::kMutatingPolicies, {});
   if (!mutates) return Fail(Error(mutates.error()));
   view.mutates = *mutates;
+  auto nodes = ReadQualifiedNodes(cluster.api(), view.regions);
+  if (!nodes) return Fail(std::move(nodes.error()));
+  view.nodes = *std::move(nodes);
   return view;
 }
 

@@ -178,7 +178,7 @@ int main(int argc, char** argv) {
     };
     world.context = rules::PolicyContext::Of(kUsualOperator);
     world.make_judge = cli::JudgeBy;
-    world.rules = cli::RuleTexts();
+    world.rules = cli::RuleTexts;
     world.version = VersionText();
     return Print(Check(check_arguments, world));
   }

@@ -28,7 +28,8 @@ CheckReport Report() {
   report.objects = {{0, 1, 2, "apps/v1", "Deployment", "acme", "web"},
                     {0, 2, 30, "v1", "Namespace", "", "acme"},
                     {1, 1, 1, "v1", "Pod", "kube-system", "dns", false},
-                    {2, 1, 1, "v1", "Pod", "acme", "web-*"}};
+                    {2, 1, 1, "v1", "Pod", "acme", "web-*"},
+                    {2, 2, 9, "v1", "ConfigMap", "acme", "x", true, false}};
   report.findings = {
       {0, 7, "RP-101", "spec.template.spec.nodeName", "\"fr-par-9\" is not a node of region france"},
       {0, 12, "RP-201", "spec.template.spec.containers[1].image", "100% <not> & \xC3\xA9t\xC3\xA9:\nsecond line"},

@@ -186,6 +186,22 @@ TEST(RunCheck, AFileThatCannotBeReadIsNamedOnce) {
   EXPECT_EQ(report.problems[1].message, "No such file or directory");
 }
 
+TEST(RunCheck, WhatNoRuleIsAboutIsNotCalledClean) {
+  const Judge judge = [](const Json& object) -> std::optional<std::vector<Violation>> {
+    if (object["kind"] != "Pod") return std::nullopt;
+    return std::vector<Violation>{};
+  };
+  const CheckReport report = CheckText(
+      "apiVersion: v1\nkind: ConfigMap\n---\napiVersion: v1\nkind: Pod\n---\napiVersion: apps/v1\nkind: Deployment\n"
+      "spec: {template: {spec: {}}}\n---\napiVersion: a.example/v1\nkind: Thing\nspec: {x: {spec: {containers: "
+      "[{}]}}}\n",
+      judge);
+  std::vector<bool> has_rule;
+  for (const CheckedObject& object : report.objects) has_rule.push_back(object.has_rule);
+  EXPECT_THAT(has_rule, ElementsAre(false, true, true, true));
+  EXPECT_EQ(ExitCode(report), 0);
+}
+
 TEST(RunCheck, ATemplateInACustomResourceHasItsLine) {
   const CheckReport report = CheckText(
       "apiVersion: kubeflow.org/v1\nkind: PyTorchJob\nmetadata: {name: train}\nspec:\n  pytorchReplicaSpecs:\n"

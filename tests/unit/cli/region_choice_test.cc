@@ -37,7 +37,7 @@ Result<Judge> NameOf(const api::SovereignRegion& region) {
 std::vector<std::string> Said(const Judge* judge) {
   std::vector<std::string> said;
   if (judge == nullptr) return {"(not judged)"};
-  for (const auto& violation : (*judge)(Json())) said.push_back(violation.message);
+  for (const auto& violation : (*judge)(Json()).value_or(std::vector<Violation>())) said.push_back(violation.message);
   return said;
 }
 
@@ -62,6 +62,25 @@ TEST(RegionChoice, TakesTheRegionThatGovernsTheNamespace) {
   EXPECT_THAT((*choice)->Unknown(), IsEmpty());
   EXPECT_THAT(Said((*choice)->JudgeOf("to-come")), ElementsAre("(not judged)"));
   EXPECT_THAT((*choice)->Unknown(), ElementsAre("to-come"));
+}
+
+TEST(RegionChoice, WhatIsExemptIsNotJudgedBeforeItIsThereEither) {
+  auto france = Region("france");
+  france.rules.exempt_namespaces = {"monitoring"};
+  for (const bool lists : {false, true}) {
+    const auto choice =
+        Choose({{france},
+                lists ? std::optional(std::vector<api::Namespace>{}) : std::optional<std::vector<api::Namespace>>()});
+    ASSERT_TRUE(choice);
+    for (const char* exempt : {"kube-system", "rempart-system", "monitoring"})
+      EXPECT_THAT(Said((*choice)->JudgeOf(exempt)), ElementsAre("(not judged)")) << exempt;
+    EXPECT_THAT(Said((*choice)->JudgeOf("acme")), ElementsAre("france", "the same in all"));
+  }
+  const auto two = Choose({{france, Region("germany")}, {{}}});
+  EXPECT_EQ((*two)->JudgeOf("kube-system"), nullptr);
+  EXPECT_THAT((*two)->Unknown(), IsEmpty());
+  EXPECT_EQ((*two)->JudgeOf("monitoring"), nullptr);
+  EXPECT_THAT((*two)->Unknown(), ElementsAre("monitoring")) << "exempt in one of the two";
 }
 
 TEST(RegionChoice, OneRegionJudgesWhatIsToCome) {

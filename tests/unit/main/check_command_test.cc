@@ -49,8 +49,9 @@ class CheckCommandRun : public ::testing::Test {
   CheckCommandRun() {
     world_.read_stdin = []() -> Result<std::string> { return "apiVersion: v1\nkind: Pod\nspec: {nodeName: n}\n"; };
     world_.cluster = []() -> Result<cli::ClusterView> { return Fail(Error::Transient("no cluster here")); };
-    world_.make_judge = [](const api::SovereignRegion& region, bool mutates) -> Result<cli::Judge> {
-      return cli::Judge([name = region.meta.key.name + (mutates ? "+" : "")](const Json& object) {
+    world_.make_judge = [](const api::SovereignRegion& region,
+                           const cli::JudgeSettings& settings) -> Result<cli::Judge> {
+      return cli::Judge([name = region.meta.key.name + (settings.mutates ? "+" : "")](const Json& object) {
         return std::vector<cli::Violation>{
             {"RP-1", "spec.nodeName", name + " and " + object["metadata"]["namespace"].get<std::string>()}};
       });
@@ -74,6 +75,46 @@ TEST_F(CheckCommandRun, JudgesByTheRegionOfTheFile) {
   EXPECT_THAT(result.output, HasSubstr("stdin:3"));
   EXPECT_THAT(result.output, HasSubstr("france and acme"));
   EXPECT_EQ(result.error, "");
+}
+
+TEST_F(CheckCommandRun, WhatIsExemptIsNotJudged) {
+  arguments_.region_file = dir_.Write(
+      "exempt.yaml",
+      "apiVersion: rempart.dev/v1alpha1\nkind: SovereignRegion\nmetadata: {name: france}\nspec:\n  country: FR\n"
+      "  exemptNamespaces: [monitoring]\n"
+      "  hosting: {locations: [{region: fr-par, zones: [fr-par-1], country: FR}]}\n");
+  world_.context = rules::PolicyContext::Of("system:serviceaccount:rempart-system:rempart");
+  for (const char* ns : {"kube-system", "monitoring", "rempart-system"}) {
+    arguments_.ns = ns;
+    const auto result = Check(arguments_, world_);
+    EXPECT_EQ(result.exit_code, 0) << ns;
+    EXPECT_THAT(result.output, HasSubstr("1 in no region or exempt, and not judged")) << ns;
+  }
+  arguments_.ns = "acme";
+  EXPECT_EQ(Check(arguments_, world_).exit_code, 1);
+}
+
+TEST_F(CheckCommandRun, TellsTheJudgeOfTheNodesOfItsRegion) {
+  arguments_.region_file.clear();
+  world_.cluster = []() -> Result<cli::ClusterView> {
+    api::SovereignRegion germany;
+    germany.meta.key.name = "germany";
+    return cli::ClusterView{
+        .regions = {germany}, .namespaces = std::nullopt, .nodes = {{"france", {"f"}}, {"germany", {"a", "b"}}}};
+  };
+  std::vector<std::string> nodes, described;
+  world_.make_judge = [&](const api::SovereignRegion&, const cli::JudgeSettings& settings) -> Result<cli::Judge> {
+    nodes = settings.nodes;
+    return cli::Judge([](const Json&) { return std::vector<cli::Violation>(); });
+  };
+  world_.rules = [&](const std::vector<api::SovereignRegion>& regions) {
+    for (const auto& region : regions) described.push_back(region.meta.key.name);
+    return std::vector<cli::RuleText>{{"RP-1", "of germany", ""}};
+  };
+  arguments_.format = "sarif";
+  EXPECT_THAT(Check(arguments_, world_).output, HasSubstr("of germany"));
+  EXPECT_THAT(nodes, ElementsAre("a", "b"));
+  EXPECT_THAT(described, ElementsAre("germany"));
 }
 
 api::SovereignRegion Region(const std::string& name) {
@@ -115,7 +156,7 @@ TEST_F(CheckCommandRun, JudgesEachNamespaceByItsRegion) {
   arguments_.ns = "other";
   result = Check(arguments_, world_);
   EXPECT_EQ(result.exit_code, 0);
-  EXPECT_THAT(result.output, HasSubstr("in no region and not judged"));
+  EXPECT_THAT(result.output, HasSubstr("in no region or exempt, and not judged"));
   arguments_.ns = "to-come";
   result = Check(arguments_, world_);
   EXPECT_EQ(result.exit_code, 2) << "neither clean nor not";
@@ -158,7 +199,7 @@ TEST_F(CheckCommandRun, SaysWhatIsMissing) {
   arguments = arguments_;
   arguments.paths = {dir_ / "absent.yaml"};
   EXPECT_EQ(Check(arguments, world_).exit_code, 2);
-  world_.make_judge = [](const api::SovereignRegion&, bool) -> Result<cli::Judge> {
+  world_.make_judge = [](const api::SovereignRegion&, const cli::JudgeSettings&) -> Result<cli::Judge> {
     return Fail(Error::Internal("no rules"));
   };
   const auto result = Check(arguments_, world_);

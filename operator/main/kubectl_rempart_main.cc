@@ -16,6 +16,7 @@
 #include "operator/main/check_command.h"
 #include "operator/main/cluster_access.h"
 #include "operator/main/completion.h"
+#include "operator/main/help.h"
 #include "operator/main/policies_command.h"
 #include "operator/main/status_command.h"
 #include "operator/main/terminal.h"
@@ -96,9 +97,10 @@ int RunCompletion(const CLI::App& app, std::vector<std::string> words) {
   return Print({Complete(app, words, names), "", 0});
 }
 
+// As `status` and `check`: what cannot be told is 2.
 int Complain(const Error& error) {
-  std::fprintf(stderr, "error: %s\n", error.ToString().c_str());
-  return 1;
+  std::fprintf(stderr, "error: %s\n", error.message.c_str());
+  return 2;
 }
 
 }  // namespace
@@ -136,6 +138,7 @@ int main(int argc, char** argv) {
   const auto* attest = AddAttestCommand(app, attest_arguments);
   const auto* completion = AddCompletionCommand(app, shell);
   if (argc > 1 && std::string_view(argv[1]) == "__complete") return RunCompletion(app, {argv + 2, argv + argc});
+  if (const auto help = HelpFor(app, {argv + std::min(argc, 1), argv + argc})) return Print(*help);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

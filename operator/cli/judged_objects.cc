@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "operator/api/names.h"
+#include "src/kube/pod_defaults.h"
 
 namespace rempart::cli {
 namespace {
@@ -114,8 +115,9 @@ class Walk {
   explicit Walk(const std::function<void(const std::string&, const Json&)>& judge) : judge_(judge) {}
 
   std::vector<std::string> Take(Json object) {
-    judge_("", object);
     const Kind kind = KindOf(object);
+    if (kind == kPod) kube::DefaultVolumes(object);
+    judge_("", object);
     if (const Json* metadata = Member(object, "metadata")) {
       if (const auto ns = metadata->find("namespace"); ns != metadata->end()) namespace_ = *ns;
     }
@@ -147,6 +149,7 @@ class Walk {
   void TakePod(Json part, const std::string& prefix) {
     Json pod = Make("Pod", std::move(part));
     if (placed_) pod["apiVersion"] = kPlacedPods;
+    kube::DefaultVolumes(pod);
     judge_(prefix, pod);
     TakeVolumes(pod, prefix);
   }

@@ -69,6 +69,7 @@ class Collector {
   Collector(Manifests& found, std::shared_ptr<const FieldLines> lines, int document)
       : found_(found), lines_(std::move(lines)), document_(document) {}
 
+  static constexpr std::size_t kMaxTypeText = 512;  // a group has at most 253, a version and a kind 63
   static constexpr std::string_view kWholeDocument = "the document";
 
   // `where` names the value in messages. What a list says of its items is taken where an item says nothing.
@@ -89,6 +90,9 @@ class Collector {
       }
       if (!at->is_string() || at->get_ref<const std::string&>().empty()) {
         return Complain(place, where, std::string("has a ") + field + " that is no text");
+      }
+      if (at->get_ref<const std::string&>().size() > kMaxTypeText) {  // a list's is copied into each of its items
+        return Complain(place, where, std::string("has a ") + field + " of more than 512 bytes");
       }
     }
     if (const auto metadata = value.find("metadata"); metadata != value.end() && !metadata->is_object()) {

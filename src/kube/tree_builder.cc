@@ -147,6 +147,7 @@ bool TreeBuilder::PutMerged(Frame& parent, Json value) {
   if (!value.is_array()) return Refuse("<< wants a mapping or a list of mappings");
   for (Json& one : value) {
     if (!one.is_object()) return Refuse("<< wants a mapping or a list of mappings");
+    if (!Count(one.size())) return false;  // merges within merges move every member once a level
     for (auto& [key, member] : one.items()) {
       if (parent.from_merge.contains(key)) continue;
       if (!parent.value.emplace(key, std::move(member)).second) {

@@ -121,6 +121,8 @@ TEST(ReadDocument, OneThatCannotBeReadLeavesTheOthers) {
       {"apiVersion: v1\n", "@6: the document has no kind"},
       {"apiVersion: v1\nkind:\n", "@6: the document has no kind"},
       {"apiVersion: 1\nkind: Pod\n", "@6: the document has a apiVersion that is no text"},
+      {"apiVersion: " + std::string(513, 'v') + "\nkind: Pod\n",
+       "@6: the document has a apiVersion of more than 512 bytes"},
       {"apiVersion: v1\nkind: ''\n", "@6: the document has a kind that is no text"},
       {"apiVersion: v1\nkind: Pod\nmetadata: [1]\n", "@6: the document has a metadata that is a list"},
       {"apiVersion: v1\nkind: List\nitems:\n- a: 1\n", "@9: items[0] has no apiVersion"},

@@ -206,6 +206,10 @@ std::string Free(const std::string& stem, const std::function<bool(const std::st
   return name;
 }
 
+std::string NoneOf(const std::vector<std::string>& names, const std::string& stem) {
+  return Free(stem, [&](const std::string& name) { return std::ranges::find(names, name) != names.end(); });
+}
+
 const std::vector<std::string>& Addresses() {
   static const std::vector<std::string> all = {"192.0.2.1",  "198.51.100.1", "203.0.113.1", "2001:db8::1", "10.0.0.1",
                                                "172.16.0.1", "192.168.0.1",  "100.64.0.1",  "8.0.0.1",     "fd00::1"};

@@ -62,6 +62,9 @@ std::string UnreleasedDigest(const api::SovereignRegion& region);  // "sha256:â€
 // `stem`, or stem-1, stem-2, â€¦ : the first of which `taken` is not true.
 std::string Free(const std::string& stem, const std::function<bool(const std::string&)>& taken);
 
+// One that is none of the names.
+std::string NoneOf(const std::vector<std::string>& names, const std::string& stem = "rempart-probe");
+
 // Addresses that an endpoint may have, here and there in the world, those for documentation first.
 const std::vector<std::string>& Addresses();
 

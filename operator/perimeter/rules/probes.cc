@@ -5,17 +5,17 @@
 #include <algorithm>
 #include <expected>
 #include <map>
-#include <optional>
 #include <set>
 
-#include "operator/perimeter/rules/evaluate.h"
 #include "operator/perimeter/rules/judge.h"
+#include "operator/perimeter/rules/network_probes.h"
 #include "operator/perimeter/rules/probe_objects.h"
 
 namespace rempart::rules {
 namespace {
 
 using namespace std::string_literals;
+using probe::NoneOf;
 
 // A probe, or why there is none.
 using Made = std::expected<Probe, std::string>;
@@ -48,9 +48,7 @@ class Maker {
 
   // Against the rule, and no other.
   Made Bad(const Rule& rule) const {
-    const auto found = Table().find(rule.id);
-    if (found == Table().end()) return std::unexpected("no probe has been written for this rule"s);
-    Made made = (this->*found->second)();
+    Made made = MakeBad(rule);
     if (!made) return made;
     made->rule = rule.id;
     made->gate = rule.gate;
@@ -97,6 +95,10 @@ class Maker {
     probe.name = probe.object["metadata"]["name"].get<std::string>();
     return probe;
   }
+  Made Create(Gate gate, probe::CreatedOr created) const {
+    if (!created) return std::unexpected(std::move(created.error()));
+    return Create(gate, created->resource, std::move(created->object));
+  }
   Probe Update(Gate gate, const kube::Resource& resource, Json old, Json patch) const {
     Probe probe = Create(gate, resource, old);
     probe.operation = "UPDATE";
@@ -112,11 +114,6 @@ class Maker {
     return Create(Gate::kPods, api::kPods, std::move(pod));
   }
   Probe PodOf(const std::string& image) const { return Create(Gate::kPods, api::kPods, probe::Pod(Name(), image)); }
-  Probe ServiceWith(const Json& spec) const {
-    Json service = probe::Service();
-    service["spec"].merge_patch(spec);
-    return Create(Gate::kServices, probe::kServices, std::move(service));
-  }
   Probe BindingTo(const std::string& node) const {
     Probe probe = Create(Gate::kBindings, api::kPods, probe::Binding(node));
     probe.subresource = "binding";
@@ -135,21 +132,6 @@ class Maker {
     return probe;
   }
 
-  std::optional<std::string> Address(bool inside) const {
-    const std::vector<std::string>& ranges = region_.rules.network->ranges;
-    const List list = Literal(ranges);
-    for (const std::string& address : probe::Addresses()) {
-      Bindings none;
-      if (Evaluate(InRange(Literal(address), list), none).IsTrue() == inside) return address;
-    }
-    if (inside && !ranges.empty()) return ranges.front().substr(0, ranges.front().find('/'));
-    return std::nullopt;
-  }
-  Made Outside(const kube::Resource& resource, Json (*make)(const std::string&)) const {
-    const auto address = Address(false);
-    if (!address) return std::unexpected("the region's ranges hold every address that a probe could have"s);
-    return Create(Gate::kEndpoints, resource, make(*address));
-  }
   std::string UnknownStore() const {
     return probe::Free(std::string(kProbeName),
                        [&](const std::string& name) { return Has(region_.rules.keys->allowed_stores, name); });
@@ -176,38 +158,6 @@ class Maker {
                   probe::Claim(probe::Free(std::string(kProbeName), [&](const auto& name) {
                     return Has(region_.rules.storage->classes, name);
                   })));
-  }
-  Made ExternalName() const {
-    return ServiceWith({{"type", "ExternalName"}, {"externalName", "rempart-probe.invalid"}, {"selector", nullptr}});
-  }
-  Made ExternalIps() const { return ServiceWith({{"externalIPs", {"192.0.2.1"}}}); }
-  Made UnknownBalancer() const {
-    const auto& known = region_.rules.network->load_balancer_classes;
-    return ServiceWith(
-        {{"type", "LoadBalancer"},
-         {"loadBalancerClass", probe::Free("rempart.dev/probe", [&](const auto& name) { return Has(known, name); })}});
-  }
-  Made SliceOutside() const { return Outside(probe::kSlices, probe::Slice); }
-  Made EndpointsOutside() const { return Outside(probe::kEndpoints, probe::Endpoints); }
-  Made BalancerAnnotated() const {
-    const auto& network = *region_.rules.network;
-    Json service = probe::Service();
-    service["spec"].merge_patch(
-        {{"type", "LoadBalancer"}, {"loadBalancerClass", network.load_balancer_classes.front()}});
-    const std::string key = probe::Free("service.beta.kubernetes.io/rempart-probe", [&](const std::string& name) {
-      return Has(network.load_balancer_annotations, name);
-    });
-    service["metadata"]["annotations"][key] = "x";
-    return Create(Gate::kServices, probe::kServices, std::move(service));
-  }
-  static std::string NoneOf(const std::vector<std::string>& names) {
-    return probe::Free(std::string(kProbeName), [&](const std::string& name) { return Has(names, name); });
-  }
-  Made UnknownIngressClass() const {
-    return Create(Gate::kIngresses, probe::kIngresses, probe::Ingress(NoneOf(*region_.rules.network->ingress_classes)));
-  }
-  Made UnknownGatewayClass() const {
-    return Create(Gate::kGateways, probe::kGateways, probe::Gateway(NoneOf(*region_.rules.network->gateway_classes)));
   }
   Json StorageClass() const {
     const auto& storage = *region_.rules.storage;
@@ -293,16 +243,6 @@ class Maker {
   Made PodSecurityLoosened() const {
     return NamespaceWith({{"labels", {{std::string(probe::kPodSecurityLevel), "privileged"}}}});
   }
-  Made DefaultDenyTaken() const {
-    Json policy = probe::NetworkPolicy();
-    policy["metadata"]["name"] = api::kDefaultDenyName;
-    return Create(Gate::kGuards, api::kNetworkPolicies, std::move(policy));
-  }
-  Made EgressWidened() const {
-    Json policy = probe::NetworkPolicy();
-    policy["spec"]["egress"] = Json::array({Json::object()});
-    return Create(Gate::kPolicies, api::kNetworkPolicies, std::move(policy));
-  }
   Made PerimeterEdited() const {
     Json region = probe::Bare(api::kRegions);
     region["metadata"]["name"] = Name();
@@ -343,16 +283,6 @@ class Maker {
         {"RP-406", &Maker::UnknownDriver},
         {"RP-407", &Maker::VolumeBroughtAlong},
         {"RP-408", &Maker::UnknownSnapshotClass},
-        {"RP-501", &Maker::ExternalName},
-        {"RP-502", &Maker::ExternalIps},
-        {"RP-503", &Maker::UnknownBalancer},
-        {"RP-504", &Maker::BalancerAnnotated},
-        {"RP-505", &Maker::SliceOutside},
-        {"RP-506", &Maker::EndpointsOutside},
-        {"RP-507", &Maker::DefaultDenyTaken},
-        {"RP-508", &Maker::EgressWidened},
-        {"RP-510", &Maker::UnknownIngressClass},
-        {"RP-511", &Maker::UnknownGatewayClass},
         {"RP-601", &Maker::UnknownSecretStore},
         {"RP-602", &Maker::UnknownReference},
         {"RP-603", &Maker::ForeignKey},
@@ -369,7 +299,19 @@ class Maker {
     return table;
   }
 
+  Made MakeBad(const Rule& rule) const {
+    const auto& of_networks = probe::AgainstNetworkRules();
+    if (const auto of_network = of_networks.find(rule.id); of_network != of_networks.end())
+      return Create(rule.gate, of_network->second(region_, Pod()));
+    const auto found = Table().find(rule.id);
+    if (found == Table().end()) return std::unexpected("no probe has been written for this rule"s);
+    return (this->*found->second)();
+  }
+
   Made MakeGood(Gate gate) const {
+    const auto& of_networks = probe::LetInByNetworkGates();
+    if (const auto of_network = of_networks.find(gate); of_network != of_networks.end())
+      return Create(gate, of_network->second(region_, Pod()));
     switch (gate) {
       case Gate::kPods:
         return PodOf(image_);
@@ -382,10 +324,6 @@ class Maker {
         return NodeWith({{"annotations", {{"rempart.dev/probe", "true"}}}});
       case Gate::kNamespace:
         return NamespaceWith({{"annotations", {{"rempart.dev/probe", "true"}}}});
-      case Gate::kServices:
-        return ServiceWith(Json::object());
-      case Gate::kEndpoints:
-        return Create(gate, probe::kSlices, probe::Slice(Address(true).value_or("192.0.2.1")));
       case Gate::kClaims:
         return Create(gate, probe::kClaims, probe::Claim(region_.rules.storage->classes.front()));
       case Gate::kStores: {
@@ -394,17 +332,6 @@ class Maker {
       }
       case Gate::kRempart:
         return PerimeterEdited();
-      case Gate::kGuards:
-      case Gate::kPolicies:
-        return Create(gate, api::kNetworkPolicies, probe::NetworkPolicy());
-      case Gate::kIngresses: {
-        const auto& classes = *region_.rules.network->ingress_classes;
-        return Create(gate, probe::kIngresses, probe::Ingress(classes.empty() ? "" : classes.front()));
-      }
-      case Gate::kGateways: {
-        const auto& classes = *region_.rules.network->gateway_classes;
-        return Create(gate, probe::kGateways, probe::Gateway(classes.empty() ? "none" : classes.front()));
-      }
       case Gate::kClasses:
         return Create(gate, probe::kStorageClasses, StorageClass());
       case Gate::kVolumes:
@@ -415,6 +342,13 @@ class Maker {
       }
       case Gate::kClusterStores:
         return Create(gate, probe::kClusterStores, ClusterStore(UnknownStore()));
+      case Gate::kServices:
+      case Gate::kEndpoints:
+      case Gate::kGuards:
+      case Gate::kPolicies:
+      case Gate::kIngresses:
+      case Gate::kGateways:
+        break;  // of networks, see above
     }
     return std::unexpected("no probe has been written for this gate"s);
   }

@@ -1,0 +1,129 @@
+#include "operator/perimeter/rules/network_probes.h"
+
+#include <optional>
+
+#include "operator/api/names.h"
+#include "operator/perimeter/rules/evaluate.h"
+#include "operator/perimeter/rules/probes.h"
+
+namespace rempart::rules::probe {
+namespace {
+
+using Region = api::SovereignRegion;
+using Ranges = std::vector<std::string>;
+
+// Within one of the ranges, or outside all.
+std::optional<std::string> Address(const Ranges& ranges, bool inside) {
+  const List list = Literal(ranges);
+  for (const std::string& address : Addresses()) {
+    Bindings none;
+    if (Evaluate(InRange(Literal(address), list), none).IsTrue() == inside) return address;
+  }
+  if (inside && !ranges.empty()) return ranges.front().substr(0, ranges.front().find('/'));
+  return std::nullopt;
+}
+
+// `make` with an address outside the ranges.
+CreatedOr Outside(const Ranges& ranges, const std::function<Created(const std::string& address)>& make) {
+  if (const auto address = Address(ranges, false)) return make(*address);
+  return std::unexpected("the region's ranges hold every address that a probe could have");
+}
+
+std::string FirstOf(const std::vector<std::string>& names, const std::string& none) {
+  return names.empty() ? none : names.front();
+}
+
+Created ServiceWith(const Json& spec) {
+  Json service = Service();
+  service["spec"].merge_patch(spec);
+  return {kServices, std::move(service)};
+}
+Created BalancerWith(const Region& region, const Json& spec) {
+  Created service = ServiceWith({{"type", "LoadBalancer"}});
+  service.object["spec"]["loadBalancerClass"] = region.rules.network->load_balancer_classes.front();
+  service.object["spec"].merge_patch(spec);
+  return service;
+}
+Json BalancerAnnotation(const Region& region) {
+  const std::string stem = "service.beta.kubernetes.io/" + std::string(kProbeName);
+  return {{NoneOf(region.rules.network->load_balancer_annotations, stem), "x"}};
+}
+
+// --- one a rule
+CreatedOr ExternalName(const Region&, const Json&) {
+  return ServiceWith({{"type", "ExternalName"}, {"externalName", "rempart-probe.invalid"}, {"selector", nullptr}});
+}
+CreatedOr ExternalIps(const Region&, const Json&) { return ServiceWith({{"externalIPs", {"192.0.2.1"}}}); }
+CreatedOr UnknownBalancer(const Region& region, const Json&) {
+  return ServiceWith({{"type", "LoadBalancer"},
+                      {"loadBalancerClass", NoneOf(region.rules.network->load_balancer_classes, "rempart.dev/probe")}});
+}
+CreatedOr BalancerAnnotated(const Region& region, const Json&) {
+  Created service = BalancerWith(region, Json::object());
+  service.object["metadata"]["annotations"] = BalancerAnnotation(region);
+  return service;
+}
+CreatedOr SliceOutside(const Region& region, const Json&) {
+  return Outside(region.rules.network->ranges, [](const std::string& address) {
+    return Created{kSlices, Slice(address)};
+  });
+}
+CreatedOr EndpointsOutside(const Region& region, const Json&) {
+  return Outside(region.rules.network->ranges, [](const std::string& address) {
+    return Created{kEndpoints, Endpoints(address)};
+  });
+}
+CreatedOr DefaultDenyTaken(const Region&, const Json&) {
+  Json policy = NetworkPolicy();
+  policy["metadata"]["name"] = api::kDefaultDenyName;
+  return Created{api::kNetworkPolicies, std::move(policy)};
+}
+CreatedOr EgressWidened(const Region&, const Json&) {
+  Json policy = NetworkPolicy();
+  policy["spec"]["egress"] = Json::array({Json::object()});
+  return Created{api::kNetworkPolicies, std::move(policy)};
+}
+CreatedOr UnknownIngressClass(const Region& region, const Json&) {
+  return Created{kIngresses, Ingress(NoneOf(*region.rules.network->ingress_classes))};
+}
+CreatedOr UnknownGatewayClass(const Region& region, const Json&) {
+  return Created{kGateways, Gateway(NoneOf(*region.rules.network->gateway_classes))};
+}
+}  // namespace
+
+const std::map<std::string, MakeCreated>& AgainstNetworkRules() {
+  static const std::map<std::string, MakeCreated> table = {
+      {"RP-501", ExternalName},        {"RP-502", ExternalIps},   {"RP-503", UnknownBalancer},
+      {"RP-504", BalancerAnnotated},   {"RP-505", SliceOutside},  {"RP-506", EndpointsOutside},
+      {"RP-507", DefaultDenyTaken},    {"RP-508", EgressWidened}, {"RP-510", UnknownIngressClass},
+      {"RP-511", UnknownGatewayClass},
+
+  };
+  return table;
+}
+
+const std::map<Gate, MakeCreated>& LetInByNetworkGates() {
+  const auto policy = [](const Region&, const Json&) -> CreatedOr {
+    return Created{api::kNetworkPolicies, NetworkPolicy()};
+  };
+  static const std::map<Gate, MakeCreated> table = {
+      {Gate::kServices, [](const Region&, const Json&) { return ServiceWith(Json::object()); }},
+      {Gate::kEndpoints,
+       [](const Region& region, const Json&) {
+         return Created{kSlices, Slice(Address(region.rules.network->ranges, true).value_or("192.0.2.1"))};
+       }},
+      {Gate::kGuards, policy},
+      {Gate::kPolicies, policy},
+      {Gate::kIngresses,
+       [](const Region& region, const Json&) {
+         return Created{kIngresses, Ingress(FirstOf(*region.rules.network->ingress_classes, ""))};
+       }},
+      {Gate::kGateways,
+       [](const Region& region, const Json&) {
+         return Created{kGateways, Gateway(FirstOf(*region.rules.network->gateway_classes, "none"))};
+       }},
+  };
+  return table;
+}
+
+}  // namespace rempart::rules::probe

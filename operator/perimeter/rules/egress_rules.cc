@@ -76,19 +76,20 @@ void AddEgressRules(const api::SovereignRegion& region, const RuleContext& conte
        // `specs` are Cilium's, whose rules have no `to`, and so name nothing that could be looked at.
        .subjects = {{{"spec", "egress", "*"}}, {{"specs", "*"}}},
        .texts = false,
-       // The operator's own, which RP-507 keeps; other kinds have no such object.
-       .holds = (Object()["metadata"]["name"].AsText() == api::kDefaultDenyName &&
-                 Object()["apiVersion"].AsText() == "networking.k8s.io/v1") ||
-                (!IsEmpty(to) && All(to, [&](const Item& peer) { return StaysInside(peer, region); })),
+       // Of other policies nobody knows what a peer means where it has members of their own beside those that are
+       // looked at. The first is the operator's own, which RP-507 keeps; other kinds have no such object.
+       .holds = Object()["apiVersion"].AsText() == "networking.k8s.io/v1" &&
+                (Object()["metadata"]["name"].AsText() == api::kDefaultDenyName ||
+                 (!IsEmpty(to) && All(to, [&](const Item& peer) { return StaysInside(peer, region); }))),
        .shown = Join(MapEach(Filter(to, [](const Item& peer) { return peer["ipBlock"].Present(); }),
                              [](const Item& peer) { return peer["ipBlock"]["cidr"].AsText(); }),
                      ", "),
        .wrong = {"opens more than the region declares", "ouvre plus que la région ne déclare"},
-       .fix =
-           {"under `to`, name pods of the namespace, namespaces of the region by its label, kube-dns, or addresses "
-            "within a range of spec.network.egress that is declared without ports",
-            "sous `to`, désignez des pods de l'espace de noms, des espaces de la région par son étiquette, kube-dns, "
-            "ou des adresses d'une plage de spec.network.egress déclarée sans ports"},
+       .fix = {"in a NetworkPolicy of Kubernetes, under `to`, name pods of the namespace, namespaces of the region by "
+               "its label, kube-dns, or addresses within a range of spec.network.egress that is declared without ports",
+               "dans une NetworkPolicy de Kubernetes, sous `to`, désignez des pods de l'espace de noms, des espaces de "
+               "la région par son étiquette, kube-dns, ou des adresses d'une plage de spec.network.egress déclarée "
+               "sans ports"},
        .clauses = kClauses});
 }
 

@@ -349,18 +349,27 @@ TEST(Egress, WhatAPolicyOfATenantMayOpen) {
        R"("podSelector":{"matchLabels":{"k8s-app":"kube-dns"}}}]}])",
        true},
       {R"([{"to":[{"namespaceSelector":{"matchLabels":{"kubernetes.io/metadata.name":"kube-system"}}}]}])", false},
-      {R"([{"toEntities":["world"]}])", false},                            // Cilium
-      {R"([{"action":"Allow","destination":{"nets":["::/0"]}}])", false},  // Calico
-      {R"([{"to":[{"fqdn":"x.example"}]}])", false},                       // Antrea
+      {R"([{"toEntities":["world"]}])", false},                                // Cilium
+      {R"([{"action":"Allow","destination":{"nets":["::/0"]}}])", false},      // Calico
+      {R"([{"to":[{"fqdn":"x.example"}]}])", false},                           // Antrea
+      {R"([{"to":[{"podSelector":{}}],"toServices":[{"name":"x"}]}])", true},  // which Kubernetes has not
       {R"("x")", false},
       {R"(["x"])", false},
       {R"([{"to":"x"}])", false},
       {R"([{"to":["x"]}])", false},
   };
   for (const auto& [egress, allowed] : rows) {
-    const Json policy = {{"metadata", {{"name", "mine"}}}, {"spec", {{"egress", Json::parse(egress)}}}};
+    Json policy = {{"apiVersion", "networking.k8s.io/v1"},
+                   {"metadata", {{"name", "mine"}}},
+                   {"spec", {{"egress", Json::parse(egress)}}}};
     EXPECT_EQ(Found({Gate::kPolicies, &policy}).empty(), allowed)
         << egress << ": " << Found({Gate::kPolicies, &policy});
+    const bool opens =
+        policy["spec"]["egress"].is_array() ? !policy["spec"]["egress"].empty() : !policy["spec"]["egress"].is_null();
+    for (const char* version : {"crd.antrea.io/v1beta1", "cilium.io/v2", "crd.projectcalico.org/v1", ""}) {
+      policy["apiVersion"] = version;
+      EXPECT_NE(Found({Gate::kPolicies, &policy}).empty(), opens) << version << " " << egress;
+    }
   }
   const Json several = Json::parse(R"({"metadata":{"name":"mine"},"specs":[{"egress":[]}]})");
   EXPECT_EQ(Found({Gate::kPolicies, &several}), "RP-508 specs[0]");
@@ -383,6 +392,7 @@ TEST(Egress, NamespacesOfTheRegionAreToldByItsOwnSelector) {
   auto region = test::Region();
   const auto found = [&](const char* labels) {
     const Json policy = {
+        {"apiVersion", "networking.k8s.io/v1"},
         {"metadata", {{"name", "mine"}}},
         {"spec",
          {{"egress",

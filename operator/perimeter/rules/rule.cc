@@ -53,7 +53,7 @@ const GateRequests& RequestsOf(Gate gate) {
        spec_is_untouched || mirror_of_a_node},
       {"bindings", {{"", {"v1"}, {"pods/binding", "bindings"}}}, {"CREATE"}, Scope::kNamespaces, never},
       {"access",
-       {{"", {"v1"}, {"pods/exec", "pods/attach", "pods/portforward"}}},
+       {{"", {"v1"}, {"pods/exec", "pods/attach", "pods/portforward", "pods/proxy", "services/proxy"}}},
        {"CONNECT"},
        Scope::kNamespaces,
        never},

@@ -17,7 +17,7 @@ namespace rempart::rules {
 enum class Gate : std::uint8_t {
   kPods,       // pods and their ephemeral containers
   kBindings,   // pods/binding, bindings
-  kAccess,     // pods/exec, attach, portforward
+  kAccess,     // pods/exec, attach, portforward, proxy; services/proxy
   kNodes,      // all: one outside must not make itself look like one of the region's
   kNamespace,  // the region's namespaces
   kServices,

@@ -125,6 +125,13 @@ TEST(Policies, ModesAreValidationActions) {
   }
 }
 
+TEST(Policies, SeeWhatAlsoLeadsIntoPods) {
+  const auto resources = [](const std::string& gate) {
+    return Named(gate).policy["spec"]["matchConstraints"]["resourceRules"].dump();
+  };
+  EXPECT_THAT(resources("access"), HasSubstr(R"("pods/proxy","services/proxy")"));
+}
+
 // Whatever its controller's name: what cannot be emptied would never go.
 TEST(Policies, ANamespaceThatGoesTakesItsDefaultDenyWithIt) {
   EXPECT_THAT(Named("guards").policy["spec"]["validations"][0]["expression"].get<std::string>(),

@@ -88,6 +88,8 @@ const TextRule kDigestRule{IsDigest, "a digest: sha256: and 64 hexadecimal digit
 const TextRule kNetworkRule{IsNetwork, "a CIDR range like 10.0.0.0/8 or fd00::/8, without bits beyond its mask"};
 const TextRule kAnnotationRule{IsAnnotation, "the key of an annotation, of at most 317 characters"};
 const TextRule kKeyIdRule{IsKeyId, "the id of a key: at most 512 characters of ASCII without spaces"};
+const TextRule kPodNetworksRule{
+    IsKeyId, "the text of an annotation k8s.v1.cni.cncf.io/networks: at most 512 characters of ASCII without spaces"};
 const TextRule kNameRule{IsName, "a name in lower case of at most 253 characters"};
 
 std::vector<std::string> Names(const Field& at, SpecReader& reader, const TextRule& rule = kNameRule) {
@@ -134,6 +136,7 @@ RegionRules::Network ReadNetwork(const Field& at, SpecReader& reader) {
   network.load_balancer_annotations = Names(at["loadBalancerAnnotations"], reader, kAnnotationRule);
   if (const Field list = at["ingressClasses"]; list.value.exists()) network.ingress_classes = Names(list, reader);
   if (const Field list = at["gatewayClasses"]; list.value.exists()) network.gateway_classes = Names(list, reader);
+  network.pod_networks = Names(at["podNetworks"], reader, kPodNetworksRule);
   if (const Field list = at["egress"]; list.value.exists()) {
     auto& egress = network.egress.emplace();
     reader.List(list, 0, kMaxEgress, "an object with a cidr",

@@ -67,6 +67,8 @@ constexpr std::array kJudged = {
     Judged{"crd.projectcalico.org", "NetworkPolicy", rules::Gate::kPolicies},
     Judged{"projectcalico.org", "NetworkPolicy", rules::Gate::kPolicies},
     Judged{"crd.antrea.io", "NetworkPolicy", rules::Gate::kPolicies},
+    Judged{"crd.projectcalico.org", "NetworkSet", rules::Gate::kPolicies},
+    Judged{"projectcalico.org", "NetworkSet", rules::Gate::kPolicies},
     Judged{"networking.k8s.io", "Ingress", rules::Gate::kIngresses},
     Judged{"gateway.networking.k8s.io", "Gateway", rules::Gate::kGateways},
     Judged{"storage.k8s.io", "StorageClass", rules::Gate::kClasses},

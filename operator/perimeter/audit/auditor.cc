@@ -32,6 +32,8 @@ constexpr std::array kKinds{
     Kind{Gate::kPolicies, {"crd.projectcalico.org", "v1", "networkpolicies", "NetworkPolicy", true}},
     Kind{Gate::kPolicies, {"projectcalico.org", "v3", "networkpolicies", "NetworkPolicy", true}, true},
     Kind{Gate::kPolicies, {"crd.antrea.io", "v1beta1", "networkpolicies", "NetworkPolicy", true}},
+    Kind{Gate::kPolicies, {"crd.projectcalico.org", "v1", "networksets", "NetworkSet", true}},
+    Kind{Gate::kPolicies, {"projectcalico.org", "v3", "networksets", "NetworkSet", true}, true},
     Kind{Gate::kIngresses, {"networking.k8s.io", "v1", "ingresses", "Ingress", true}},
     Kind{Gate::kGateways, {"gateway.networking.k8s.io", "v1", "gateways", "Gateway", true}},
     Kind{Gate::kStores, {"external-secrets.io", "v1", "secretstores", "SecretStore", true}},

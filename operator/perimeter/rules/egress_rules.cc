@@ -1,5 +1,6 @@
-// RP-507, RP-508: what pods may send to. The operator keeps a default-deny NetworkPolicy in each namespace, see
-// guard_plan.h. Policies of a namespace add up, so whoever may write a second one could open what the first one shuts.
+// RP-507 to RP-509, RP-517: what pods may send to. The operator keeps a default-deny NetworkPolicy in each namespace,
+// see guard_plan.h. Policies of a namespace add up, so whoever may write a second one could open what the first one
+// shuts.
 #include <map>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -26,11 +27,16 @@ std::optional<std::map<std::string, std::string>> LabelsOfNamespaces(const api::
   return labels;
 }
 
-// A member of a NetworkPolicy's `to` that stays within the region.
-Bool StaysInside(const Item& peer, const api::SovereignRegion& region) {
+// The ranges that a tenant's policy may open: those that are open at any port.
+List OpenRanges(const api::SovereignRegion& region) {
   std::vector<std::string> open;
   for (const auto& egress : *region.rules.network->egress)
     if (egress.ports.empty()) open.push_back(egress.cidr);
+  return Literal(open);
+}
+
+// A member of a NetworkPolicy's `to` that stays within the region.
+Bool StaysInside(const Item& peer, const api::SovereignRegion& region) {
   const Item pods = peer["podSelector"], namespaces = peer["namespaceSelector"], block = peer["ipBlock"];
   const auto named = [&](std::string_view key, std::string_view value) {
     const Item label = namespaces["matchLabels"][key];
@@ -43,7 +49,7 @@ Bool StaysInside(const Item& peer, const api::SovereignRegion& region) {
     for (const auto& [key, value] : *labels) of_region = of_region && named(key, value);
     in_namespaces = in_namespaces || of_region;
   }
-  return (block.Present() && RangeWithin(block["cidr"].AsText(), Literal(open))) ||
+  return (block.Present() && RangeWithin(block["cidr"].AsText(), OpenRanges(region))) ||
          (!block.Present() && namespaces.Present() && in_namespaces) ||
          (!block.Present() && !namespaces.Present() && pods.Present());
 }
@@ -90,6 +96,35 @@ void AddEgressRules(const api::SovereignRegion& region, const RuleContext& conte
                "dans une NetworkPolicy de Kubernetes, sous `to`, désignez des pods de l'espace de noms, des espaces de "
                "la région par son étiquette, kube-dns, ou des adresses d'une plage de spec.network.egress déclarée "
                "sans ports"},
+       .clauses = kClauses});
+  // Calico's selectors find sets by their labels as they find pods: one may be among the pods of the namespace, to
+  // which the operator's own policy lets pods send.
+  const Text it = It().AsText();
+  const List open = OpenRanges(region);
+  table.push_back(
+      {.id = "RP-509",
+       .gate = Gate::kPolicies,
+       .variable = "nets",
+       .subjects = {{{"spec", "nets", "*"}}, {{"spec", "allowedEgressDomains", "*"}}},
+       .holds = RangeWithin(it, open) || InRange(it, open),
+       .shown = it,
+       .wrong = {"is not open to the region's pods, and policies would take it for one of them",
+                 "n'est pas ouvert aux pods de la région, et les règles réseau le prendraient pour l'un d'eux"},
+       .fix = {"name addresses within a range of spec.network.egress that is declared without ports",
+               "désignez des adresses d'une plage de spec.network.egress déclarée sans ports"},
+       .clauses = kClauses});
+  table.push_back(
+      {.id = "RP-517",
+       .gate = Gate::kPods,
+       .variable = "networks",
+       .subjects = {{{"metadata", "annotations", std::string(kPodNetworks)}},
+                    {{"metadata", "annotations", std::string(kPodDefaultNetwork)}}},
+       .holds = it == "" || In(it, Literal(region.rules.network->pod_networks)),
+       .shown = it,
+       .wrong = {"is a network to which the region's network policies do not apply",
+                 "est un réseau auquel les règles réseau de la région ne s'appliquent pas"},
+       .fix = {"take the annotation out, or have its text named in spec.network.podNetworks of the region",
+               "retirez l'annotation, ou faites nommer son texte dans spec.network.podNetworks de la région"},
        .clauses = kClauses});
 }
 

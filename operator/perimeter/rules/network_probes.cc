@@ -83,21 +83,36 @@ CreatedOr EgressWidened(const Region&, const Json&) {
   policy["spec"]["egress"] = Json::array({Json::object()});
   return Created{api::kNetworkPolicies, std::move(policy)};
 }
+CreatedOr SetWidened(const Region& region, const Json&) {
+  Ranges open;
+  for (const auto& egress : *region.rules.network->egress)
+    if (egress.ports.empty()) open.push_back(egress.cidr);
+  return Outside(open, [](const std::string& address) {
+    return Created{kNetworkSets, NetworkSet(address + (address.contains(':') ? "/128" : "/32"))};
+  });
+}
 CreatedOr UnknownIngressClass(const Region& region, const Json&) {
   return Created{kIngresses, Ingress(NoneOf(*region.rules.network->ingress_classes))};
 }
 CreatedOr UnknownGatewayClass(const Region& region, const Json&) {
   return Created{kGateways, Gateway(NoneOf(*region.rules.network->gateway_classes))};
 }
+CreatedOr OtherNetwork(const Region& region, const Json& pod) {
+  Json attached = pod;
+  attached["metadata"]["annotations"][std::string(kPodNetworks)] = NoneOf(region.rules.network->pod_networks);
+  return Created{api::kPods, std::move(attached)};
+}
+
 }  // namespace
 
 const std::map<std::string, MakeCreated>& AgainstNetworkRules() {
   static const std::map<std::string, MakeCreated> table = {
-      {"RP-501", ExternalName},        {"RP-502", ExternalIps},   {"RP-503", UnknownBalancer},
-      {"RP-504", BalancerAnnotated},   {"RP-505", SliceOutside},  {"RP-506", EndpointsOutside},
-      {"RP-507", DefaultDenyTaken},    {"RP-508", EgressWidened}, {"RP-510", UnknownIngressClass},
-      {"RP-511", UnknownGatewayClass},
+      {"RP-501", ExternalName},        {"RP-502", ExternalIps},         {"RP-503", UnknownBalancer},
+      {"RP-504", BalancerAnnotated},   {"RP-505", SliceOutside},        {"RP-506", EndpointsOutside},
+      {"RP-507", DefaultDenyTaken},    {"RP-508", EgressWidened},       {"RP-509", SetWidened},
+      {"RP-510", UnknownIngressClass}, {"RP-511", UnknownGatewayClass},
 
+      {"RP-517", OtherNetwork},
   };
   return table;
 }

@@ -123,6 +123,12 @@ Json Gateway(const std::string& gateway_class) {
   return gateway;
 }
 
+Json NetworkSet(const std::string& net) {
+  Json set = Bare(kNetworkSets);
+  set["spec"] = {{"nets", Json::array({net})}};
+  return set;
+}
+
 Json StorageClass(const std::string& name, const std::string& provisioner) {
   Json of = Bare(kStorageClasses);
   of["metadata"]["name"] = name;

@@ -39,6 +39,9 @@ const GateRequests& RequestsOf(Gate gate) {
   // Where annotations say what the spec does not.
   static const Bool annotations_too =
       spec_is_untouched && Same(Object()["metadata"]["annotations"], OldObject()["metadata"]["annotations"]);
+  // Those of a pod by which it asks for other networks; all others change all the time.
+  static const Bool networks_too =
+      spec_is_untouched && same_annotation(kPodNetworks) && same_annotation(kPodDefaultNetwork);
   // Cilium's policies have a second place for rules.
   static const Bool specs_too = spec_is_untouched && Same(Object()["specs"], OldObject()["specs"]);
   static const Bool class_is_untouched = Request()["operation"].AsText() == "UPDATE" &&
@@ -50,7 +53,7 @@ const GateRequests& RequestsOf(Gate gate) {
        {{"", {"v1"}, {"pods", "pods/ephemeralcontainers"}}},
        creates(),
        Scope::kNamespaces,
-       spec_is_untouched || mirror_of_a_node},
+       networks_too || mirror_of_a_node},
       {"bindings", {{"", {"v1"}, {"pods/binding", "bindings"}}}, {"CREATE"}, Scope::kNamespaces, never},
       {"access",
        {{"", {"v1"}, {"pods/exec", "pods/attach", "pods/portforward", "pods/proxy", "services/proxy"}}},
@@ -85,8 +88,8 @@ const GateRequests& RequestsOf(Gate gate) {
       {"policies",
        {{"networking.k8s.io", {"v1"}, {"networkpolicies"}},
         {"cilium.io", {"*"}, {"ciliumnetworkpolicies"}},
-        {"crd.projectcalico.org", {"*"}, {"networkpolicies"}},
-        {"projectcalico.org", {"*"}, {"networkpolicies"}},
+        {"crd.projectcalico.org", {"*"}, {"networkpolicies", "networksets"}},
+        {"projectcalico.org", {"*"}, {"networkpolicies", "networksets"}},
         {"crd.antrea.io", {"*"}, {"networkpolicies"}}},
        creates(),
        Scope::kNamespaces,

@@ -26,7 +26,7 @@ enum class Gate : std::uint8_t {
   kStores,     // external-secrets.io SecretStore, ExternalSecret, PushSecret
   kRempart,    // rempart.dev
   kGuards,     // the operator's own network policies; deletions too, of which other rules could read nothing
-  kPolicies,   // networkpolicies, also those of network plugins
+  kPolicies,   // networkpolicies, also those of network plugins, and what these look up
   kIngresses,
   kGateways,       // gateway.networking.k8s.io
   kClasses,        // storageclasses of the region's names
@@ -42,6 +42,10 @@ inline constexpr std::string_view kOldStorageClass = "volume.beta.kubernetes.io/
 // By which the controller of volumes remembers that it bound a claim: it compares nothing of such a one with its
 // volume.
 inline constexpr std::string_view kBindCompleted = "pv.kubernetes.io/bind-completed";
+
+// Annotations of pods by which a meta plugin gives them networks beside the cluster's, and another default one.
+inline constexpr std::string_view kPodNetworks = "k8s.v1.cni.cncf.io/networks";
+inline constexpr std::string_view kPodDefaultNetwork = "v1.multus-cni.io/default-network";
 
 // Which requests a gate sees.
 struct GateRequests {

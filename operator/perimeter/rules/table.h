@@ -15,7 +15,7 @@ void AddNodeRules(const api::SovereignRegion& region, const RuleContext& context
 void AddImageRules(const api::SovereignRegion& region, Table& table);                                // RP-3xx
 void AddStorageRules(const api::SovereignRegion& region, Table& table);                              // RP-4xx
 void AddNetworkRules(const api::SovereignRegion& region, Table& table);                              // RP-5xx
-void AddEgressRules(const api::SovereignRegion& region, const RuleContext& context, Table& table);   // RP-507, RP-508
+void AddEgressRules(const api::SovereignRegion& region, const RuleContext& context, Table& table);   // RP-507-9, 517
 void AddEntryRules(const api::SovereignRegion& region, Table& table);                                // RP-510, RP-511
 void AddKeyRules(const api::SovereignRegion& region, const RuleContext& context, Table& table);      // RP-6xx
 void AddControlRules(const api::SovereignRegion& region, const RuleContext& context, Table& table);  // RP-7xx

@@ -55,6 +55,7 @@ TEST(RegionRules, ReadsAll) {
          {"loadBalancerAnnotations", Json::array({"service.beta.kubernetes.io/Ours_1"})},
          {"ingressClasses", Json::array()},
          {"gatewayClasses", Json::array({"envoy-fr"})},
+         {"podNetworks", Json::array({R"([{"namespace":"kube-system","name":"storage"}])"})},
          {"egress", Json::array({{{"cidr", "fd00::/8"}},
                                  {{"cidr", "192.0.2.0/24"},
                                   {"ports", Json::array({{{"port", 443}},
@@ -85,6 +86,7 @@ TEST(RegionRules, ReadsAll) {
   EXPECT_EQ(rules.network->load_balancer_annotations, std::vector<std::string>{"service.beta.kubernetes.io/Ours_1"});
   EXPECT_TRUE(rules.network->ingress_classes && rules.network->ingress_classes->empty()) << "none is not any";
   EXPECT_EQ(rules.network->gateway_classes, std::vector<std::string>{"envoy-fr"});
+  EXPECT_EQ(rules.network->pod_networks, std::vector<std::string>{R"([{"namespace":"kube-system","name":"storage"}])"});
   ASSERT_EQ(rules.network->egress->size(), 2U);
   EXPECT_EQ((*rules.network->egress)[0].cidr, "fd00::/8");
   ASSERT_EQ((*rules.network->egress)[1].ports.size(), 2U);
@@ -127,6 +129,8 @@ TEST(RegionRules, RefusesWhatTheSchemaWould) {
       {{{"storage", {{"provisioners", {"csi.example"}}}}}, "spec.storage.provisioners: "},
       {{{"network", {{"loadBalancerAnnotations", {"a b"}}}}}, "spec.network.loadBalancerAnnotations[0]: "},
       {{{"network", {{"ingressClasses", "nginx"}}}}, "spec.network.ingressClasses: "},
+      {{{"network", {{"podNetworks", {"a b"}}}}}, "spec.network.podNetworks[0]: "},
+      {{{"network", {{"podNetworks", {""}}}}}, "spec.network.podNetworks[0]: "},
       {{{"network", {{"egress", Json::array({{{"cidr", "10.0.0.1/8"}}})}}}}, "spec.network.egress[0].cidr: "},
       {{{"network", {{"egress", Json::array({{{"cidr", "FD00::/8"}}})}}}}, "spec.network.egress[0].cidr: "},
       {{{"network", {{"egress", Json::array({Json::object()})}}}}, "spec.network.egress[0].cidr: "},

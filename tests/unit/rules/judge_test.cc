@@ -86,7 +86,15 @@ INSTANTIATE_TEST_SUITE_P(
         Row{Gate::kPods, R"({"spec":{"tolerations":{}}})", "RP-104 spec.tolerations"},
         Row{Gate::kPods, R"({"metadata":{"annotations":{"kubernetes.io/config.hash":"x"}}})", ""},
         Row{Gate::kPods, R"({"metadata":{"annotations":{"kubernetes.io/config.mirror":"x"}}})",
-            "RP-105 metadata.annotations.kubernetes.io/config.mirror"}));
+            "RP-105 metadata.annotations.kubernetes.io/config.mirror"},
+        Row{Gate::kPods, R"({"metadata":{"annotations":{"k8s.v1.cni.cncf.io/networks":"kube-system/storage"}}})", ""},
+        Row{Gate::kPods, R"({"metadata":{"annotations":{"k8s.v1.cni.cncf.io/networks":"storage"}}})",
+            "RP-517 metadata.annotations.k8s.v1.cni.cncf.io/networks"},
+        Row{Gate::kPods, R"({"metadata":{"annotations":{"k8s.v1.cni.cncf.io/networks":"kube-system/storage,x"}}})",
+            "RP-517 metadata.annotations.k8s.v1.cni.cncf.io/networks"},
+        Row{Gate::kPods, R"({"metadata":{"annotations":{"v1.multus-cni.io/default-network":"x/y"}}})",
+            "RP-517 metadata.annotations.v1.multus-cni.io/default-network"},
+        Row{Gate::kPods, R"({"metadata":{"annotations":{"k8s.v1.cni.cncf.io/network-status":"[]"}}})", ""}));
 
 // Only the image differs; the digest is the released one unless the row says otherwise.
 struct ImageRow {
@@ -408,6 +416,44 @@ TEST(Egress, NamespacesOfTheRegionAreToldByItsOwnSelector) {
   EXPECT_TRUE(found(R"({"team":"a"})")) << "what is asked for beyond labels cannot be seen";
 }
 
+// A set is found by its labels as pods are, and the operator's own policy lets pods of the namespace be sent to.
+TEST(Egress, WhatASetOfATenantMayName) {
+  const auto found = [](const api::SovereignRegion& region, const std::string& spec) {
+    const Json set = {{"apiVersion", "projectcalico.org/v3"}, {"kind", "NetworkSet"}, {"spec", Json::parse(spec)}};
+    std::string fields;
+    for (const auto& violation : JudgeIn(region, {Gate::kPolicies, &set}))
+      fields += violation.rule + " " + violation.field + ";";
+    return fields;
+  };
+  auto region = test::Region();
+  EXPECT_EQ(found(region, R"({"nets":["10.0.0.0/8","10.1.2.3","10.1.0.0/16"]})"), "");
+  EXPECT_EQ(found(region, R"({})"), "");
+  EXPECT_EQ(found(region, R"({"nets":["10.1.0.0/16","0.0.0.0/0"]})"), "RP-509 spec.nets[1];");
+  EXPECT_EQ(found(region, R"({"nets":["192.0.2.1/32"]})"), "RP-509 spec.nets[0];") << "open at some ports alone";
+  EXPECT_EQ(found(region, R"({"nets":["::ffff:8.8.8.8/128","010.0.0.1/8"]})"),
+            "RP-509 spec.nets[0];RP-509 spec.nets[1];");
+  EXPECT_EQ(found(region, R"({"allowedEgressDomains":["*.example.com"]})"), "RP-509 spec.allowedEgressDomains[0];");
+  EXPECT_EQ(found(region, R"({"nets":"10.0.0.0/8"})"), "RP-509 spec.nets;");
+  region.rules.network->egress->clear();
+  EXPECT_EQ(found(region, R"({"nets":["10.0.0.0/8"]})"), "RP-509 spec.nets[0];") << "nothing is open";
+  region.rules.network->egress.reset();
+  EXPECT_EQ(found(region, R"({"nets":["0.0.0.0/0"]})"), "") << "all is";
+}
+
+// A meta plugin reads them when the pod's sandbox is made, which may be after an update.
+TEST(Judge, AnAnnotationForNetworksIsNoUntouchedSpec) {
+  const Json before = test::Pod();
+  Json after = before;
+  const Json request = test::RequestBy("bob", {}, "UPDATE");
+  after["metadata"]["annotations"]["v1.multus-cni.io/default-network"] = "x/y";
+  EXPECT_EQ(Found({Gate::kPods, &after, &before, &request}),
+            "RP-517 metadata.annotations.v1.multus-cni.io/default-network");
+  EXPECT_EQ(Found({Gate::kPods, &after, &after, &request}), "") << "it was there before";
+  Json noted = after;
+  noted["metadata"]["annotations"]["cni.example/status"] = "x";
+  EXPECT_EQ(Found({Gate::kPods, &noted, &after, &request}), "") << "controllers annotate pods all the time";
+}
+
 TEST(Requests, WhoMayDoWhat) {
   const Json labelled = {{"metadata", {{"labels", {{"rempart.dev/region", "france"}}}}}},
              plain = {{"metadata", Json::object()}};
@@ -580,7 +626,7 @@ TEST(Rules, SayAllThatARefusalHasToSay) {
     EXPECT_NE(rule.wrong.en, rule.wrong.fr) << rule.id;
     EXPECT_THAT(rule.clauses, HasSubstr("SecNumCloud 3.2"));
   }
-  EXPECT_EQ(ids.size(), 40U);
+  EXPECT_EQ(ids.size(), 42U);
 }
 
 TEST(Judge, MessageSaysWhatWasFoundTheFixAndTheClause) {

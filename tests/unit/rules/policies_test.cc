@@ -125,11 +125,22 @@ TEST(Policies, ModesAreValidationActions) {
   }
 }
 
-TEST(Policies, SeeWhatAlsoLeadsIntoPods) {
+TEST(Policies, SeeWhatAlsoLeadsIntoPodsAndWhatPoliciesLookUp) {
   const auto resources = [](const std::string& gate) {
     return Named(gate).policy["spec"]["matchConstraints"]["resourceRules"].dump();
   };
   EXPECT_THAT(resources("access"), HasSubstr(R"("pods/proxy","services/proxy")"));
+  EXPECT_THAT(resources("policies"), HasSubstr("networksets"));
+}
+
+// The pods' gate is asked of every pod and at each of its updates.
+TEST(Policies, OfAPodsAnnotationsOnlyThoseForNetworksAreCompared) {
+  const std::string free = Named("pods").policy["spec"]["variables"][0]["expression"];
+  EXPECT_THAT(free,
+              HasSubstr(R"((object.?spec.orValue(null) == oldObject.?spec.orValue(null)) && )"
+                        R"((object.?metadata.?annotations[?"k8s.v1.cni.cncf.io/networks"].orValue(null) == )"
+                        R"(oldObject.?metadata.?annotations[?"k8s.v1.cni.cncf.io/networks"].orValue(null)) && )"));
+  EXPECT_THAT(free, Not(HasSubstr("annotations.orValue")));
 }
 
 // Whatever its controller's name: what cannot be emptied would never go.

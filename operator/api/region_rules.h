@@ -40,8 +40,8 @@ struct RegionRules {
   };
   struct Network {
     bool allow_external_name = false;
-    std::vector<std::string> load_balancer_classes;        // empty: no load balancer
-    std::vector<std::string> ranges;                       // CIDR, where endpoints may be; empty: not asked for
+    std::vector<std::string> load_balancer_classes;  // empty: no load balancer
+    std::vector<std::string> ranges;                 // CIDR, where endpoints and balancers may be; empty: not asked for
     std::vector<std::string> load_balancer_annotations{};  // keys that a load balancer's Service may have
     // Not given: any. Given and empty: no such object.
     std::optional<std::vector<std::string>> ingress_classes{}, gateway_classes{};

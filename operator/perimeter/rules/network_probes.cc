@@ -63,6 +63,11 @@ CreatedOr BalancerAnnotated(const Region& region, const Json&) {
   service.object["metadata"]["annotations"] = BalancerAnnotation(region);
   return service;
 }
+CreatedOr BalancerOutside(const Region& region, const Json&) {
+  return Outside(region.rules.network->ranges, [&](const std::string& address) {
+    return BalancerWith(region, {{"loadBalancerIP", address}});
+  });
+}
 CreatedOr SliceOutside(const Region& region, const Json&) {
   return Outside(region.rules.network->ranges, [](const std::string& address) {
     return Created{kSlices, Slice(address)};
@@ -112,7 +117,7 @@ const std::map<std::string, MakeCreated>& AgainstNetworkRules() {
       {"RP-507", DefaultDenyTaken},    {"RP-508", EgressWidened},       {"RP-509", SetWidened},
       {"RP-510", UnknownIngressClass}, {"RP-511", UnknownGatewayClass},
 
-      {"RP-517", OtherNetwork},
+      {"RP-517", OtherNetwork},        {"RP-518", BalancerOutside},
   };
   return table;
 }

@@ -89,6 +89,17 @@ void AddNetworkRules(const api::SovereignRegion& region, Table& table) {
   const auto in_range = [&](const Text& address) {
     return IsClusterController() || IsControllerManager() || InRange(address, ranges);
   };
+  if (!network.load_balancer_classes.empty()) {
+    table.push_back({.id = "RP-518",
+                     .gate = Gate::kServices,
+                     .variable = "loadBalancerIP",
+                     .subjects = {{{"spec", "loadBalancerIP"}}},
+                     .holds = it == "" || Object()["spec"]["type"].AsText() != "LoadBalancer" || InRange(it, ranges),
+                     .shown = it,
+                     .wrong = outside,
+                     .fix = inside,
+                     .clauses = kClauses});
+  }
   table.push_back(
       {.id = "RP-505",
        .gate = Gate::kEndpoints,

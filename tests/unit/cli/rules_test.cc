@@ -55,7 +55,7 @@ TEST(JudgeBy, ManifestsByTheRegionsRules) {
   EXPECT_EQ(found(R"({"apiVersion":"v1","kind":"ConfigMap"})"), "(no rule)");
   EXPECT_EQ(found(R"({"apiVersion":"v1","kind":"PersistentVolumeClaim"})"), "(no rule)")
       << "the region asks nothing of storage";
-  EXPECT_EQ(RuleTexts().size(), 42U);
+  EXPECT_EQ(RuleTexts().size(), 43U);
   region.invalid = "spec.country: no";
   EXPECT_EQ(JudgeBy(region, {}).error().kind, ErrorKind::kInvalid);
 }

@@ -169,6 +169,16 @@ INSTANTIATE_TEST_SUITE_P(
         Row{Gate::kServices, R"({"spec":{"type":"LoadBalancer"}})", "RP-503 spec"},
         Row{Gate::kServices, R"({"spec":{"type":"LoadBalancer","loadBalancerClass":"metal.example/fr"}})", ""},
         Row{Gate::kServices, R"({"spec":{"type":"LoadBalancer","loadBalancerClass":"other"}})", "RP-503 spec"},
+        Row{Gate::kServices,
+            R"({"spec":{"type":"LoadBalancer","loadBalancerClass":"metal.example/fr","loadBalancerIP":"10.1.2.3"}})",
+            ""},
+        Row{Gate::kServices,
+            R"({"spec":{"type":"LoadBalancer","loadBalancerClass":"metal.example/fr","loadBalancerIP":"192.0.2.1"}})",
+            "RP-518 spec.loadBalancerIP"},
+        Row{Gate::kServices,
+            R"({"spec":{"type":"LoadBalancer","loadBalancerClass":"metal.example/fr","loadBalancerIP":"x.example"}})",
+            "RP-518 spec.loadBalancerIP"},
+        Row{Gate::kServices, R"({"spec":{"type":"ClusterIP","loadBalancerIP":"192.0.2.1"}})", ""},
         Row{Gate::kEndpoints, "{}", ""},
         Row{Gate::kEndpoints, R"({"endpoints":[{"addresses":["10.1.1.1"]},{"addresses":["192.0.2.1"]}]})",
             "RP-505 endpoints[1]"},
@@ -626,7 +636,7 @@ TEST(Rules, SayAllThatARefusalHasToSay) {
     EXPECT_NE(rule.wrong.en, rule.wrong.fr) << rule.id;
     EXPECT_THAT(rule.clauses, HasSubstr("SecNumCloud 3.2"));
   }
-  EXPECT_EQ(ids.size(), 42U);
+  EXPECT_EQ(ids.size(), 43U);
 }
 
 TEST(Judge, MessageSaysWhatWasFoundTheFixAndTheClause) {

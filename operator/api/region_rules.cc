@@ -136,6 +136,7 @@ RegionRules::Network ReadNetwork(const Field& at, SpecReader& reader) {
   network.load_balancer_annotations = Names(at["loadBalancerAnnotations"], reader, kAnnotationRule);
   if (const Field list = at["ingressClasses"]; list.value.exists()) network.ingress_classes = Names(list, reader);
   if (const Field list = at["gatewayClasses"]; list.value.exists()) network.gateway_classes = Names(list, reader);
+  network.ingress_annotations = Names(at["ingressAnnotations"], reader, kAnnotationRule);
   network.pod_networks = Names(at["podNetworks"], reader, kPodNetworksRule);
   if (const Field list = at["egress"]; list.value.exists()) {
     auto& egress = network.egress.emplace();

@@ -45,7 +45,8 @@ struct RegionRules {
     std::vector<std::string> load_balancer_annotations{};  // keys that a load balancer's Service may have
     // Not given: any. Given and empty: no such object.
     std::optional<std::vector<std::string>> ingress_classes{}, gateway_classes{};
-    std::vector<std::string> pod_networks{};  // texts by which pods may ask for networks, with egress
+    std::vector<std::string> ingress_annotations{};  // keys that an Ingress may have though they lead elsewhere
+    std::vector<std::string> pod_networks{};         // texts by which pods may ask for networks, with egress
     // Where pods may send to besides their own namespace and the cluster's DNS. Not given: not asked for.
     std::optional<std::vector<Egress>> egress{};
   };

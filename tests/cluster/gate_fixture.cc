@@ -41,9 +41,9 @@ void GateTest::TearDown() {
 void GateTest::ServeOthersKinds() {
   definitions_ = LogPath(id_ + "-definitions.json");
   std::ofstream file(definitions_);
-  for (const auto* resource :
-       {&rules::probe::kStores, &rules::probe::kClusterStores, &rules::probe::kExternalSecrets,
-        &rules::probe::kPushSecrets, &rules::probe::kSnapshots, &rules::probe::kGateways, &rules::probe::kNetworkSets})
+  for (const auto* resource : {&rules::probe::kStores, &rules::probe::kClusterStores, &rules::probe::kExternalSecrets,
+                               &rules::probe::kPushSecrets, &rules::probe::kSnapshots, &rules::probe::kGateways,
+                               &rules::probe::kHttpRoutes, &rules::probe::kNetworkSets})
     file << Definition(*resource) << "\n---\n";
   file.close();
   Must({"kubectl", "apply", "-f", definitions_});

@@ -36,6 +36,12 @@ constexpr std::array kKinds{
     Kind{Gate::kPolicies, {"projectcalico.org", "v3", "networksets", "NetworkSet", true}, true},
     Kind{Gate::kIngresses, {"networking.k8s.io", "v1", "ingresses", "Ingress", true}},
     Kind{Gate::kGateways, {"gateway.networking.k8s.io", "v1", "gateways", "Gateway", true}},
+    Kind{Gate::kRoutes, {"gateway.networking.k8s.io", "v1", "httproutes", "HTTPRoute", true}},
+    Kind{Gate::kRoutes, {"gateway.networking.k8s.io", "v1", "grpcroutes", "GRPCRoute", true}},
+    Kind{Gate::kRoutes, {"gateway.networking.k8s.io", "v1", "tlsroutes", "TLSRoute", true}},
+    Kind{Gate::kRoutes, {"gateway.networking.k8s.io", "v1alpha2", "tlsroutes", "TLSRoute", true}, true},
+    Kind{Gate::kRoutes, {"gateway.networking.k8s.io", "v1alpha2", "tcproutes", "TCPRoute", true}},
+    Kind{Gate::kRoutes, {"gateway.networking.k8s.io", "v1alpha2", "udproutes", "UDPRoute", true}},
     Kind{Gate::kStores, {"external-secrets.io", "v1", "secretstores", "SecretStore", true}},
     Kind{Gate::kStores, {"external-secrets.io", "v1", "externalsecrets", "ExternalSecret", true}},
 };

@@ -44,6 +44,16 @@ Created BalancerWith(const Region& region, const Json& spec) {
   service.object["spec"].merge_patch(spec);
   return service;
 }
+Created IngressWith(const Region& region, const Json& patch) {
+  Json ingress = Ingress(FirstOf(*region.rules.network->ingress_classes, ""));
+  ingress.merge_patch(patch);
+  return {kIngresses, std::move(ingress)};
+}
+Created GatewayWith(const Region& region, const Json& spec) {
+  Json gateway = Gateway(FirstOf(*region.rules.network->gateway_classes, "none"));
+  gateway["spec"].merge_patch(spec);
+  return {kGateways, std::move(gateway)};
+}
 Json BalancerAnnotation(const Region& region) {
   const std::string stem = "service.beta.kubernetes.io/" + std::string(kProbeName);
   return {{NoneOf(region.rules.network->load_balancer_annotations, stem), "x"}};
@@ -99,8 +109,30 @@ CreatedOr SetWidened(const Region& region, const Json&) {
 CreatedOr UnknownIngressClass(const Region& region, const Json&) {
   return Created{kIngresses, Ingress(NoneOf(*region.rules.network->ingress_classes))};
 }
+CreatedOr IngressLeadsAway(const Region& region, const Json&) {
+  const std::string key = NoneOf(region.rules.network->ingress_annotations,
+                                 "nginx.ingress.kubernetes.io/mirror-" + std::string(kProbeName));
+  return IngressWith(region, {{"metadata", {{"annotations", {{key, "x"}}}}}});
+}
+CreatedOr IngressToResource(const Region& region, const Json&) {
+  const Json resource = {{"apiGroup", "probe.rempart.dev"}, {"kind", "Probe"}, {"name", kProbeName}};
+  return IngressWith(region, {{"spec", {{"defaultBackend", {{"service", nullptr}, {"resource", resource}}}}}});
+}
 CreatedOr UnknownGatewayClass(const Region& region, const Json&) {
   return Created{kGateways, Gateway(NoneOf(*region.rules.network->gateway_classes))};
+}
+CreatedOr GatewayWithAddress(const Region& region, const Json&) {
+  return GatewayWith(region, {{"addresses", Json::array({{{"type", "IPAddress"}, {"value", "192.0.2.1"}}})}});
+}
+CreatedOr GatewayAnnotated(const Region& region, const Json&) {
+  // Its own annotations: not every version of the definition has those of spec.infrastructure.
+  Created gateway = GatewayWith(region, Json::object());
+  gateway.object["metadata"]["annotations"] = BalancerAnnotation(region);
+  return gateway;
+}
+CreatedOr RouteToOther(const Region&, const Json&) {
+  return Created{kHttpRoutes,
+                 HttpRoute({{"group", "probe.rempart.dev"}, {"kind", "Probe"}, {"name", kProbeName}, {"port", 80}})};
 }
 CreatedOr OtherNetwork(const Region& region, const Json& pod) {
   Json attached = pod;
@@ -115,9 +147,9 @@ const std::map<std::string, MakeCreated>& AgainstNetworkRules() {
       {"RP-501", ExternalName},        {"RP-502", ExternalIps},         {"RP-503", UnknownBalancer},
       {"RP-504", BalancerAnnotated},   {"RP-505", SliceOutside},        {"RP-506", EndpointsOutside},
       {"RP-507", DefaultDenyTaken},    {"RP-508", EgressWidened},       {"RP-509", SetWidened},
-      {"RP-510", UnknownIngressClass}, {"RP-511", UnknownGatewayClass},
-
-      {"RP-517", OtherNetwork},        {"RP-518", BalancerOutside},
+      {"RP-510", UnknownIngressClass}, {"RP-511", UnknownGatewayClass}, {"RP-512", GatewayWithAddress},
+      {"RP-513", GatewayAnnotated},    {"RP-514", IngressLeadsAway},    {"RP-515", IngressToResource},
+      {"RP-516", RouteToOther},        {"RP-517", OtherNetwork},        {"RP-518", BalancerOutside},
   };
   return table;
 }
@@ -134,13 +166,11 @@ const std::map<Gate, MakeCreated>& LetInByNetworkGates() {
        }},
       {Gate::kGuards, policy},
       {Gate::kPolicies, policy},
-      {Gate::kIngresses,
-       [](const Region& region, const Json&) {
-         return Created{kIngresses, Ingress(FirstOf(*region.rules.network->ingress_classes, ""))};
-       }},
-      {Gate::kGateways,
-       [](const Region& region, const Json&) {
-         return Created{kGateways, Gateway(FirstOf(*region.rules.network->gateway_classes, "none"))};
+      {Gate::kIngresses, [](const Region& region, const Json&) { return IngressWith(region, Json::object()); }},
+      {Gate::kGateways, [](const Region& region, const Json&) { return GatewayWith(region, Json::object()); }},
+      {Gate::kRoutes,
+       [](const Region&, const Json&) {
+         return Created{kHttpRoutes, HttpRoute({{"name", kProbeName}, {"port", 80}})};
        }},
   };
   return table;

@@ -123,6 +123,12 @@ Json Gateway(const std::string& gateway_class) {
   return gateway;
 }
 
+Json HttpRoute(const Json& backend) {
+  Json route = Bare(kHttpRoutes);
+  route["spec"] = {{"rules", Json::array({{{"backendRefs", Json::array({backend})}}})}};
+  return route;
+}
+
 Json NetworkSet(const std::string& net) {
   Json set = Bare(kNetworkSets);
   set["spec"] = {{"nets", Json::array({net})}};

@@ -25,6 +25,7 @@ inline constexpr kube::Resource kPushSecrets{"external-secrets.io", "v1alpha1", 
 inline constexpr kube::Resource kSnapshots{"snapshot.storage.k8s.io", "v1", "volumesnapshots", "VolumeSnapshot", true};
 inline constexpr kube::Resource kIngresses{"networking.k8s.io", "v1", "ingresses", "Ingress", true};
 inline constexpr kube::Resource kGateways{"gateway.networking.k8s.io", "v1", "gateways", "Gateway", true};
+inline constexpr kube::Resource kHttpRoutes{"gateway.networking.k8s.io", "v1", "httproutes", "HTTPRoute", true};
 inline constexpr kube::Resource kNetworkSets{"crd.projectcalico.org", "v1", "networksets", "NetworkSet", true};
 inline constexpr kube::Resource kStorageClasses{"storage.k8s.io", "v1", "storageclasses", "StorageClass", false};
 inline constexpr kube::Resource kVolumes{"", "v1", "persistentvolumes", "PersistentVolume", false};
@@ -46,6 +47,7 @@ Json SecretStore(const std::string& name);
 Json NetworkPolicy();                            // whose pods send to pods of their namespace
 Json Ingress(const std::string& ingress_class);  // "" for one that names none
 Json Gateway(const std::string& gateway_class);
+Json HttpRoute(const Json& backend);  // a backendRef
 Json NetworkSet(const std::string& net);
 Json StorageClass(const std::string& name, const std::string& provisioner);
 Json Volume(const std::string& storage_class, const std::string& zone);  // "" for one of every zone

@@ -348,6 +348,7 @@ class Maker {
       case Gate::kPolicies:
       case Gate::kIngresses:
       case Gate::kGateways:
+      case Gate::kRoutes:
         break;  // of networks, see above
     }
     return std::unexpected("no probe has been written for this gate"s);

@@ -29,12 +29,13 @@ enum class Gate : std::uint8_t {
   kPolicies,   // networkpolicies, also those of network plugins, and what these look up
   kIngresses,
   kGateways,       // gateway.networking.k8s.io
+  kRoutes,         // of the same
   kClasses,        // storageclasses of the region's names
   kVolumes,        // persistentvolumes of such classes
   kClusterStores,  // external-secrets.io ClusterSecretStore
   kSnapshots,      // snapshot.storage.k8s.io
 };
-inline constexpr int kGates = 18;
+inline constexpr int kGates = 19;
 
 // What volumes and claims had for spec.storageClassName once; Kubernetes still takes its word over that field's
 // (component-helpers, storage/volume, GetPersistentVolumeClaimClass), also where it is "".

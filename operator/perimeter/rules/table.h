@@ -16,7 +16,7 @@ void AddImageRules(const api::SovereignRegion& region, Table& table);           
 void AddStorageRules(const api::SovereignRegion& region, Table& table);                              // RP-4xx
 void AddNetworkRules(const api::SovereignRegion& region, Table& table);                              // RP-5xx
 void AddEgressRules(const api::SovereignRegion& region, const RuleContext& context, Table& table);   // RP-507-9, 517
-void AddEntryRules(const api::SovereignRegion& region, Table& table);                                // RP-510, RP-511
+void AddEntryRules(const api::SovereignRegion& region, Table& table);                                // RP-510 to 516
 void AddKeyRules(const api::SovereignRegion& region, const RuleContext& context, Table& table);      // RP-6xx
 void AddControlRules(const api::SovereignRegion& region, const RuleContext& context, Table& table);  // RP-7xx
 

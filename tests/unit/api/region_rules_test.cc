@@ -55,6 +55,7 @@ TEST(RegionRules, ReadsAll) {
          {"loadBalancerAnnotations", Json::array({"service.beta.kubernetes.io/Ours_1"})},
          {"ingressClasses", Json::array()},
          {"gatewayClasses", Json::array({"envoy-fr"})},
+         {"ingressAnnotations", Json::array({"nginx.ingress.kubernetes.io/auth-url"})},
          {"podNetworks", Json::array({R"([{"namespace":"kube-system","name":"storage"}])"})},
          {"egress", Json::array({{{"cidr", "fd00::/8"}},
                                  {{"cidr", "192.0.2.0/24"},
@@ -86,6 +87,7 @@ TEST(RegionRules, ReadsAll) {
   EXPECT_EQ(rules.network->load_balancer_annotations, std::vector<std::string>{"service.beta.kubernetes.io/Ours_1"});
   EXPECT_TRUE(rules.network->ingress_classes && rules.network->ingress_classes->empty()) << "none is not any";
   EXPECT_EQ(rules.network->gateway_classes, std::vector<std::string>{"envoy-fr"});
+  EXPECT_EQ(rules.network->ingress_annotations, std::vector<std::string>{"nginx.ingress.kubernetes.io/auth-url"});
   EXPECT_EQ(rules.network->pod_networks, std::vector<std::string>{R"([{"namespace":"kube-system","name":"storage"}])"});
   ASSERT_EQ(rules.network->egress->size(), 2U);
   EXPECT_EQ((*rules.network->egress)[0].cidr, "fd00::/8");
@@ -129,6 +131,7 @@ TEST(RegionRules, RefusesWhatTheSchemaWould) {
       {{{"storage", {{"provisioners", {"csi.example"}}}}}, "spec.storage.provisioners: "},
       {{{"network", {{"loadBalancerAnnotations", {"a b"}}}}}, "spec.network.loadBalancerAnnotations[0]: "},
       {{{"network", {{"ingressClasses", "nginx"}}}}, "spec.network.ingressClasses: "},
+      {{{"network", {{"ingressAnnotations", {"a b"}}}}}, "spec.network.ingressAnnotations[0]: "},
       {{{"network", {{"podNetworks", {"a b"}}}}}, "spec.network.podNetworks[0]: "},
       {{{"network", {{"podNetworks", {""}}}}}, "spec.network.podNetworks[0]: "},
       {{{"network", {{"egress", Json::array({{{"cidr", "10.0.0.1/8"}}})}}}}, "spec.network.egress[0].cidr: "},

@@ -55,7 +55,10 @@ TEST(JudgeBy, ManifestsByTheRegionsRules) {
   EXPECT_EQ(found(R"({"apiVersion":"v1","kind":"ConfigMap"})"), "(no rule)");
   EXPECT_EQ(found(R"({"apiVersion":"v1","kind":"PersistentVolumeClaim"})"), "(no rule)")
       << "the region asks nothing of storage";
-  EXPECT_EQ(RuleTexts().size(), 43U);
+  EXPECT_EQ(found(R"({"apiVersion":"gateway.networking.k8s.io/v1alpha2","kind":"TCPRoute","spec":{"rules":[
+                      {"backendRefs":[{"kind":"Backend"}]}]}})"),
+            "RP-516 spec.rules[0]");
+  EXPECT_EQ(RuleTexts().size(), 48U);
   region.invalid = "spec.country: no";
   EXPECT_EQ(JudgeBy(region, {}).error().kind, ErrorKind::kInvalid);
 }

@@ -186,7 +186,9 @@ TEST_F(GateReconcilerTest, RulesThatAreNoLongerAskedForGo) {
   EXPECT_THAT(Look(), Contains("create validatingadmissionpolicies france.services.rempart.dev"));
   region.rules.network.reset();
   Put(region);
-  EXPECT_THAT(Look(), ElementsAre("delete validatingadmissionpolicybindings france.services.rempart.dev",
+  EXPECT_THAT(Look(), ElementsAre("delete validatingadmissionpolicybindings france.routes.rempart.dev",
+                                  "delete validatingadmissionpolicybindings france.services.rempart.dev",
+                                  "delete validatingadmissionpolicies france.routes.rempart.dev",
                                   "delete validatingadmissionpolicies france.services.rempart.dev"));
   EXPECT_THAT(Look(), IsEmpty());
 }

@@ -29,6 +29,7 @@ inline api::SovereignRegion Region() {
   rules.network->load_balancer_annotations = {"service.beta.kubernetes.io/ours"};
   rules.network->ingress_classes = std::vector<std::string>{"nginx-fr"};
   rules.network->gateway_classes = std::vector<std::string>{"envoy-fr"};
+  rules.network->ingress_annotations = {"nginx.ingress.kubernetes.io/auth-url"};
   rules.network->pod_networks = {"kube-system/storage"};
   rules.storage->provisioners = {"csi.example"};
   rules.storage->inline_drivers = {"certificates.example"};

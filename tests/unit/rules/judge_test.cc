@@ -636,7 +636,7 @@ TEST(Rules, SayAllThatARefusalHasToSay) {
     EXPECT_NE(rule.wrong.en, rule.wrong.fr) << rule.id;
     EXPECT_THAT(rule.clauses, HasSubstr("SecNumCloud 3.2"));
   }
-  EXPECT_EQ(ids.size(), 43U);
+  EXPECT_EQ(ids.size(), 48U);
 }
 
 TEST(Judge, MessageSaysWhatWasFoundTheFixAndTheClause) {

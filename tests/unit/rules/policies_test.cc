@@ -37,13 +37,13 @@ TEST(Policies, OneAGateWithAllItsRules) {
     }
   }
   EXPECT_THAT(
-      names,
-      ElementsAre("france.pods.rempart.dev", "france.bindings.rempart.dev", "france.access.rempart.dev",
-                  "france.nodes.rempart.dev", "france.namespaces.rempart.dev", "france.services.rempart.dev",
-                  "france.endpoints.rempart.dev", "france.claims.rempart.dev", "france.stores.rempart.dev",
-                  "france.rempart.rempart.dev", "france.guards.rempart.dev", "france.policies.rempart.dev",
-                  "france.ingresses.rempart.dev", "france.gateways.rempart.dev", "france.classes.rempart.dev",
-                  "france.volumes.rempart.dev", "france.clusterstores.rempart.dev", "france.snapshots.rempart.dev"));
+      names, ElementsAre("france.pods.rempart.dev", "france.bindings.rempart.dev", "france.access.rempart.dev",
+                         "france.nodes.rempart.dev", "france.namespaces.rempart.dev", "france.services.rempart.dev",
+                         "france.endpoints.rempart.dev", "france.claims.rempart.dev", "france.stores.rempart.dev",
+                         "france.rempart.rempart.dev", "france.guards.rempart.dev", "france.policies.rempart.dev",
+                         "france.ingresses.rempart.dev", "france.gateways.rempart.dev", "france.routes.rempart.dev",
+                         "france.classes.rempart.dev", "france.volumes.rempart.dev", "france.clusterstores.rempart.dev",
+                         "france.snapshots.rempart.dev"));
 }
 
 TEST(Policies, ParametersAreAskedForWhereTheyAreUsedAndMissingOnesRefuse) {
@@ -131,6 +131,7 @@ TEST(Policies, SeeWhatAlsoLeadsIntoPodsAndWhatPoliciesLookUp) {
   };
   EXPECT_THAT(resources("access"), HasSubstr(R"("pods/proxy","services/proxy")"));
   EXPECT_THAT(resources("policies"), HasSubstr("networksets"));
+  EXPECT_THAT(resources("routes"), HasSubstr("udproutes"));
 }
 
 // The pods' gate is asked of every pod and at each of its updates.

@@ -133,9 +133,10 @@ class DifferentialTest : public GateTest {
   }
 
  private:
-  // Two kinds share the gates of endpoints and stores, each with a rule of its own.
+  // Two kinds share the gates of endpoints, stores and network policies, each with a rule of its own.
   static bool Concerns(const rules::Rule& rule, const Kind& kind) {
     static const std::map<std::string, std::string> of = {{"RP-505", "endpointslices"},  {"RP-506", "endpoints"},
+                                                          {"RP-508", "networkpolicies"}, {"RP-509", "networksets"},
                                                           {"RP-601", "secretstores"},    {"RP-602", "externalsecrets"},
                                                           {"RP-605", "externalsecrets"}, {"RP-606", "pushsecrets"}};
     const auto found = of.find(rule.id);
@@ -161,6 +162,8 @@ TEST_F(DifferentialTest, EvaluatorAndServerAgree) {
             {{"ranges", {"10.0.0.0/8", "fd00::/8"}},
              {"loadBalancerAnnotations", Json::array({"service.beta.kubernetes.io/ours"})},
              {"ingressClasses", Json::array({"nginx-fr"})},
+             {"ingressAnnotations", Json::array({"nginx.ingress.kubernetes.io/auth-url"})},
+             {"podNetworks", Json::array({"kube-system/storage"})},
              {"egress", Json::array({{{"cidr", "10.0.0.0/8"}}})}}},
            {"storage",
             {{"provisioners", Json::array({"csi.example"})}, {"inlineDrivers", Json::array({"certificates.example"})}}},
@@ -190,8 +193,12 @@ TEST_F(DifferentialTest, EvaluatorAndServerAgree) {
 // Kinds without a schema that would keep wrong types out. Only a gate that enforces refuses what it cannot read.
 TEST_F(DifferentialTest, EvaluatorAndServerAgreeOnWhatHasNoSchema) {
   ServeOthersKinds();
-  Prepare("Enforce",
-          {{"keys", {{"allowedStores", {"vault-fr"}}}}, {"storage", {{"snapshotClasses", Json::array({"local-fr"})}}}});
+  Prepare("Enforce", {{"keys", {{"allowedStores", {"vault-fr"}}}},
+                      {"storage", {{"snapshotClasses", Json::array({"local-fr"})}}},
+                      {"network",
+                       {{"gatewayClasses", Json::array({"envoy-fr"})},
+                        {"loadBalancerAnnotations", Json::array({"service.beta.kubernetes.io/ours"})},
+                        {"egress", Json::array({{{"cidr", "10.0.0.0/8"}}})}}}});
   ASSERT_TRUE(AwaitServer([&] {
     Json store = rules::probe::SecretStore("vault-us");
     return RulesAgainst(rules::probe::kStores, store) == std::set<std::string>{"RP-601"};
@@ -203,6 +210,10 @@ TEST_F(DifferentialTest, EvaluatorAndServerAgreeOnWhatHasNoSchema) {
        [](auto& g) { return g.PushSecret(); }});
   Run({"volumesnapshots", Gate::kSnapshots, rules::probe::kSnapshots, "", Count(400),
        [](auto& g) { return g.Snapshot(); }});
+  Run({"gateways", Gate::kGateways, rules::probe::kGateways, "", Count(800), [](auto& g) { return g.Gateway(); }});
+  Run({"httproutes", Gate::kRoutes, rules::probe::kHttpRoutes, "", Count(800), [](auto& g) { return g.Route(); }});
+  Run({"networksets", Gate::kPolicies, rules::probe::kNetworkSets, "", Count(400),
+       [](auto& g) { return g.NetworkSet(); }});
 }
 
 TEST(Shrink, KeepsWhatMatters) {

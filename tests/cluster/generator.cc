@@ -39,6 +39,12 @@ Json Generator::Pod(Json pod) {
   if (Rarely()) spec["initContainers"] = Json::array({{{"name", "init"}, {"image", Image()}}});
   if (Rarely()) spec["volumes"] = Volumes();
   if (Rarely())
+    pod["metadata"]["annotations"] = One({{{"k8s.v1.cni.cncf.io/networks", "kube-system/storage"}},
+                                          {{"k8s.v1.cni.cncf.io/networks", "storage"}},
+                                          {{"k8s.v1.cni.cncf.io/networks", ""}, {"note", "x"}},
+                                          {{"v1.multus-cni.io/default-network", "é"}},
+                                          nullptr});
+  if (Rarely())
     spec[One({"containers", "tolerations", "volumes", "nodeSelector", "initContainers"}).get<std::string>()] =
         One({Json(nullptr), Json::array(), Json::object(), "x", true, Json::array({nullptr})});
   return pod;
@@ -110,6 +116,7 @@ Json Generator::Service() {
   if (balanced ? !Rarely() : Rarely())
     spec["loadBalancerClass"] =
         One({"metal.example/fr", "metal.example/fr", "metal.example/us", "METAL.example/fr", "", nullptr, "é"});
+  if (balanced ? Sometimes() : Rarely()) spec["loadBalancerIP"] = Address();
   if (Rarely()) spec["clusterIP"] = "None";
   Json service = Named("v1", "Service");
   if (Sometimes())
@@ -181,15 +188,100 @@ Json Generator::NetworkPolicy() {
 
 Json Generator::Ingress() {
   Json ingress = Named("networking.k8s.io/v1", "Ingress");
-  Json spec = {{"defaultBackend", {{"service", {{"name", "web"}, {"port", {{"number", 80}}}}}}}};
+  const auto backend = [&] {
+    return Rarely() ? Json{{"resource", {{"apiGroup", "x.example"}, {"kind", "Bucket"}, {"name", "x"}}}}
+                    : Json{{"service", {{"name", "web"}, {"port", {{"number", 80}}}}}};
+  };
+  Json spec = {{"defaultBackend", backend()}};
+  if (Sometimes())
+    spec["rules"] = List(2, [&] {
+      Json rule = {{"host", One({"a.example", "b.example"})}};
+      if (!Rarely())
+        rule["http"]["paths"] = List(2, [&] {
+          return Json{{"path", "/"}, {"pathType", "Prefix"}, {"backend", backend()}};
+        });
+      return rule;
+    });
   if (!Rarely()) spec["ingressClassName"] = One({"nginx-fr", "nginx-fr", "alb", "", nullptr, "Nginx-fr", "é"});
   if (Sometimes())
     ingress["metadata"]["annotations"] = One({{{"kubernetes.io/ingress.class", "nginx-fr"}},
                                               {{"kubernetes.io/ingress.class", "alb"}},
                                               {{"kubernetes.io/ingress.class", ""}},
+                                              {{"nginx.ingress.kubernetes.io/auth-url", "x"}},
+                                              {{"nginx.ingress.kubernetes.io/Auth-URL", "x"}},
+                                              {{"nginx.ingress.kubernetes.io/server-snippet", "x"}, {"note", "x"}},
+                                              {{"nginx.ingress.kubernetes.io/ssl-redirect", "true"}},
+                                              {{"service.beta.kubernetes.io/ours", "x"}},
                                               nullptr});
   ingress["spec"] = Spoilt(std::move(spec));
   return ingress;
+}
+
+// The following without nulls and with objects where they are looked for, see ExternalSecret.
+Json Generator::Gateway() {
+  Json gateway = Named("gateway.networking.k8s.io/v1", "Gateway");
+  const auto annotations = [&] {
+    return One({Json::object(),
+                {{"service.beta.kubernetes.io/ours", "x"}},
+                {{"MetalLB.io/address-pool", "x"}, {"note", "x"}},
+                {{"note", "x"}}});
+  };
+  if (Rarely()) gateway["metadata"]["annotations"] = annotations();
+  Json spec = Json::object();
+  if (!Rarely()) spec["gatewayClassName"] = One({"envoy-fr", "envoy-fr", "envoy-fr", "other", "", "é", 7});
+  if (Sometimes()) {
+    spec["infrastructure"] = Json::object();
+    if (Sometimes()) spec["infrastructure"]["annotations"] = annotations();
+    if (Sometimes()) spec["infrastructure"]["parametersRef"] = One({Json::object(), {{"kind", "EnvoyProxy"}}, "x"});
+  }
+  if (Sometimes()) spec["addresses"] = One({Json::array(), Json::array({{{"value", "192.0.2.1"}}}), "x", 7});
+  gateway["spec"] = std::move(spec);
+  return gateway;
+}
+
+Json Generator::Route() {
+  const auto backend = [&] {
+    Json reference = {{"name", "web"}, {"port", 80}};
+    if (Sometimes()) reference["group"] = One({"", "", "x.example", 7});
+    if (Sometimes()) reference["kind"] = One({"Service", "Service", "Service", "", "Backend", "service", true});
+    return reference;
+  };
+  const auto filters = [&] {
+    return List(2, [&] {
+      return Rarely() ? Json{{"externalAuth", {{"backendRef", backend()}}}}
+                      : One({{{"requestMirror", {{"backendRef", backend()}}}},
+                             {{"requestRedirect", {{"hostname", "x.example"}}}},
+                             {{"requestMirror", Json::object()}},
+                             Json::object()});
+    });
+  };
+  Json route = Named("gateway.networking.k8s.io/v1", "HTTPRoute");
+  route["spec"] = Json::object();
+  if (Rarely()) return route;
+  route["spec"]["rules"] = List(2, [&] {
+    Json rule = Json::object();
+    if (Sometimes()) rule["filters"] = Rarely() ? One({"x", 7, true}) : filters();
+    if (!Rarely())
+      rule["backendRefs"] = List(2, [&] {
+        Json reference = backend();
+        if (Sometimes()) reference["filters"] = filters();
+        return reference;
+      });
+    return rule;
+  });
+  return route;
+}
+
+Json Generator::NetworkSet() {
+  Json set = Named("crd.projectcalico.org/v1", "NetworkSet");
+  set["spec"] = Json::object();
+  const auto net = [&] {
+    return One({"10.0.0.0/8", "10.1.0.0/16", "10.1.2.3", "10.1.2.3/32", "10.0.0.0/7", "0.0.0.0/0", "fd00::/8",
+                "::ffff:10.0.0.1/128", "010.0.0.1", "x.example", "é", "", 7, Json::object()});
+  };
+  if (!Rarely()) set["spec"]["nets"] = Rarely() ? One({"10.0.0.0/8", 7, true}) : List(2, net);
+  if (Rarely()) set["spec"]["allowedEgressDomains"] = List(1, [&] { return One({"x.example", "10.1.2.3"}); });
+  return set;
 }
 
 Json Generator::Zones() {

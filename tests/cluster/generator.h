@@ -24,6 +24,9 @@ class Generator {
   Json Claim();
   Json NetworkPolicy();
   Json Ingress();
+  Json Gateway();
+  Json Route();
+  Json NetworkSet();
   Json StorageClass();
   Json Volume();
   Json Binding();

@@ -18,26 +18,11 @@ const TextRule kAuthorityNameRule{
     "an authority's name: 1 to 63 letters, digits, '-', '_' or '.', with a letter or digit at both ends"};
 const TextRule kAnyTextRule{[](std::string_view text) { return !text.empty(); }, "a public key in PEM"};
 
-std::optional<WallTime> ReadTime(const Field& at, SpecReader& reader) {
-  if (!at.value.exists()) return std::nullopt;
-  const auto text = at.value.AsString();
-  if (!text) {
-    reader.Refuse(at, SpecReader::Shown(at.value) + " is not a time: write it as text, like \"2026-11-22T10:23:00Z\"");
-    return std::nullopt;
-  }
-  const auto time = ParseTime(*text);
-  if (!time) {
-    reader.Refuse(at, time.error().message);
-    return std::nullopt;
-  }
-  return *time;
-}
-
 void ReadAuthority(const Field& at, SpecReader& reader, std::vector<Authority>& authorities) {
   if (!reader.Object(at, Need::kRequired)) return;
   std::string name = reader.Text(at["name"], kAuthorityNameRule, Need::kRequired);
   const std::string pem = reader.Text(at["publicKey"], kAnyTextRule, Need::kRequired);
-  const auto valid_until = ReadTime(at["validUntil"], reader);
+  const auto valid_until = reader.Moment(at["validUntil"]);
   if (name.empty() || pem.empty()) return;
   auto key = crypto::PublicKey::FromPem(pem);
   if (!key) {

@@ -6,6 +6,11 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <nlohmann/json.hpp>
+
+#include "src/base/json.h"
+#include "src/base/text.h"
+#include "src/kube/label_selector.h"
 
 namespace rempart::api {
 namespace {
@@ -16,6 +21,7 @@ constexpr std::size_t kMaxNames = 100;  // registries, classes, namespaces, iden
 constexpr std::size_t kMaxReleased = 10'000;
 constexpr std::size_t kMaxText = 253;
 constexpr std::size_t kMaxSelector = 4096;
+constexpr std::size_t kShownKey = 64;  // bytes of a label's key in a message
 constexpr std::size_t kMaxAnnotation = 253 + 1 + 63;
 constexpr std::size_t kMaxKeyId = 512;
 constexpr std::size_t kMaxEgress = 100;
@@ -80,6 +86,22 @@ bool IsKeyId(std::string_view text) {
          std::ranges::all_of(text, [](unsigned char c) { return c > 0x20 && c < 0x7f; });
 }
 
+// [prefix/]name: a DNS subdomain and what a label's value may be.
+bool IsLabelKey(std::string_view text) {
+  static const re2::RE2 subdomain(R"([a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*)");
+  const auto slash = text.find('/');
+  if (slash == std::string_view::npos) return kLabelValueRule.holds(text);
+  const std::string_view prefix = text.substr(0, slash);
+  return prefix.size() <= kMaxText && re2::RE2::FullMatch({prefix.data(), prefix.size()}, subdomain) &&
+         kLabelValueRule.holds(text.substr(slash + 1));
+}
+
+bool IsLabelValueOrEmpty(std::string_view text) { return text.empty() || kLabelValueRule.holds(text); }
+
+const TextRule kLabelKeyRule{IsLabelKey, "a label's key, like team or example.org/team"};
+const TextRule kAnyLabelValueRule{IsLabelValueOrEmpty,
+                                  "the value of a label: at most 63 letters, digits, '-', '_' or '.', with a letter or "
+                                  "digit at both ends"};
 const TextRule kCidrRule{IsCidr, "a CIDR range like 10.0.0.0/8 or fd00::/8"};
 const TextRule kRegistryRule{IsRegistry,
                              "a registry like registry.example, registry.example:5000 or registry.example/team"};
@@ -155,6 +177,45 @@ RegionRules::Storage ReadStorage(const Field& at, SpecReader& reader) {
   return storage;
 }
 
+// What the API server would not take as a label selector is refused here, by member. One that selects nothing for a
+// typo would tell the operator that the region's namespaces have all left it. Kept as it stands either way.
+std::string ReadSelector(const Field& at, SpecReader& reader) {
+  std::string text = at.value.Minified();
+  if (text.size() > kMaxSelector) {
+    reader.Refuse(at, "is larger than 4096 bytes");
+    return text;
+  }
+  const auto json = ParseJson(text);
+  const auto selector = json ? kube::LabelSelector::Of(*json) : Fail(Error(json.error()));
+  if (!selector) {
+    const std::string& problem = selector.error().message;  // "member: why"
+    const auto colon = problem.rfind(": ");
+    if (!json || colon == std::string::npos)
+      reader.Refuse(at, problem);
+    else
+      reader.Refuse(at[problem.substr(0, colon)], problem.substr(colon + 2));
+    return text;
+  }
+  const Field labels = at["matchLabels"], expressions = at["matchExpressions"];
+  if (labels.value.Size() == 0 && expressions.value.Size() == 0)  // all namespaces, the system's too
+    reader.Refuse(at, "selects every namespace: name a label");
+  labels.value.ForEachMember([&](std::string_view key, kube::View value) {
+    const Field member{value, labels.path + "." + CleanText(key, kShownKey)};
+    if (!kLabelKeyRule.holds(key)) reader.Refuse(member, "is not " + std::string(kLabelKeyRule.wanted));
+    reader.Text(member, kAnyLabelValueRule, Need::kRequired);
+  });
+  std::size_t i = 0;
+  expressions.value.ForEachElement([&](kube::View expression) {
+    const Field member{expression, expressions.path + "[" + std::to_string(i++) + "]"};
+    reader.Text(member["key"], kLabelKeyRule, Need::kRequired);
+    std::size_t k = 0;
+    expression["values"].ForEachElement([&](kube::View value) {
+      reader.Text({value, member.path + ".values[" + std::to_string(k++) + "]"}, kAnyLabelValueRule, Need::kRequired);
+    });
+  });
+  return text;
+}
+
 }  // namespace
 
 RegionRules ReadRegionRules(const Field& spec, SpecReader& reader) {
@@ -173,12 +234,8 @@ RegionRules ReadRegionRules(const Field& spec, SpecReader& reader) {
                                                   {"Baseline", PodSecurity::kBaseline},
                                                   {"Unmanaged", PodSecurity::kUnmanaged}},
                                                  rules.pod_security);
-  if (const Field selector = spec["namespaceSelector"]; reader.Object(selector, Need::kOptional)) {
-    rules.namespace_selector = selector.value.Minified();
-    if (rules.namespace_selector == "{}")  // selects all namespaces, the system's too
-      reader.Refuse(selector, "selects every namespace: name a label");
-    if (rules.namespace_selector.size() > kMaxSelector) reader.Refuse(selector, "is larger than 4096 bytes");
-  }
+  if (const Field selector = spec["namespaceSelector"]; reader.Object(selector, Need::kOptional))
+    rules.namespace_selector = ReadSelector(selector, reader);
   rules.exempt_namespaces = Names(spec["exemptNamespaces"], reader);
   if (const Field at = spec["images"]; reader.Object(at, Need::kOptional)) rules.images = ReadImages(at, reader);
   if (const Field at = spec["storage"]; reader.Object(at, Need::kOptional)) rules.storage = ReadStorage(at, reader);

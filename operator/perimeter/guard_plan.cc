@@ -125,9 +125,9 @@ Json DnsOfTheCluster() {
 Governor GovernorOf(const NamespacePtr& ns, const std::vector<RegionPtr>& by_age, const rules::PolicyContext& context) {
   bool unreadable = false;
   for (const RegionPtr& region : by_age) {
-    const bool usable = SpecProblem(*region).empty();
-    if (!NamespacesOf(*region, {}, {ns}, context).governed.empty())
-      return usable ? Governor{region, false} : Governor{nullptr, true};
+    const NamespaceView view = NamespacesOf(*region, {}, {ns}, context);
+    const bool usable = view.known && SpecProblem(*region).empty();
+    if (!view.governed.empty()) return usable ? Governor{region, false} : Governor{nullptr, true};
     unreadable = unreadable || !usable;
   }
   return {nullptr, unreadable};

@@ -27,7 +27,7 @@ NamespaceView NamespacesOf(const api::SovereignRegion& region, const std::vector
     exempt.insert(other->rules.exempt_namespaces.begin(), other->rules.exempt_namespaces.end());
     if (auto selector = SelectorOf(*other, context)) all.push_back(*std::move(selector));
   }
-  NamespaceView view;
+  NamespaceView view{.known = own.has_value()};
   for (const NamespacePtr& ns : namespaces) {
     const std::string& name = ns->meta.key.name;
     if (own && own->Matches(ns->labels)) view.governed.push_back(name);

@@ -14,6 +14,8 @@ namespace rempart::perimeter {
 using NamespacePtr = std::shared_ptr<const api::Namespace>;
 
 struct NamespaceView {
+  // False where the region's selector cannot be read: `governed` is empty then, and says nothing.
+  bool known = true;
   std::vector<std::string> governed;      // by the region, sorted; those being deleted too
   std::vector<std::string> in_no_region;  // of the cluster, sorted; neither governed nor exempt by any region
 };

@@ -29,7 +29,7 @@ struct RegionObservation {
   std::size_t pod_count = 0;                // how many there are in all
   std::size_t pods_outside = 0;             // its pods that sit on nodes outside it
   std::size_t labelled_nodes = 0;           // nodes that still carry its label
-  std::optional<NamespaceView> namespaces;  // none where it is not known who the operator is
+  std::optional<NamespaceView> namespaces;  // none where they, or who the operator is, are not known
   std::optional<AuditSummary> audit;        // none: not audited since this process began; what was said stays
   std::optional<GateProof> proof;           // of its gate; none: not tested since this process began
   Attestations attestations = {};           // of all nodes, where any region takes anybody's word

@@ -70,8 +70,10 @@ Result<kube::Outcome> RegionReconciler::Reconcile(kube::ReconcileContext& contex
   observed.proof = proofs_.Get(region->meta.key.name);
   observed.audit = audits_.Get(region->meta.key.name);
   // Where the server does not say who we are, what else there is to say of the region is said all the same.
-  if (const auto identity = identity_.Get(context.stop()))
-    observed.namespaces = NamespacesOf(*region, observed.regions, caches_.namespaces.List(), *identity);
+  if (const auto identity = identity_.Get(context.stop())) {
+    auto namespaces = NamespacesOf(*region, observed.regions, caches_.namespaces.List(), *identity);
+    if (namespaces.known) observed.namespaces = std::move(namespaces);
+  }
   RegionPlan plan = PlanRegion(observed, clock_.Now());
   CountMetrics(region->meta.key.name, observed.labelled_nodes,
                observed.nodes.size() - std::min(observed.nodes.size(), observed.labelled_nodes));

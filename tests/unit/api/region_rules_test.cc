@@ -155,6 +155,48 @@ TEST(RegionRules, RefusesWhatTheSchemaWould) {
     EXPECT_TRUE(Invalid(rules).starts_with(field)) << rules << ": " << Invalid(rules);
 }
 
+// A selector that matches nothing for a typo would say that the region's namespaces have all left it.
+TEST(RegionRules, RefusesASelectorThatTheServerWould) {
+  const auto expressions = [](const Json& expression) {
+    return Json{{"namespaceSelector", {{"matchExpressions", Json::array({expression})}}}};
+  };
+  const auto labels = [](const Json& map) { return Json{{"namespaceSelector", {{"matchLabels", map}}}}; };
+  const std::string first = "spec.namespaceSelector.matchExpressions[0]";
+  const struct {
+    Json rules;
+    std::string problem;
+  } rows[] = {
+      {expressions({{"key", "team"}, {"operator", "In"}}), first + ".values: is empty"},
+      {expressions({{"key", "team"}, {"operator", "NotIn"}, {"values", Json::array()}}), first + ".values: is empty"},
+      {expressions({{"key", "team"}, {"operator", "Exists"}, {"values", {"a"}}}), first + ".values: must be empty"},
+      {expressions({{"key", "team"}, {"operator", "Perhaps"}}), first + ".operator: is none of"},
+      {expressions({{"operator", "Exists"}}), first + ".key: is missing"},
+      {expressions({{"key", "my team"}, {"operator", "Exists"}}), first + ".key: \"my team\" is not a label's key"},
+      {expressions({{"key", "Example.org/team"}, {"operator", "Exists"}}), first + ".key: "},
+      {expressions({{"key", "/team"}, {"operator", "Exists"}}), first + ".key: "},
+      {expressions({{"key", "a/b/c"}, {"operator", "Exists"}}), first + ".key: "},
+      {expressions({{"key", "team"}, {"operator", "In"}, {"values", {"a", "b c"}}}),
+       first + ".values[1]: \"b c\" is not"},
+      {expressions({{"key", "team"}, {"operator", "In"}, {"values", {7}}}), first + ".values: has what is not a text"},
+      {{{"namespaceSelector", {{"matchExpressions", {{"key", "team"}}}}}},
+       "spec.namespaceSelector.matchExpressions: is not a list"},
+      {{{"namespaceSelector", {{"matchLabel", {{"team", "a"}}}}}}, "spec.namespaceSelector.matchLabel: is not known"},
+      {labels({{"team", true}}), "spec.namespaceSelector.matchLabels.team: is not a text"},
+      {labels({{"team", "a b"}}), "spec.namespaceSelector.matchLabels.team: \"a b\" is not"},
+      {labels({{"team:", "a"}}), "spec.namespaceSelector.matchLabels.team:: is not a label's key"},
+      {labels({{"team", std::string(64, 'a')}}), "spec.namespaceSelector.matchLabels.team: "},
+      {labels(Json::object()), "spec.namespaceSelector: selects every namespace"},
+      {labels({{"team", std::string(5000, 'a')}}), "spec.namespaceSelector: is larger than"},
+  };
+  for (const auto& [rules, problem] : rows)
+    EXPECT_TRUE(Invalid(rules).starts_with(problem)) << rules << ": " << Invalid(rules);
+  for (const Json& rules :
+       {labels({{"team", ""}, {"example.org/Team_1", "A.b-c"}, {"kubernetes.io/metadata.name", "acme"}}),
+        expressions({{"key", "team"}, {"operator", "NotIn"}, {"values", {"", "a"}}}),
+        expressions({{"key", "example.org/team"}, {"operator", "DoesNotExist"}, {"values", nullptr}})})
+    EXPECT_EQ(Invalid(rules), "") << rules;
+}
+
 TEST(RegionRules, TenThousandReleasesAreReadInNoTime) {
   Json released = Json::array();
   for (int i = 0; i < 10'000; ++i) released.push_back(fmt::format("sha256:{:064x}", i));

@@ -208,6 +208,24 @@ TEST(Guards, NothingIsLetLooseByARegionThatCannotBeRead) {
   EXPECT_TRUE(PlanGuards(Ptr(deleting), {}, Ptr(Stored()), {}).namespace_patch.is_null());
 }
 
+// As ReadRegionRules refuses: what the region governs is not known, so nobody's guards are taken off. Neither does it
+// where the region has not been told to be invalid.
+TEST(Guards, AnUnreadableSelectorLetsNothingLoose) {
+  auto region = Declaring();
+  region.rules.namespace_selector = R"({"matchExpressions": [{"key": "team", "operator": "In"}]})";
+  for (const char* problem : {"", "spec.namespaceSelector.matchExpressions[0].values: is empty"}) {
+    region.invalid = problem;
+    const auto guarded = Ptr(Acme({{kEnforce, "restricted"}}, "enforce=restricted"));
+    const Governor governor = GovernorOf(guarded, {Ptr(region)}, kOperator);
+    EXPECT_TRUE(governor.unsure) << problem;
+    api::NetworkGuard ours;
+    ours.ours = true;
+    const GuardPlan plan = PlanGuards(guarded, governor, Ptr(ours), {});
+    EXPECT_TRUE(plan.namespace_patch.is_null());
+    EXPECT_FALSE(plan.remove_policy);
+  }
+}
+
 TEST(Guards, TheOldestRegionThatGovernsDecides) {
   auto young = Declaring();
   young.meta.key.name = "young";

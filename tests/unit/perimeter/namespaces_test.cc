@@ -48,10 +48,14 @@ TEST(Namespaces, ASelectorOfTheRegionsOwnAndWhatOthersGovern) {
   EXPECT_THAT(view.in_no_region, ElementsAre("b"));
 }
 
-TEST(Namespaces, AnUnreadableSelectorGovernsNothing) {
+// What it governs is not known, which is not the same as nothing: see Guards, AnUnreadableSelectorLetsNothingLoose.
+TEST(Namespaces, OfAnUnreadableSelectorAreNotKnown) {
   auto region = Region();
+  EXPECT_TRUE(NamespacesOf(region, {}, {}, kOperator).known);
   region.rules.namespace_selector = R"({"matchExpressions": [{"key": "team", "operator": "Perhaps"}]})";
-  EXPECT_THAT(NamespacesOf(region, {}, {Named("a", {{"team", "x"}})}, kOperator).governed, IsEmpty());
+  const auto view = NamespacesOf(region, {}, {Named("a", {{"team", "x"}})}, kOperator);
+  EXPECT_FALSE(view.known);
+  EXPECT_THAT(view.governed, IsEmpty());
 }
 
 }  // namespace

@@ -109,7 +109,13 @@ Value ValueOf(const Json* json) {
   return json;
 }
 
-void Bindings::Set(std::string_view name, Value value) { entries_.emplace_back(name, std::move(value)); }
+void Bindings::Set(std::string_view name, Value value) {
+  const auto known = std::ranges::find(entries_, name, &std::pair<std::string, Value>::first);
+  if (known != entries_.end())
+    known->second = std::move(value);
+  else
+    entries_.emplace_back(name, std::move(value));
+}
 
 class Evaluator {
  public:

@@ -1,6 +1,7 @@
 // The tree judged over JSON documents, as the API server's CEL would. Pure; nothing throws; any thread.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -37,11 +38,13 @@ Value ValueOf(const Json* json);
 // What names stand for. A name that is not bound fails.
 class Bindings {
  public:
+  // In the place of what the name stood for: a rule is asked of thousands of values, and each look-up goes through all.
   void Set(std::string_view name, Value value);
+  std::size_t size() const { return entries_.size(); }
 
  private:
   friend class Evaluator;
-  std::vector<std::pair<std::string, Value>> entries_;  // the last of a name counts
+  std::vector<std::pair<std::string, Value>> entries_;  // the last of a name counts: a loop within a loop
 };
 
 Value Evaluate(const Expr& expr, Bindings& bindings);

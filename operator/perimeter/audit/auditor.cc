@@ -107,25 +107,25 @@ Result<kube::Outcome> Auditor::Reconcile(kube::ReconcileContext& context) {
   std::vector<std::string> nodes;
   for (const auto& node : caches_.NodesWithLabel(name)) nodes.push_back(node->meta.key.name);
 
-  Tally tally(*region, rules::RulesOf(*region, identity->rules), rules::ParametersOf(*region, nodes));
-  std::string left_out;
-  if (!namespaces.empty()) {
-    auto collected = Collect(tally, namespaces, context.stop());
-    if (!collected) return Fail(std::move(collected.error()));
-    left_out = *std::move(collected);
-    if (!left_out.empty()) log::Warn("the audit is not complete", {{"region", name}, {"left_out", left_out}});
-  }
-  Count(name, tally, left_out.empty());
+  auto reports = ReadReports(name, context.stop());  // first: where there are none, nothing is kept for them
+  Tally tally(*region, rules::RulesOf(*region, identity->rules), rules::ParametersOf(*region, nodes),
+              reports ? Tally::Keep::kFindings : Tally::Keep::kCounts);
+  auto left_out = namespaces.empty() ? Result<std::string>("") : Collect(tally, namespaces, context.stop());
+  if (!left_out) return Fail(std::move(left_out.error()));
+  if (!left_out->empty()) log::Warn("the audit is not complete", {{"region", name}, {"left_out", *left_out}});
+  Count(name, tally, left_out->empty());
   {
     std::scoped_lock lock(mutex_);
     Memory& memory = memory_[name];
     memory.generation = region->meta.generation, memory.uid = region->meta.uid, memory.done = now;
   }
-  if (summaries_.Put(name, {tally.objects(), tally.violations(), tally.by_rule(), std::move(left_out)}))
+  if (summaries_.Put(name, {tally.objects(), tally.violations(), tally.by_rule(), *std::move(left_out)}))
     wake_region_(name);
   // Last: what becomes of reports must not keep the counts from being told. Tried again at the next audit.
-  if (auto done = WriteReports(*region, tally, namespaces, context.stop()); !done)
-    log::Warn("reports of the audit cannot be written", {{"region", name}, {"error", done.error()}});
+  if (reports) {
+    auto done = WriteReports(*region, tally, namespaces, *std::move(reports), context.stop());
+    if (!done) log::Warn("reports of the audit cannot be written", {{"region", name}, {"error", done.error()}});
+  }
   log::Debug("audited", {{"region", name}, {"objects", tally.objects()}, {"violations", tally.violations()}});
   return kube::Outcome::Requeue(interval_);
 }
@@ -186,13 +186,12 @@ Result<std::string> Auditor::CollectKind(Tally& tally, Gate gate, const kube::Re
   return fmt::format("{}: {} too large or too deep to be read, the first {}", resource.plural, unreadable, first);
 }
 
-Status Auditor::WriteReports(const api::SovereignRegion& region, const Tally& tally, const Namespaces& governed,
-                             std::stop_token stop) {
-  // Those that are there, with what they say; read each time: there are few, and somebody may have changed them.
-  std::map<kube::ObjectKey, std::string> there;
-  const std::string query = fmt::format(
-      "?labelSelector={}",
-      kube::Escape(fmt::format("{}=rempart,{}={}", api::kManagedByLabel, api::kRegionLabel, region.meta.key.name)));
+// Read at each audit: there are few, and somebody may have changed them.
+std::optional<Auditor::Reports> Auditor::ReadReports(const std::string& region, std::stop_token stop) {
+  Reports there;
+  const std::string query =
+      fmt::format("?labelSelector={}",
+                  kube::Escape(fmt::format("{}=rempart,{}={}", api::kManagedByLabel, api::kRegionLabel, region)));
   const auto listed = ListPage(
       api_, kReports, query,
       [&](kube::View item) {
@@ -201,9 +200,16 @@ Status Auditor::WriteReports(const api::SovereignRegion& region, const Tally& ta
         there[{std::string(meta["namespace"].Str()), std::string(meta["name"].Str())}] =
             report && report->is_object() ? DigestOfReport(*report) : "";
       },
-      stop);
-  if (!listed && listed.error().kind == ErrorKind::kNotFound) return {};  // the cluster has no such reports
-  if (!listed) return Fail(Error(listed.error()));
+      std::move(stop));
+  if (listed) return there;
+  if (listed.error().kind != ErrorKind::kNotFound && listed.error().kind != ErrorKind::kCancelled)
+    log::Warn("reports of the audit cannot be read, and none are written",
+              {{"region", region}, {"error", listed.error()}});
+  return std::nullopt;
+}
+
+Status Auditor::WriteReports(const api::SovereignRegion& region, const Tally& tally, const Namespaces& governed,
+                             Reports there, std::stop_token stop) {
   static const NamespaceTally kNothing;
   for (const std::string& ns : governed) {
     const auto of_namespace = tally.by_namespace().find(ns);

@@ -10,6 +10,7 @@
 #include <functional>
 #include <map>
 #include <mutex>
+#include <optional>
 #include <set>
 #include <stop_token>
 #include <string>
@@ -41,12 +42,16 @@ class Auditor {
   using Namespaces = std::set<std::string, std::less<>>;
 
   void Forget(const std::string& region);
+  // By key, what they say. None where the cluster serves no reports, or they cannot be read: none are written then.
+  using Reports = std::map<kube::ObjectKey, std::string>;
+  std::optional<Reports> ReadReports(const std::string& region, std::stop_token stop);
   // What was left out, see AuditSummary. Errors: what may be had later, kTransient, kGone, kCancelled.
   Result<std::string> Collect(Tally& tally, const Namespaces& governed, std::stop_token stop);
   // kNotFound where the cluster does not serve the kind; else what was left out of it.
   Result<std::string> CollectKind(Tally& tally, rules::Gate gate, const kube::Resource& resource,
                                   const Namespaces& governed, std::stop_token stop);
-  Status WriteReports(const api::SovereignRegion& region, const Tally& tally, const Namespaces& governed,
+  // `there`: those of the region, before.
+  Status WriteReports(const api::SovereignRegion& region, const Tally& tally, const Namespaces& governed, Reports there,
                       std::stop_token stop);
   void Count(const std::string& region, const Tally& tally, bool complete);
 

@@ -6,12 +6,9 @@
 #include <tuple>
 
 #include "operator/api/gate_object.h"
-#include "src/base/text.h"
 
 namespace rempart::audit {
 namespace {
-
-constexpr std::size_t kMaxMessage = 1024;
 
 Json ResultOf(const api::SovereignRegion& region, const Finding& finding) {
   const auto& [api_version, kind, ns, name, uid] = finding.object;
@@ -23,7 +20,7 @@ Json ResultOf(const api::SovereignRegion& region, const Finding& finding) {
           {"severity", "high"},
           {"result", "fail"},
           {"scored", true},
-          {"message", CleanText(finding.message, kMaxMessage)},
+          {"message", finding.message},
           {"resources", Json::array({std::move(object)})},
           {"properties", {{"field", finding.field}}}};
 }

@@ -4,6 +4,8 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "src/base/text.h"
+
 namespace rempart::audit {
 namespace {
 
@@ -28,8 +30,8 @@ bool IsKeptByACluster(const Json& endpoints) {
 
 }  // namespace
 
-Tally::Tally(const api::SovereignRegion& region, std::vector<rules::Rule> rules, Json parameters)
-    : language_(region.rules.language), rules_(std::move(rules)), parameters_(std::move(parameters)) {}
+Tally::Tally(const api::SovereignRegion& region, std::vector<rules::Rule> rules, Json parameters, Keep keep)
+    : language_(region.rules.language), rules_(std::move(rules)), parameters_(std::move(parameters)), keep_(keep) {}
 
 bool Tally::Asks(rules::Gate gate) const {
   return std::ranges::any_of(rules_,
@@ -39,20 +41,21 @@ bool Tally::Asks(rules::Gate gate) const {
 void Tally::Add(rules::Gate gate, const kube::Resource& resource, const Json& object) {
   if (gate == rules::Gate::kPods && HasEnded(object)) return;
   if (gate == rules::Gate::kEndpoints && IsKeptByACluster(object)) return;
-  NamespaceTally& tally = by_namespace_[TextAt(object, "/metadata/namespace")];
+  const std::string ns = TextAt(object, "/metadata/namespace");
+  NamespaceTally& tally = by_namespace_[ns];
   ++objects_, ++tally.objects;
   auto violations = rules::Judge(rules_, language_, parameters_, {.gate = gate, .object = &object});
   if (violations.empty()) ++tally.clean;
   violations_ += violations.size(), tally.violations += violations.size();
   for (auto& violation : violations) {
     ++by_rule_[violation.rule];
-    if (tally.findings.size() == kMaxFindings) continue;
-    tally.findings.push_back(
-        Finding{.object = {resource.ApiVersion(), std::string(resource.kind), TextAt(object, "/metadata/namespace"),
-                           TextAt(object, "/metadata/name"), TextAt(object, "/metadata/uid")},
-                .rule = std::move(violation.rule),
-                .field = std::move(violation.field),
-                .message = std::move(violation.message)});
+    if (keep_ == Keep::kCounts || tally.findings.size() == kMaxFindings || findings_ == kMaxAllFindings) continue;
+    ++findings_;
+    tally.findings.push_back(Finding{.object = {resource.ApiVersion(), std::string(resource.kind), ns,
+                                                TextAt(object, "/metadata/name"), TextAt(object, "/metadata/uid")},
+                                     .rule = std::move(violation.rule),
+                                     .field = std::move(violation.field),
+                                     .message = CleanText(violation.message, kMaxMessage)});
   }
 }
 

@@ -24,14 +24,19 @@ struct NamespaceTally {
   std::size_t objects = 0;        // that were judged
   std::size_t clean = 0;          // of them: that no rule is against
   std::size_t violations = 0;     // all, also those that are not listed
-  std::vector<Finding> findings;  // the first kMaxFindings
+  std::vector<Finding> findings;  // the first kMaxFindings, while there is room for them in the tally
 };
-inline constexpr std::size_t kMaxFindings = 1000;  // a namespace
+inline constexpr std::size_t kMaxFindings = 1000;       // a namespace
+inline constexpr std::size_t kMaxAllFindings = 20'000;  // a tally: some 30 MiB at most, since messages are cut
+inline constexpr std::size_t kMaxMessage = 1024;        // bytes of a finding's
 
 class Tally {
  public:
+  // What is kept of each violation: all that a report says of it, or nothing where no report will be made.
+  enum class Keep { kFindings, kCounts };
   // `parameters`: see rules::ParametersOf. Rules that ask who makes a request are left out, see rules::Judge.
-  Tally(const api::SovereignRegion& region, std::vector<rules::Rule> rules, Json parameters);
+  Tally(const api::SovereignRegion& region, std::vector<rules::Rule> rules, Json parameters,
+        Keep keep = Keep::kFindings);
 
   // Whether any rule can be asked of what is there.
   bool Asks(rules::Gate gate) const;
@@ -48,9 +53,10 @@ class Tally {
   const api::RegionRules::Language language_;
   const std::vector<rules::Rule> rules_;
   const Json parameters_;
+  const Keep keep_;
   std::map<std::string, std::size_t> by_rule_;
   std::map<std::string, NamespaceTally> by_namespace_;
-  std::size_t objects_ = 0, violations_ = 0;
+  std::size_t objects_ = 0, violations_ = 0, findings_ = 0;
 };
 
 }  // namespace rempart::audit

@@ -44,6 +44,8 @@ struct FakeServer final : kube::test::ApiWithoutWatches {
     calls.push_back(call.method + " " + path);
     if (path.starts_with("/apis/openreports.io/")) return Report(call, path);
     if (path == "/apis/networking.k8s.io/v1/ingresses" && denied) return Fail(Error::Denied("no right to list"));
+    if (path == "/apis/storage.k8s.io/v1/storageclasses") return Items(classes);
+    if (path == "/api/v1/persistentvolumes") return Items(volumes);
     if (path != "/api/v1/pods") return Fail(Error::NotFound("not served"));
     if (failing) return Fail(Error::Transient("away"));
     const auto at = call.target.find("continue=");
@@ -54,6 +56,9 @@ struct FakeServer final : kube::test::ApiWithoutWatches {
     for (std::size_t i = from; i < std::min(pods.size(), from + 2); ++i) list["items"].push_back(pods[i]);
     if (from + 2 < pods.size()) list["metadata"]["continue"] = std::to_string(from + 2);
     return kube::Reply{200, list.dump()};
+  }
+  static Result<kube::Reply> Items(const std::vector<Json>& items) {
+    return kube::Reply{200, Json{{"metadata", Json::object()}, {"items", items}}.dump()};
   }
   Result<kube::Reply> Report(const Call& call, const std::string& path) {
     if (!serves_reports) return Fail(Error::NotFound("could not find the requested resource"));
@@ -71,7 +76,7 @@ struct FakeServer final : kube::test::ApiWithoutWatches {
     }
     return kube::Reply{200, "{}"};
   }
-  std::vector<Json> pods;
+  std::vector<Json> pods, classes, volumes;
   std::map<std::string, Json> reports;
   bool serves_reports = true, failing = false, denied = false;
   std::size_t too_large_from = 1000;
@@ -199,6 +204,14 @@ TEST_F(AuditorTest, WhatCannotBeReadHidesNothingElse) {
   EXPECT_EQ(summaries.Get("france")->left_out, "");
   EXPECT_EQ(summaries.Get("france")->violations, 3U);
   EXPECT_THAT(metrics.Expose(), HasSubstr("rempart_audit_timestamp_seconds{"));
+}
+
+TEST_F(AuditorTest, AsksFirstWhetherThereAreReports) {
+  Look();
+  EXPECT_THAT(server.calls.front(), HasSubstr("GET /apis/openreports.io/"));
+  EXPECT_EQ(std::ranges::count_if(
+                server.calls, [](const std::string& call) { return call.starts_with("GET /apis/openreports.io/"); }),
+            1);
 }
 
 TEST_F(AuditorTest, ARegionThatIsGoneIsForgotten) {

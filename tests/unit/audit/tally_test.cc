@@ -33,8 +33,8 @@ api::SovereignRegion Region() {
   return region;
 }
 
-Tally MakeTally(const api::SovereignRegion& region = Region()) {
-  return {region, rules::RulesOf(region, {"operator"}), rules::ParametersOf(region, {"fr-1"})};
+Tally MakeTally(const api::SovereignRegion& region = Region(), Tally::Keep keep = Tally::Keep::kFindings) {
+  return {region, rules::RulesOf(region, {"operator"}), rules::ParametersOf(region, {"fr-1"}), keep};
 }
 
 Json Pod(const std::string& ns, const std::string& name, const std::string& image, const std::string& node = "fr-1") {
@@ -97,6 +97,38 @@ TEST(Tally, AnyJsonIsCountedAndNothingThrows) {
                            R"({"status": "x", "spec": {"containers": "no"}})"})
     tally.Add(Gate::kPods, api::kPods, Json::parse(text));
   EXPECT_EQ(tally.objects(), 6U);
+}
+
+Json OutOfTheRegion(const std::string& ns, const std::string& name) {
+  return {{"metadata", {{"name", name}, {"namespace", ns}}}, {"spec", {{"type", "ExternalName"}}}};
+}
+
+TEST(Tally, KeepsWhatAReportWillSayAndNoMore) {
+  Tally counts = MakeTally(Region(), Tally::Keep::kCounts);
+  counts.Add(Gate::kServices, kServices, OutOfTheRegion("acme", "out"));
+  EXPECT_EQ(counts.violations(), 1U);
+  EXPECT_THAT(counts.by_namespace().at("acme").findings, IsEmpty()) << "nobody reads them";
+  Tally tally = MakeTally();
+  tally.Add(Gate::kPods, api::kPods, Pod("acme", "long", "docker.io/" + std::string(50'000, 'x')));
+  ASSERT_EQ(tally.by_namespace().at("acme").findings.size(), 1U);
+  EXPECT_LE(tally.by_namespace().at("acme").findings[0].message.size(), kMaxMessage);
+}
+
+TEST(Tally, IsBoundedAsAWhole) {
+  Tally tally = MakeTally();
+  constexpr std::size_t kNamespaces = kMaxAllFindings / kMaxFindings + 2;
+  for (std::size_t n = 0; n < kNamespaces; ++n)
+    for (std::size_t i = 0; i < kMaxFindings; ++i)
+      tally.Add(Gate::kServices, kServices, OutOfTheRegion(fmt::format("ns-{:03}", n), fmt::format("s{}", i)));
+  std::size_t kept = 0, fail = 0;
+  for (const auto& [ns, of_namespace] : tally.by_namespace()) {
+    kept += of_namespace.findings.size();
+    for (const Report& report : ReportsOf(Region(), ns, of_namespace))
+      fail += report.object["summary"]["fail"].get<std::size_t>();
+  }
+  EXPECT_EQ(kept, kMaxAllFindings);
+  EXPECT_EQ(fail, kNamespaces * kMaxFindings) << "those that are not listed are counted";
+  EXPECT_EQ(tally.violations(), kNamespaces * kMaxFindings);
 }
 
 TEST(Tally, AsksOnlyForWhatHasRules) {

@@ -44,6 +44,8 @@ constexpr std::array kKinds{
     Kind{Gate::kRoutes, {"gateway.networking.k8s.io", "v1alpha2", "udproutes", "UDPRoute", true}},
     Kind{Gate::kStores, {"external-secrets.io", "v1", "secretstores", "SecretStore", true}},
     Kind{Gate::kStores, {"external-secrets.io", "v1", "externalsecrets", "ExternalSecret", true}},
+    Kind{Gate::kClasses, {"storage.k8s.io", "v1", "storageclasses", "StorageClass", false}},
+    Kind{Gate::kVolumes, {"", "v1", "persistentvolumes", "PersistentVolume", false}},
 };
 
 constexpr std::size_t kMaxPage = 64 * 1024 * 1024;
@@ -110,7 +112,7 @@ Result<kube::Outcome> Auditor::Reconcile(kube::ReconcileContext& context) {
   auto reports = ReadReports(name, context.stop());  // first: where there are none, nothing is kept for them
   Tally tally(*region, rules::RulesOf(*region, identity->rules), rules::ParametersOf(*region, nodes),
               reports ? Tally::Keep::kFindings : Tally::Keep::kCounts);
-  auto left_out = namespaces.empty() ? Result<std::string>("") : Collect(tally, namespaces, context.stop());
+  auto left_out = Collect(tally, namespaces, context.stop());
   if (!left_out) return Fail(std::move(left_out.error()));
   if (!left_out->empty()) log::Warn("the audit is not complete", {{"region", name}, {"left_out", *left_out}});
   Count(name, tally, left_out->empty());
@@ -134,7 +136,7 @@ Result<std::string> Auditor::Collect(Tally& tally, const Namespaces& governed, s
   std::vector<std::string> left_out;
   bool served_before = false;
   for (const auto& [gate, resource, same_as_before] : kKinds) {
-    if (!tally.Asks(gate) || (same_as_before && served_before)) continue;
+    if (!tally.Asks(gate) || (same_as_before && served_before) || (resource.namespaced && governed.empty())) continue;
     auto left_out_of_it = CollectKind(tally, gate, resource, governed, stop);
     served_before = left_out_of_it || left_out_of_it.error().kind != ErrorKind::kNotFound;
     if (left_out_of_it) {
@@ -157,10 +159,11 @@ Result<std::string> Auditor::CollectKind(Tally& tally, Gate gate, const kube::Re
   std::string first;
   const auto judge = [&](kube::View item) {
     const kube::View meta = item["metadata"];
-    if (!governed.contains(meta["namespace"].Str())) return;
+    if (resource.namespaced && !governed.contains(meta["namespace"].Str())) return;
     auto object = ParseJson(item.Minified());
     if (!object) {
-      if (++unreadable == 1) first = fmt::format("{}/{}", meta["namespace"].Str(), meta["name"].Str());
+      if (++unreadable == 1)
+        first = kube::ObjectKey{std::string(meta["namespace"].Str()), std::string(meta["name"].Str())}.ToString();
       return;
     }
     (*object)["apiVersion"] = resource.ApiVersion();  // which items of a list do not carry

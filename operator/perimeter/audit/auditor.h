@@ -1,5 +1,6 @@
 // The audit of what already runs in a region's namespaces: lists what the rules are about (pods, services, endpoints,
-// claims, network policies, entries, secret stores), judges it by the region's rules, and writes what it found to
+// claims, network policies, entries, secret stores; storage classes and volumes of the whole cluster), judges it by the
+// region's rules, and writes what it found to
 //   the region's status (by AuditSummaries), rempart_violations{region,rule}, rempart_audit_timestamp_seconds{region},
 //   and, where the cluster serves them, OpenReports reports in the namespaces.
 // At start, after each change of the region's spec, and each interval. Nothing is cached between audits. What cannot be

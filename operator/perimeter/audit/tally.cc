@@ -49,7 +49,8 @@ void Tally::Add(rules::Gate gate, const kube::Resource& resource, const Json& ob
   violations_ += violations.size(), tally.violations += violations.size();
   for (auto& violation : violations) {
     ++by_rule_[violation.rule];
-    if (keep_ == Keep::kCounts || tally.findings.size() == kMaxFindings || findings_ == kMaxAllFindings) continue;
+    if (keep_ == Keep::kCounts || ns.empty() || tally.findings.size() == kMaxFindings || findings_ == kMaxAllFindings)
+      continue;
     ++findings_;
     tally.findings.push_back(Finding{.object = {resource.ApiVersion(), std::string(resource.kind), ns,
                                                 TextAt(object, "/metadata/name"), TextAt(object, "/metadata/uid")},

@@ -45,6 +45,7 @@ class Tally {
   void Add(rules::Gate gate, const kube::Resource& resource, const Json& object);
 
   const std::map<std::string, std::size_t>& by_rule() const { return by_rule_; }
+  // What belongs to the whole cluster is under "", and has no findings: there is no namespace for a report of it.
   const std::map<std::string, NamespaceTally>& by_namespace() const { return by_namespace_; }
   std::size_t objects() const { return objects_; }
   std::size_t violations() const { return violations_; }

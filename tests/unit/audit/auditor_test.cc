@@ -206,6 +206,38 @@ TEST_F(AuditorTest, WhatCannotBeReadHidesNothingElse) {
   EXPECT_THAT(metrics.Expose(), HasSubstr("rempart_audit_timestamp_seconds{"));
 }
 
+// They belong to no namespace, and so to no namespace's report.
+TEST_F(AuditorTest, CountsStorageClassesAndVolumesOfTheCluster) {
+  auto region = Region();
+  region.rules.storage = api::RegionRules::Storage{{"local-fr"}, {"csi.example"}};
+  region.rules.keys.emplace();
+  caches.regions.Put(Next(region));
+  server.classes = {{{"metadata", {{"name", "local-fr"}}},
+                     {"provisioner", "ebs.csi.aws.com"},
+                     {"parameters", {{"kmsKeyId", "theirs"}}}},
+                    {{"metadata", {{"name", "others"}}}, {"provisioner", "ebs.csi.aws.com"}}};
+  const Json elsewhere = {
+      {"key", "topology.kubernetes.io/zone"}, {"operator", "In"}, {"values", Json::array({"us-east-1a"})}};
+  const Json term = {{"matchExpressions", Json::array({elsewhere})}};
+  server.volumes = {{{"metadata", {{"name", "pv-1"}}},
+                     {"spec",
+                      {{"storageClassName", "local-fr"},
+                       {"nodeAffinity", {{"required", {{"nodeSelectorTerms", Json::array({term})}}}}}}}}};
+  EXPECT_TRUE(Look());
+  const auto summary = summaries.Get("france");
+  ASSERT_TRUE(summary);
+  for (const char* rule : {"RP-402", "RP-404", "RP-603"}) EXPECT_EQ(summary->by_rule.count(rule), 1U) << rule;
+  EXPECT_EQ(summary->objects, 7U);
+  EXPECT_EQ(server.reports["rempart-france-0"]["summary"]["fail"], 2) << "of the namespace";
+  EXPECT_EQ(server.reports.size(), 1U);
+  // Also where the region governs nothing yet.
+  caches.namespaces.Remove({"", "acme"}, 0);
+  clock.Advance(5min);
+  EXPECT_TRUE(Look());
+  EXPECT_THAT(server.calls, Contains("GET /apis/storage.k8s.io/v1/storageclasses"));
+  EXPECT_THAT(server.calls, Not(Contains("GET /api/v1/pods")));
+}
+
 TEST_F(AuditorTest, AsksFirstWhetherThereAreReports) {
   Look();
   EXPECT_THAT(server.calls.front(), HasSubstr("GET /apis/openreports.io/"));

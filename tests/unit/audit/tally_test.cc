@@ -131,6 +131,17 @@ TEST(Tally, IsBoundedAsAWhole) {
   EXPECT_EQ(tally.violations(), kNamespaces * kMaxFindings);
 }
 
+TEST(Tally, WhatBelongsToTheClusterIsCountedAndInNoReport) {
+  api::SovereignRegion region = Region();
+  region.rules.storage = api::RegionRules::Storage{{"local-fr"}, {"csi.example"}};
+  Tally tally = MakeTally(region);
+  EXPECT_TRUE(tally.Asks(Gate::kClasses));
+  const kube::Resource classes{"storage.k8s.io", "v1", "storageclasses", "StorageClass", false};
+  tally.Add(Gate::kClasses, classes, {{"metadata", {{"name", "local-fr"}}}, {"provisioner", "ebs.csi.aws.com"}});
+  EXPECT_THAT(tally.by_rule(), ElementsAre(Pair("RP-402", 1)));
+  EXPECT_THAT(tally.by_namespace().at("").findings, IsEmpty());
+}
+
 TEST(Tally, AsksOnlyForWhatHasRules) {
   api::SovereignRegion region = Region();
   EXPECT_TRUE(MakeTally(region).Asks(Gate::kPods));

@@ -32,7 +32,7 @@ class Wiring {
                          before->meta.uid != after->meta.uid || before->meta.deleting != after->meta.deleting;
     if (!matters) return;  // its status only
     Gate(name);
-    queue_.Add({ids_.self_test, {"", name}});  // a proof is of a generation
+    queue_.Add({ids_.self_test, {"", name}});  // which may have to be forgotten; else it waits for the gate
     queue_.Add({ids_.audit, {"", name}});
     for (const auto& ns : caches_.namespaces.List()) Guard(ns->meta.key.name);
     Everywhere(name);

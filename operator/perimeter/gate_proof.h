@@ -37,21 +37,34 @@ struct GateProof {
   bool no_namespace = false;  // the region governs none: there is nothing to guard, nor where to send probes
 };
 
+// What the gate's objects are.
+struct GateWritten {
+  std::string uid;              // of the region whose spec was carried out last, the whole of it; "" for none
+  std::int64_t generation = 0;  // the same
+  MonoTime at{};                // since when they are as they are; the API server's own caches take a moment to follow
+  bool operator==(const GateWritten&) const = default;
+};
+
 // Thread-safe.
 class GateProofs {
  public:
-  // Since when the gate's objects are as they are; the API server's own caches take a moment to follow.
+  // Some of the gate's objects were written or deleted.
   void NoteWrite(const std::string& region, MonoTime at);
-  std::optional<MonoTime> LastWrite(const std::string& region) const;
+  // All that the spec of this uid and generation asks for is there, whether anything had to be written for it or not.
+  // True where it was another's until now.
+  bool NoteCarriedOut(const std::string& region, const std::string& uid, std::int64_t generation, MonoTime now);
+  std::optional<GateWritten> Written(const std::string& region) const;
   void Put(const std::string& region, GateProof proof);
   std::optional<GateProof> Get(const std::string& region) const;
-  void Forget(const std::string& region);
+  void ForgetProof(const std::string& region);
+  void ForgetWritten(const std::string& region);
 
  private:
   struct Entry {
-    std::optional<MonoTime> last_write;
+    std::optional<GateWritten> written;
     std::optional<GateProof> proof;
   };
+  void DropEmpty(const std::string& region);  // with the lock held
   mutable std::mutex mutex_;
   std::map<std::string, Entry> entries_;
 };

@@ -38,11 +38,15 @@ GateReconciler::GateReconciler(cache::Caches& caches, kube::Api& api, kube::Even
 Result<kube::Outcome> GateReconciler::Reconcile(kube::ReconcileContext& context) {
   const auto region = caches_.regions.Get(context.key());
   if (!region) {  // what it owned goes with it
-    std::scoped_lock lock(mutex_);
-    memory_.erase(context.key().name);
+    {
+      std::scoped_lock lock(mutex_);
+      memory_.erase(context.key().name);
+    }
+    proofs_.ForgetWritten(context.key().name);
     wake_self_test_(context.key().name);
     return kube::Outcome::AwaitChange();
   }
+  if (!SpecProblem(*region).empty()) return kube::Outcome::AwaitChange();  // stays what the last good one asked for
   const auto policy_context = identity_.Get(context.stop());
   if (!policy_context) return Fail(Error(policy_context.error()));
 
@@ -53,14 +57,22 @@ Result<kube::Outcome> GateReconciler::Reconcile(kube::ReconcileContext& context)
 
   GateMemory& memory = MemoryOf(*region);
   const GatePlan plan = PlanGate(observed, memory, *policy_context);
-  for (const auto& write : plan.writes)
-    if (auto done = Write(*region, write, memory, context); !done) return Fail(std::move(done.error()));
-  for (const auto& object : plan.removes)
-    if (auto done = Remove(*object, memory, context); !done) return Fail(std::move(done.error()));
-  if (!plan.writes.empty() || !plan.removes.empty() || !proofs_.LastWrite(name)) {
-    proofs_.NoteWrite(name, clock_.Mono());
-    wake_self_test_(name);
+  Status done;
+  bool changed = false;
+  for (const auto& write : plan.writes) {
+    if (done = Write(*region, write, memory, context); !done) break;
+    changed = true;
   }
+  for (const auto& object : plan.removes) {
+    if (!done) break;
+    done = Remove(*object, memory, context);
+    changed = changed || done;
+  }
+  const MonoTime now = clock_.Mono();
+  if (changed) proofs_.NoteWrite(name, now);
+  if (done && proofs_.NoteCarriedOut(name, region->meta.uid, region->meta.generation, now)) changed = true;
+  if (changed) wake_self_test_(name);
+  if (!done) return Fail(std::move(done.error()));
   return kube::Outcome::AwaitChange();
 }
 

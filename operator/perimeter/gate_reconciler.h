@@ -22,7 +22,7 @@ namespace rempart::perimeter {
 // Thread-safe: one key is never on two threads, what is shared between keys is locked.
 class GateReconciler {
  public:
-  // `wake_self_test`: called for a region whose gate was written, or is as it should be for the first time.
+  // `wake_self_test`: called for a region whose gate was written, or now is what another spec of it asks for.
   GateReconciler(cache::Caches& caches, kube::Api& api, kube::EventRecorder& events, Clock& clock, Metrics& metrics,
                  OperatorIdentity& identity, GateProofs& proofs,
                  std::function<void(const std::string& region)> wake_self_test);

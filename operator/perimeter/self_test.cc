@@ -81,60 +81,51 @@ SelfTest::SelfTest(cache::Caches& caches, kube::Api& api, Clock& clock, Metrics&
 Result<kube::Outcome> SelfTest::Reconcile(kube::ReconcileContext& context) {
   const std::string& name = context.key().name;
   const auto region = caches_.regions.Get(context.key());
-  if (!region || region->meta.deleting || !SpecProblem(*region).empty() ||
-      region->rules.enforcement != api::RegionRules::Enforcement::kEnforce)
-    return NothingToTest(name);
-  const auto written = proofs_.LastWrite(name);
-  if (!written) return kube::Outcome::AwaitChange();  // woken once it is
+  if (!IsTested(region)) return NothingToTest(name);
   const auto identity = identity_.Get(context.stop());
   if (!identity) return Fail(Error(identity.error()));
 
   const std::vector<std::string> namespaces = UsableNamespaces(caches_, *region, *identity);
-  const auto last = proofs_.Get(name);
+  const SelfTestObservation observed{region, proofs_.Written(name), namespaces.size(), proofs_.Get(name)};
   const MonoTime now = clock_.Mono();
-  std::size_t turn = 0;
-  bool in_doubt_for_long = false;
+  SelfTestMemory memory;
   {
     std::scoped_lock lock(mutex_);
-    Memory& memory = memory_[name];
-    // A namespace that comes or goes wakes this; it changes nothing of what was shown a moment ago.
-    const bool still_shown = last && last->problems.empty() && last->no_namespace == namespaces.empty() &&
-                             last->generation == region->meta.generation && last->uid == region->meta.uid &&
-                             memory.tested > *written;
-    if (still_shown && now - memory.tested < kSelfTestPeriod)
-      return kube::Outcome::Requeue(memory.tested + kSelfTestPeriod - now);
-    turn = memory.namespaces++;
-    if (namespaces.empty()) {
-      memory.doubt_since.reset();
-    } else if (!memory.doubt_since) {
-      memory.doubt_since = now;
-    }
-    in_doubt_for_long = memory.doubt_since && now - *memory.doubt_since >= kDoubtEnds;
+    memory = memory_[name].tests;
   }
-  if (namespaces.empty()) {
-    Publish(name, {.uid = region->meta.uid, .generation = region->meta.generation, .no_namespace = true});
-    return kube::Outcome::AwaitChange();
+  const SelfTestPlan plan = PlanSelfTest(observed, memory, now);
+  Remember(name, plan.memory);
+  switch (plan.what) {
+    case SelfTestPlan::Do::kWait:
+      return plan.look_again ? kube::Outcome::Requeue(*plan.look_again) : kube::Outcome::AwaitChange();
+    case SelfTestPlan::Do::kTellNoNamespace:
+      Publish(name, {.uid = region->meta.uid, .generation = region->meta.generation, .no_namespace = true});
+      return kube::Outcome::AwaitChange();
+    case SelfTestPlan::Do::kSend:
+      break;
   }
-  const bool settling = now - *written < kGateSettles && !in_doubt_for_long;
-  auto proof = Send(*region, *identity, namespaces[turn % namespaces.size()],
-                    {.until_first = settling, .unanswered_tells = in_doubt_for_long}, context.stop());
+  auto proof = Send(*region, *identity, namespaces[plan.ns], plan, context.stop());
   if (!proof) return Fail(std::move(proof.error()));
   const bool held = proof->problems.empty();
-  if (!held && settling) return kube::Outcome::Requeue(kSettlingPeriod);
-  if (!held && last) proof->held = last->held;
-  if (held) proof->held = clock_.Now();
-  {
-    std::scoped_lock lock(mutex_);
-    Memory& memory = memory_[name];
-    memory.tested = now;
-    if (held) memory.doubt_since.reset();
+  const SelfTestResult result = AfterProbes(observed, plan, now, proofs_.Written(name), held);
+  Remember(name, result.memory);
+  if (result.told) {
+    if (held)
+      proof->held = clock_.Now();
+    else if (observed.last)
+      proof->held = observed.last->held;
+    Publish(name, *std::move(proof));
   }
-  Publish(name, *std::move(proof));
-  return kube::Outcome::Requeue(held ? kSelfTestPeriod : kSelfTestFailedPeriod);
+  return kube::Outcome::Requeue(result.look_again);
+}
+
+void SelfTest::Remember(const std::string& region, const SelfTestMemory& memory) {
+  std::scoped_lock lock(mutex_);
+  memory_[region].tests = memory;
 }
 
 Result<GateProof> SelfTest::Send(const api::SovereignRegion& region, const rules::PolicyContext& identity,
-                                 const std::string& ns, Sending how, std::stop_token stop) {
+                                 const std::string& ns, const SelfTestPlan& how, std::stop_token stop) {
   GateProof proof{.uid = region.meta.uid, .generation = region.meta.generation};
   std::vector<std::string> nodes;
   for (const auto& node : caches_.NodesWithLabel(region.meta.key.name)) nodes.push_back(node->meta.key.name);
@@ -161,7 +152,7 @@ Result<GateProof> SelfTest::Send(const api::SovereignRegion& region, const rules
     if (auto problem = JudgeAnswer(probe, region, answer)) {
       proof.problems.push_back(*std::move(problem));
       unanswered_count += unanswered ? 1 : 0;
-      if (how.until_first || unanswered_count == kUnansweredAtMost) break;
+      if (how.settling || unanswered_count == kUnansweredAtMost) break;
     } else {
       ++(probe.rule.empty() ? proof.admitted : proof.refused);
     }
@@ -181,7 +172,7 @@ Result<kube::Outcome> SelfTest::NothingToTest(const std::string& region) {
   }
   for (const std::string& rule : failed_rules) metrics_.RemoveGauge(kFailed, {{"region", region}, {"rule", rule}});
   metrics_.RemoveGauge(kHeld, Labels(region));
-  proofs_.Forget(region);
+  proofs_.ForgetProof(region);
   wake_region_(region);
   return kube::Outcome::AwaitChange();
 }

@@ -16,22 +16,13 @@
 #include "operator/perimeter/gate_proof.h"
 #include "operator/perimeter/operator_identity.h"
 #include "operator/perimeter/rules/probes.h"
+#include "operator/perimeter/self_test_plan.h"
 #include "src/base/clock.h"
 #include "src/base/metrics.h"
 #include "src/kube/api.h"
 #include "src/kube/runner.h"
 
 namespace rempart::perimeter {
-
-inline constexpr Duration kSelfTestPeriod = std::chrono::minutes(1);
-inline constexpr Duration kSelfTestFailedPeriod = std::chrono::seconds(5);
-// How long the API server may take to see what was written (its own informers; seconds on a loaded one). A probe that
-// does not do as it should within it is sent again before anything is said.
-inline constexpr Duration kGateSettles = std::chrono::seconds(15);
-inline constexpr Duration kSettlingPeriod = std::chrono::milliseconds(500);
-// For how long a gate that is written again and again, or a probe that gets no answer (of a webhook that is dead: 5xx),
-// is given the benefit of the doubt. Then the rules concerned are named.
-inline constexpr Duration kDoubtEnds = std::chrono::minutes(1);
 
 // What the answer to a probe shows; none: it did as it should. Pure.
 std::optional<ProbeProblem> JudgeAnswer(const rules::Probe& probe, const api::SovereignRegion& region,
@@ -47,12 +38,8 @@ class SelfTest {
 
  private:
   Result<kube::Outcome> NothingToTest(const std::string& region);
-  struct Sending {
-    bool until_first = false;       // ends early, with the first problem
-    bool unanswered_tells = false;  // a probe without an answer is a problem like another, and no error
-  };
   Result<GateProof> Send(const api::SovereignRegion& region, const rules::PolicyContext& identity,
-                         const std::string& ns, Sending how, std::stop_token stop);
+                         const std::string& ns, const SelfTestPlan& how, std::stop_token stop);
   void Publish(const std::string& region, GateProof proof);
 
   cache::Caches& caches_;
@@ -62,11 +49,10 @@ class SelfTest {
   OperatorIdentity& identity_;
   GateProofs& proofs_;
   const std::function<void(const std::string& region)> wake_region_;
+  void Remember(const std::string& region, const SelfTestMemory& memory);
   struct Memory {
-    MonoTime tested{};           // when the last test that was published began
-    std::size_t namespaces = 0;  // that were used so far: each test takes the next one
-    std::set<std::string> failed_rules;
-    std::optional<MonoTime> doubt_since;  // tests have come to nothing since then
+    SelfTestMemory tests;
+    std::set<std::string> failed_rules;  // that have a gauge
   };
   std::mutex mutex_;
   std::map<std::string, Memory> memory_;

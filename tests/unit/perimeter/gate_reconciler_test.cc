@@ -247,6 +247,28 @@ TEST_F(GateReconcilerTest, FailuresAreTriedAgain) {
   EXPECT_TRUE(outcome);
 }
 
+// The self-test waits for it: probes of new rules would find the gate of the old ones.
+TEST_F(GateReconcilerTest, TellsWhichSpecIsCarriedOut) {
+  Put(Region());
+  Look();
+  EXPECT_EQ(proofs.Written("france")->uid, "uid-of-france");
+  const MonoTime written = proofs.Written("france")->at;
+  clock.Advance(std::chrono::minutes(1));
+  auto region = Region();
+  region.meta.generation = 4;
+  Put(region);
+  EXPECT_THAT(Look(), IsEmpty()) << "it asks for the same gate";
+  EXPECT_EQ(proofs.Written("france")->generation, 4);
+  EXPECT_EQ(proofs.Written("france")->at, written) << "nothing has to settle";
+  EXPECT_EQ(tests_woken, 2);
+  region.meta.generation = 5;
+  region.invalid = "spec.images: no";
+  Put(region);
+  Look();
+  EXPECT_EQ(proofs.Written("france")->generation, 4) << "what cannot be read is not carried out";
+  EXPECT_EQ(tests_woken, 2);
+}
+
 TEST(GateObject, NamesTellTheRegion) {
   EXPECT_EQ(api::GateObjectName("france", "pods"), "france.pods.rempart.dev");
   for (const auto& [name, region] : {std::pair{"france.pods.rempart.dev", "france"},

@@ -37,6 +37,7 @@ struct FakeGate final : kube::test::ApiWithoutWatches {
   Result<kube::Reply> Do(const Call& call, std::stop_token) override {
     sent.push_back(call.target);
     EXPECT_THAT(call.target, HasSubstr("dryRun=All"));
+    if (meanwhile) std::exchange(meanwhile, nullptr)();
     if (away) return Fail(Error::Transient("the server is away"));
     const auto region = Enforcing();
     for (const auto& probe : rules::ProbesOf(region, rules::RulesOf(region, {kUser}),
@@ -56,6 +57,7 @@ struct FakeGate final : kube::test::ApiWithoutWatches {
   }
   std::set<std::string> open;  // rules that let everything in
   bool away = false;
+  std::function<void()> meanwhile;  // once
   std::vector<std::string> sent;
 };
 
@@ -76,9 +78,14 @@ struct SelfTestTest : ::testing::Test {
     kube::test::FakeContext context({"", "france"});
     return self_test.Reconcile(context);
   }
+  // As the gate's writer does.
+  void Write(std::int64_t generation = 3, const std::string& uid = "uid-of-france") {
+    proofs.NoteWrite("france", clock.Mono());
+    proofs.NoteCarriedOut("france", uid, generation, clock.Mono());
+  }
   // After the API server had time to see the gate.
   void Settle() {
-    proofs.NoteWrite("france", clock.Mono());
+    Write();
     clock.Advance(kGateSettles);
   }
 
@@ -114,7 +121,7 @@ TEST_F(SelfTestTest, ShowsTheGateOnceAMinute) {
   clock.Advance(40s);
   EXPECT_EQ(Look()->requeue_after, kSelfTestPeriod);
   EXPECT_THAT(gate.sent, Not(IsEmpty()));
-  proofs.NoteWrite("france", clock.Mono());
+  Write();
   clock.Advance(1s);
   Look();
   EXPECT_THAT(gate.sent, Not(IsEmpty())) << "a changed gate is tested at once";
@@ -122,7 +129,7 @@ TEST_F(SelfTestTest, ShowsTheGateOnceAMinute) {
 
 TEST_F(SelfTestTest, AFreshGateIsGivenTimeAndAnOpenOneIsTold) {
   gate.open = {"RP-104"};
-  proofs.NoteWrite("france", clock.Mono());
+  Write();
   EXPECT_EQ(Look()->requeue_after, kSettlingPeriod);
   EXPECT_FALSE(proofs.Get("france")) << "nothing is said before the server had time to see the policies";
   EXPECT_EQ(woken, 0);
@@ -171,14 +178,47 @@ TEST_F(SelfTestTest, ProbesThatNeverGetAnAnswerAreNamed) {
 TEST_F(SelfTestTest, AGateThatIsWrittenAgainAndAgainIsToldToBeOpen) {
   gate.open = {"RP-104"};
   for (Duration passed{}; passed < kDoubtEnds; passed += kGateSettles / 2) {
-    proofs.NoteWrite("france", clock.Mono());
+    Write();
     EXPECT_EQ(Look()->requeue_after, kSettlingPeriod);
     clock.Advance(kGateSettles / 2);
   }
-  proofs.NoteWrite("france", clock.Mono());
+  Write();
   EXPECT_EQ(Look()->requeue_after, kSelfTestFailedPeriod);
   EXPECT_THAT(proofs.Get("france")->problems,
               ElementsAre(ProbeProblem{Kind::kGotIn, "RP-104", "the API server let it in"}));
+}
+
+// Else probes of rules that are new would be let in by the gate as it was.
+TEST_F(SelfTestTest, ASpecIsTestedOnceItIsCarriedOut) {
+  Settle();
+  Look();
+  gate.open = {"RP-104"};  // which the gate of before does not refuse
+  auto region = Enforcing();
+  region.meta.generation = 4;
+  caches.regions.Put(Next(region));
+  EXPECT_FALSE(Look()->requeue_after) << "woken by the gate's writer";
+  EXPECT_THAT(gate.sent, IsEmpty());
+  EXPECT_THAT(proofs.Get("france")->problems, IsEmpty());
+  proofs.NoteWrite("france", clock.Mono());
+  Look();
+  EXPECT_THAT(gate.sent, IsEmpty()) << "a part of it is written";
+  gate.open.clear();
+  Write(4);
+  EXPECT_EQ(Look()->requeue_after, kSelfTestPeriod);
+  EXPECT_EQ(proofs.Get("france")->generation, 4);
+  region.meta.uid = "made anew";
+  caches.regions.Put(Next(region));
+  Look();
+  EXPECT_THAT(gate.sent, IsEmpty());
+}
+
+TEST_F(SelfTestTest, AGateThatChangesMeanwhileIsTestedAnew) {
+  Settle();
+  gate.open = {"RP-104"};
+  gate.meanwhile = [this] { Write(4); };  // of a spec that asks for other rules
+  EXPECT_EQ(Look()->requeue_after, kSettlingPeriod);
+  EXPECT_FALSE(proofs.Get("france"));
+  EXPECT_THAT(metrics.Expose(), Not(HasSubstr("RP-104")));
 }
 
 TEST_F(SelfTestTest, TakesTheNamespacesInTurn) {
@@ -213,6 +253,7 @@ TEST_F(SelfTestTest, ForgetsWhatNoLongerEnforces) {
   EXPECT_FALSE(proofs.Get("france"));
   EXPECT_THAT(metrics.Expose(), Not(HasSubstr("rempart_gate_probe_failed{")));
   EXPECT_THAT(gate.sent, IsEmpty());
+  EXPECT_TRUE(proofs.Written("france")) << "that is the gate's writer's to forget";
 }
 
 }  // namespace

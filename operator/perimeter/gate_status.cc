@@ -60,10 +60,15 @@ std::string Describe(const ProbeProblem& problem) {
   return fmt::format("{}: its object was not judged: {}", problem.rule, said);
 }
 
+// Before what may be long, and is cut.
+std::string LastHeld(const GateProof& proof) {
+  return proof.held ? fmt::format("last held at {}; ", FormatTime(*proof.held)) : "";
+}
+
 GateView Failed(const GateProof& proof) {
   std::vector<ProbeProblem> worst_first = proof.problems;
   std::ranges::stable_sort(worst_first, {}, &ProbeProblem::kind);
-  std::string message;
+  std::string message = LastHeld(proof);
   for (std::size_t i = 0; i < std::min(worst_first.size(), kProblemsNamed); ++i)
     message += (i == 0 ? "" : "; ") + Describe(worst_first[i]);
   if (worst_first.size() > kProblemsNamed) message += fmt::format("; and {} more", worst_first.size() - kProblemsNamed);
@@ -71,8 +76,9 @@ GateView Failed(const GateProof& proof) {
           .state = State::kFailed};
 }
 
+// A status that was edited may name any time, and how long ago it was need not be a Duration.
 GateView Proven(WallTime held, WallTime now, std::string message) {
-  if (now - held >= kProofHolds)
+  if (now >= held + kProofHolds)
     return Pending(fmt::format("the gate was last shown to be shut at {}", FormatTime(held)));
   return {.self_tested = {"SelfTested", "True", "Proven", std::move(message)},
           .state = State::kProven,
@@ -124,7 +130,8 @@ GateView ViewGate(const api::SovereignRegion& region, const std::optional<GatePr
   }
   if (proof->no_namespace)
     return NothingToProve("NoNamespace", "the region governs no namespace: there is nothing to guard yet");
-  if (proof->generation != region.meta.generation) return Pending("the gate is about to be tested as it is now");
+  if (proof->generation != region.meta.generation)
+    return Pending(LastHeld(*proof) + "the gate is about to be tested as it is now");
   GateView view;
   if (!proof->problems.empty()) {
     view = Failed(*proof);

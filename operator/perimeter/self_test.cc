@@ -112,7 +112,7 @@ Result<kube::Outcome> SelfTest::Reconcile(kube::ReconcileContext& context) {
   if (result.told) {
     if (held)
       proof->held = clock_.Now();
-    else if (observed.last)
+    else if (observed.last && observed.last->uid == region->meta.uid)
       proof->held = observed.last->held;
     Publish(name, *std::move(proof));
   }
@@ -199,6 +199,8 @@ void SelfTest::Publish(const std::string& region, GateProof proof) {
   if (proof.held) {
     metrics_.GetGauge(kHeld, "When every probe of the region's gate last did as it should.", Labels(region))
         .Set(Seconds(*proof.held));
+  } else {  // of a namesake, or of when there was a namespace to guard
+    metrics_.RemoveGauge(kHeld, Labels(region));
   }
   proofs_.Put(region, std::move(proof));
   wake_region_(region);

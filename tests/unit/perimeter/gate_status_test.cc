@@ -81,6 +81,8 @@ TEST(GateStatus, WhatAnotherOperatorHasShownCounts) {
   };
   pending("/gate/lastHeld", "2026-11-22T10:17:00Z");
   pending("/gate/lastHeld", "2026-11-22T10:26:00Z");  // not yet
+  pending("/gate/lastHeld", "1700-01-01T00:00:00Z");  // longer ago than nanoseconds can say
+  pending("/gate/lastHeld", "1678-01-01T00:00:00Z");
   pending("/gate/lastHeld", "soon");
   pending("/gate/lastHeld", 7);
   pending("/gate", "shut");
@@ -99,7 +101,8 @@ TEST(GateStatus, NamesTheRulesTheWorstFirst) {
   EXPECT_EQ(view.self_tested.status, "False");
   EXPECT_EQ(view.self_tested.reason, "ProbeAdmitted");
   EXPECT_EQ(view.self_tested.message,
-            "RP-101: an object that it must refuse got in; RP-104: its object was not judged: no right");
+            "last held at 2026-11-22T10:22:00Z; RP-101: an object that it must refuse got in; RP-104: its object was "
+            "not judged: no right");
   EXPECT_EQ(view.status["lastHeld"], "2026-11-22T10:22:00Z");
 }
 

@@ -221,6 +221,15 @@ TEST_F(SelfTestTest, AGateThatChangesMeanwhileIsTestedAnew) {
   EXPECT_THAT(metrics.Expose(), Not(HasSubstr("RP-104")));
 }
 
+TEST_F(SelfTestTest, WhatANamesakeHasShownDoesNotCount) {
+  proofs.Put("france", {.uid = "before", .generation = 3, .held = clock.Now()});
+  gate.open = {"RP-104"};
+  Settle();
+  Look();
+  EXPECT_THAT(proofs.Get("france")->problems, Not(IsEmpty()));
+  EXPECT_FALSE(proofs.Get("france")->held);
+}
+
 TEST_F(SelfTestTest, TakesTheNamespacesInTurn) {
   Namespace("beta");
   Settle();
@@ -240,6 +249,21 @@ TEST_F(SelfTestTest, WithoutANamespaceThereIsNothingToGuard) {
   EXPECT_TRUE(proofs.Get("france")->no_namespace);
   Namespace("acme");
   EXPECT_EQ(Look()->requeue_after, kSelfTestPeriod);
+}
+
+// A series that stays would look like a gate that nobody shows to be shut any more.
+TEST_F(SelfTestTest, TheTimeGoesWithTheLastNamespace) {
+  const auto has_time = HasSubstr("rempart_gate_self_test_held_timestamp_seconds{");
+  Settle();
+  Look();
+  EXPECT_THAT(metrics.Expose(), has_time);
+  caches.namespaces.Remove({"", "acme"}, 0);
+  clock.Advance(kSelfTestPeriod);
+  Look();
+  EXPECT_THAT(metrics.Expose(), Not(has_time));
+  Namespace("acme");
+  Look();
+  EXPECT_THAT(metrics.Expose(), has_time);
 }
 
 TEST_F(SelfTestTest, ForgetsWhatNoLongerEnforces) {

@@ -68,18 +68,21 @@ class OperatorApp {
                                  "Envelopes of NodeAttestations whose signatures were tried with a region's keys.")),
         region_nodes_(caches_, clock, book_),
         identity_of_operator_([this](std::stop_token stop) { return kube::WhoAmI(*real_api_, std::move(stop)); }),
+        failures_([this](const std::string& region) {
+          queue_.Add({ids_.region, {"", region}});
+        }),
         regions_(caches_, WritingApi(), Events(), clock, metrics, region_nodes_, book_, identity_of_operator_, proofs_,
-                 audits_,
+                 failures_, audits_,
                  {[this](const std::string& region) { WakeWorkloads(region); },
                   [this](const std::string& region) { WakeNodes(region); }}),
         nodes_(caches_, WritingApi(), Events(), clock, metrics, book_),
         attestations_(caches_, WritingApi(), Events(), clock, book_),
         workloads_(caches_, WritingApi(), Events(), clock, metrics, region_nodes_),
-        gates_(caches_, WritingApi(), Events(), clock, metrics, identity_of_operator_, proofs_,
+        gates_(caches_, WritingApi(), Events(), clock, metrics, identity_of_operator_, proofs_, failures_,
                [this](const std::string& region) {
                  queue_.Add({ids_.self_test, {"", region}});
                }),
-        guards_(caches_, WritingApi(), Events(), metrics, identity_of_operator_),
+        guards_(caches_, WritingApi(), Events(), clock, metrics, identity_of_operator_, failures_),
         auditor_(caches_, *real_api_, clock, metrics, identity_of_operator_, audits_, options.audit_interval,
                  [this](const std::string& region) {
                    queue_.Add({ids_.region, {"", region}});
@@ -274,6 +277,7 @@ class OperatorApp {
   perimeter::RegionNodes region_nodes_;
   perimeter::OperatorIdentity identity_of_operator_;
   perimeter::GateProofs proofs_;
+  perimeter::WriteFailures failures_;
   perimeter::AuditSummaries audits_;
   perimeter::RegionReconciler regions_;
   perimeter::NodeReconciler nodes_;

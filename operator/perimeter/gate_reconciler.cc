@@ -12,6 +12,14 @@
 namespace rempart::perimeter {
 namespace {
 
+// What the API server refuses for what it is says nothing of the others. But a gate that enforces refuses everything
+// while it has no parameters to look things up in.
+bool EndsWriting(const GatePlan::Write& write, const Error& error) {
+  if (write.kind == api::GateKind::kParameters && write.create) return true;
+  return error.kind != ErrorKind::kInvalid && error.kind != ErrorKind::kDenied && error.kind != ErrorKind::kNotFound &&
+         error.kind != ErrorKind::kConflict;
+}
+
 Result<api::GateObject> Decode(api::GateKind kind, const std::string& body) {
   const auto view = kube::ParseOnThread(body);
   if (!view) return Fail(Error(view.error()).While("read the answer"));
@@ -22,13 +30,14 @@ Result<api::GateObject> Decode(api::GateKind kind, const std::string& body) {
 
 GateReconciler::GateReconciler(cache::Caches& caches, kube::Api& api, kube::EventRecorder& events, Clock& clock,
                                Metrics& metrics, OperatorIdentity& identity, GateProofs& proofs,
-                               std::function<void(const std::string& region)> wake_self_test)
+                               WriteFailures& failures, std::function<void(const std::string& region)> wake_self_test)
     : caches_(caches),
       api_(api),
       events_(events),
       clock_(clock),
       identity_(identity),
       proofs_(proofs),
+      failures_(failures),
       wake_self_test_(std::move(wake_self_test)) {
   restored_ = metrics.GetCounter(
       "rempart_policies_restored_total",
@@ -43,6 +52,7 @@ Result<kube::Outcome> GateReconciler::Reconcile(kube::ReconcileContext& context)
       memory_.erase(context.key().name);
     }
     proofs_.ForgetWritten(context.key().name);
+    failures_.NoteGate(context.key().name, {}, clock_.Mono());
     wake_self_test_(context.key().name);
     return kube::Outcome::AwaitChange();
   }
@@ -57,20 +67,26 @@ Result<kube::Outcome> GateReconciler::Reconcile(kube::ReconcileContext& context)
 
   GateMemory& memory = MemoryOf(*region);
   const GatePlan plan = PlanGate(observed, memory, *policy_context);
-  Status done;
-  bool changed = false;
+  Status done;  // the first error
+  bool changed = false, ended = false;
   for (const auto& write : plan.writes) {
-    if (done = Write(*region, write, memory, context); !done) break;
-    changed = true;
+    auto written = Write(*region, write, memory, context);
+    changed = changed || written;
+    if (written) continue;
+    ended = EndsWriting(write, written.error());
+    if (done) done = std::move(written);
+    if (ended) break;
   }
   for (const auto& object : plan.removes) {
-    if (!done) break;
-    done = Remove(*object, memory, context);
-    changed = changed || done;
+    if (ended) break;
+    auto removed = Remove(*object, memory, context);
+    changed = changed || removed;
+    if (!removed && done) done = std::move(removed);
   }
   const MonoTime now = clock_.Mono();
   if (changed) proofs_.NoteWrite(name, now);
   if (done && proofs_.NoteCarriedOut(name, region->meta.uid, region->meta.generation, now)) changed = true;
+  failures_.NoteGate(name, done, now);
   if (changed) wake_self_test_(name);
   if (!done) return Fail(std::move(done.error()));
   return kube::Outcome::AwaitChange();

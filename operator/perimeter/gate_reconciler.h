@@ -1,5 +1,6 @@
 // SovereignRegion -> admission policies, bindings and parameters. Observes the caches, calls PlanGate, carries the plan
-// out. What somebody deletes or edits is put back, with an event on the region and rempart_policies_restored_total.
+// out. What cannot be written keeps nothing else from it, and is told by WriteFailures. What somebody deletes or edits
+// is put back, with an event on the region and rempart_policies_restored_total.
 #pragma once
 
 #include <functional>
@@ -11,6 +12,7 @@
 #include "operator/perimeter/gate_plan.h"
 #include "operator/perimeter/gate_proof.h"
 #include "operator/perimeter/operator_identity.h"
+#include "operator/perimeter/write_failures.h"
 #include "src/base/clock.h"
 #include "src/base/metrics.h"
 #include "src/kube/api.h"
@@ -24,7 +26,7 @@ class GateReconciler {
  public:
   // `wake_self_test`: called for a region whose gate was written, or now is what another spec of it asks for.
   GateReconciler(cache::Caches& caches, kube::Api& api, kube::EventRecorder& events, Clock& clock, Metrics& metrics,
-                 OperatorIdentity& identity, GateProofs& proofs,
+                 OperatorIdentity& identity, GateProofs& proofs, WriteFailures& failures,
                  std::function<void(const std::string& region)> wake_self_test);
   Result<kube::Outcome> Reconcile(kube::ReconcileContext& context);
 
@@ -40,6 +42,7 @@ class GateReconciler {
   Clock& clock_;
   OperatorIdentity& identity_;
   GateProofs& proofs_;
+  WriteFailures& failures_;
   const std::function<void(const std::string& region)> wake_self_test_;
   Counter restored_;
   std::mutex mutex_;

@@ -17,6 +17,7 @@ using State = GateView::State;
 
 constexpr std::size_t kProblemsNamed = 5;
 constexpr std::size_t kSaidBytes = 200;  // of what the server said
+constexpr std::size_t kRefusalBytes = 300;
 
 std::string_view ModeName(RegionRules::Enforcement mode) {
   return mode == RegionRules::Enforcement::kAudit ? "Audit" : "Warn";
@@ -115,11 +116,29 @@ Json StatusOf(const GateProof& proof) {
   return status;
 }
 
+GateView NotWritten(const api::SovereignRegion& region, const std::optional<GateProof>& proof,
+                    const std::string& unwritten) {
+  GateView view{.self_tested = {"SelfTested", "False", "GateNotWritten",
+                                fmt::format("what the spec asks for cannot all be written: {}",
+                                            CleanText(unwritten, kRefusalBytes))},
+                .state = State::kFailed};
+  if (!proof || proof->uid != region.meta.uid || proof->no_namespace ||
+      region.rules.enforcement != RegionRules::Enforcement::kEnforce)
+    return view;
+  if (!proof->problems.empty())
+    view.self_tested.message += "; " + Failed(*proof).self_tested.message;
+  else if (proof->held)
+    view.self_tested.message += fmt::format("; what there was before last held at {}", FormatTime(*proof->held));
+  view.status = StatusOf(*proof);
+  return view;
+}
+
 }  // namespace
 
-GateView ViewGate(const api::SovereignRegion& region, const std::optional<GateProof>& proof, const Json& before,
-                  WallTime now) {
+GateView ViewGate(const api::SovereignRegion& region, const std::optional<GateProof>& proof,
+                  const std::string& unwritten, const Json& before, WallTime now) {
   const RegionRules::Enforcement mode = region.rules.enforcement;
+  if (!unwritten.empty()) return NotWritten(region, proof, unwritten);
   if (mode != RegionRules::Enforcement::kEnforce) {
     return NothingToProve(
         "NotEnforced", fmt::format("spec.enforcement is {}: nothing is refused that could be shown", ModeName(mode)));

@@ -21,15 +21,16 @@ struct GateView {
     kNothingToProve,  // Audit and Warn refuse nothing; no namespace is in the region
     kPending,         // under way, or the last proof is too old
     kProven,
-    kFailed,
+    kFailed,  // or not as the spec asks, see `unwritten` below
   } state = State::kNothingToProve;
   Json status;                         // {lastHeld, refused, admitted, notProbed: [rule]}; null for nothing
   std::optional<Duration> look_again;  // when the proof ceases to count
 };
 
-// `before`: the status as it stands; null for none. What an operator that is gone has proven within the last minutes,
-// of the same generation, still counts.
-GateView ViewGate(const api::SovereignRegion& region, const std::optional<GateProof>& proof, const Json& before,
-                  WallTime now);
+// `unwritten`: why a part of the gate cannot be written, "" for nothing, see WriteFailures. It is told in every mode: a
+// gate that is not there finds nothing to audit either. `before`: the status as it stands; null for none. What an
+// operator that is gone has proven within the last minutes, of the same generation, still counts.
+GateView ViewGate(const api::SovereignRegion& region, const std::optional<GateProof>& proof,
+                  const std::string& unwritten, const Json& before, WallTime now);
 
 }  // namespace rempart::perimeter

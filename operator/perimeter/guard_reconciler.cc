@@ -8,10 +8,18 @@
 #include "src/base/log.h"
 
 namespace rempart::perimeter {
+namespace {
 
-GuardReconciler::GuardReconciler(cache::Caches& caches, kube::Api& api, kube::EventRecorder& events, Metrics& metrics,
-                                 OperatorIdentity& identity)
-    : caches_(caches), api_(api), events_(events), identity_(identity) {
+// A namespace whose deletion the caches have not seen yet takes no new object.
+bool IsOfWhatGoes(const Error& error) {
+  return error.kind == ErrorKind::kDenied && error.message.contains("because it is being terminated");
+}
+
+}  // namespace
+
+GuardReconciler::GuardReconciler(cache::Caches& caches, kube::Api& api, kube::EventRecorder& events, Clock& clock,
+                                 Metrics& metrics, OperatorIdentity& identity, WriteFailures& failures)
+    : caches_(caches), api_(api), events_(events), clock_(clock), identity_(identity), failures_(failures) {
   restored_ = metrics.GetCounter(
       "rempart_guards_restored_total",
       "Pod Security labels and default-deny network policies that were edited or deleted by hand and put back.");
@@ -22,6 +30,7 @@ Result<kube::Outcome> GuardReconciler::Reconcile(kube::ReconcileContext& context
   const auto ns = caches_.namespaces.Get(context.key());
   if (!ns) {  // what was in it went with it
     Forget(name);
+    failures_.NoteGuards(name, "", {}, clock_.Mono());
     return kube::Outcome::AwaitChange();
   }
   const auto identity = identity_.Get(context.stop());
@@ -30,13 +39,17 @@ Result<kube::Outcome> GuardReconciler::Reconcile(kube::ReconcileContext& context
   const Governor governor = GovernorOf(ns, caches_.RegionsByAge(), *identity);
   const auto policy = caches_.network_guards.Get({name, std::string(api::kDefaultDenyName)});
   const GuardPlan plan = PlanGuards(ns, governor, policy, Remembered(name));
-  // The policy first: it does not depend on the labels, and a lost race for the namespace must not put it off.
-  if (!plan.policy.empty())
-    if (auto done = WritePolicy(name, *governor.region, plan, context); !done) return Fail(std::move(done.error()));
-  if (plan.remove_policy)
-    if (auto done = RemovePolicy(*policy, context); !done) return Fail(std::move(done.error()));
-  if (!plan.namespace_patch.is_null())
-    if (auto done = PatchNamespace(*ns, governor.region, plan, context); !done) return Fail(std::move(done.error()));
+  // Neither depends on the other, and what keeps one from being written must not put the other off.
+  Status done;  // the first error
+  const auto note = [&done](Status one) {
+    if (done) done = std::move(one);
+  };
+  if (!plan.policy.empty()) note(WritePolicy(name, *governor.region, plan, context));
+  if (plan.remove_policy) note(RemovePolicy(*policy, context));
+  if (!plan.namespace_patch.is_null()) note(PatchNamespace(*ns, governor.region, plan, context));
+  if (!governor.unsure && (done || !IsOfWhatGoes(done.error())))
+    failures_.NoteGuards(name, governor.region ? governor.region->meta.key.name : "", done, clock_.Mono());
+  if (!done) return Fail(std::move(done.error()));
   return kube::Outcome::AwaitChange();
 }
 

@@ -10,6 +10,8 @@
 #include "operator/cache/caches.h"
 #include "operator/perimeter/guard_plan.h"
 #include "operator/perimeter/operator_identity.h"
+#include "operator/perimeter/write_failures.h"
+#include "src/base/clock.h"
 #include "src/base/metrics.h"
 #include "src/kube/api.h"
 #include "src/kube/events.h"
@@ -20,8 +22,8 @@ namespace rempart::perimeter {
 // Thread-safe: one key is never on two threads, what is shared between keys is locked.
 class GuardReconciler {
  public:
-  GuardReconciler(cache::Caches& caches, kube::Api& api, kube::EventRecorder& events, Metrics& metrics,
-                  OperatorIdentity& identity);
+  GuardReconciler(cache::Caches& caches, kube::Api& api, kube::EventRecorder& events, Clock& clock, Metrics& metrics,
+                  OperatorIdentity& identity, WriteFailures& failures);
   Result<kube::Outcome> Reconcile(kube::ReconcileContext& context);
 
  private:
@@ -38,7 +40,9 @@ class GuardReconciler {
   cache::Caches& caches_;
   kube::Api& api_;
   kube::EventRecorder& events_;
+  Clock& clock_;
   OperatorIdentity& identity_;
+  WriteFailures& failures_;
   Counter restored_;
   std::mutex mutex_;
   std::unordered_map<std::string, GuardMemory> memory_;  // by namespace

@@ -27,7 +27,7 @@ constexpr std::size_t kNamespacesListed = 50;
 constexpr std::size_t kNamed = 10;              // users, owners, reasons in a message
 constexpr std::size_t kConditionMessage = 600;  // bytes
 
-// What the three conditions are worked out from.
+// What the conditions are worked out from.
 struct Facts {
   const RegionObservation& observed;
   const SovereignRegion& region;
@@ -91,6 +91,12 @@ std::string PodsOutside(const Facts& facts) {
                      FormatDuration(facts.region.deadline));
 }
 
+std::string Unguarded(const WriteFailures::View& unwritten) {
+  return fmt::format("what is kept in {} of the region cannot be written: {}",
+                     Count(unwritten.namespaces, "namespace", "namespaces"),
+                     CleanText(unwritten.first, kConditionMessage / 2));
+}
+
 std::string DeletionMessage(const RegionObservation& observed) {
   if (observed.user_count > 0)
     return "deletion waits: " + UsedBy(observed) + "; delete each, or move it to another region";
@@ -137,6 +143,8 @@ Condition Ready(const Facts& facts) {
   if (!facts.time.qualified()) return {"Ready", "False", ToString(facts.time.outside), facts.time.message + and_pods};
   if (facts.gate.state == GateView::State::kFailed)
     return {"Ready", "False", facts.gate.self_tested.reason, "the gate: " + facts.gate.self_tested.message + and_pods};
+  if (observed.unwritten.namespaces > 0)
+    return {"Ready", "False", "GuardsNotWritten", Unguarded(observed.unwritten) + and_pods};
   if (view.qualified.empty() && !view.claimed_by_older.empty()) {
     return {"Ready", "False", "ClaimedByOlderRegion",
             fmt::format("{} the region, but older regions have {}: {}; let only one of them declare a location{}",
@@ -226,6 +234,12 @@ Json NamespacesJson(const NamespaceView& view) {
           {"namesInNoRegion", std::move(listed)}};
 }
 
+void AddUnguarded(const WriteFailures::View& unwritten, Json& status) {
+  if (unwritten.namespaces == 0) return;
+  status["namespaces"]["unguarded"] = unwritten.namespaces;
+  status["namespaces"]["firstUnguarded"] = CleanText(unwritten.first, kConditionMessage);
+}
+
 void AddAudit(const AuditSummary& audit, Json& status) {
   status["audit"] = {{"objects", audit.objects}, {"violations", audit.violations}};
   if (!audit.left_out.empty()) status["audit"]["leftOut"] = CleanText(audit.left_out, kConditionMessage);
@@ -313,7 +327,7 @@ RegionPlan PlanRegion(const RegionObservation& observed, WallTime now) {
               .time = profile == nullptr ? Verdict() : CheckTime(*profile, now),
               .now = now,
               .view = View(observed, evidence),
-              .gate = ViewGate(region, observed.proof, before, now),
+              .gate = ViewGate(region, observed.proof, observed.unwritten.gate, before, now),
               .outlook = {}};
   facts.outlook = OutlookOf(region, facts.view.qualified, evidence);
   PlanExpiry(facts, plan);
@@ -333,6 +347,7 @@ RegionPlan PlanRegion(const RegionObservation& observed, WallTime now) {
                  {"conditions", api::ConditionsJson(conditions, conditions_before, region.meta.generation, now)}};
   if (omitted > 0) status["outsideOmitted"] = omitted;
   if (observed.namespaces) status["namespaces"] = NamespacesJson(*observed.namespaces);
+  AddUnguarded(observed.unwritten, status);
   if (observed.audit) AddAudit(*observed.audit, status);
   if (!facts.gate.status.is_null()) status["gate"] = facts.gate.status;
   DropEmpty(status);

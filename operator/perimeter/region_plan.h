@@ -11,6 +11,7 @@
 #include "operator/perimeter/namespaces.h"
 #include "operator/perimeter/node_plan.h"
 #include "operator/perimeter/qualification.h"
+#include "operator/perimeter/write_failures.h"
 #include "src/base/clock.h"
 #include "src/base/json.h"
 #include "src/kube/events.h"
@@ -32,6 +33,7 @@ struct RegionObservation {
   std::optional<NamespaceView> namespaces;  // none where they, or who the operator is, are not known
   std::optional<AuditSummary> audit;        // none: not audited since this process began; what was said stays
   std::optional<GateProof> proof;           // of its gate; none: not tested since this process began
+  WriteFailures::View unwritten = {};       // of its gate, and of the guards of its namespaces
   Attestations attestations = {};           // of all nodes, where any region takes anybody's word
 
   bool InUse() const { return user_count > 0 || pod_count > 0; }
@@ -54,11 +56,11 @@ struct RegionPlan {
 inline constexpr Duration kExpirySoon = std::chrono::days(30);
 
 // status: {observedGeneration, nodes: {qualified, outside, zones: {<zone>: n}}, outside: [{node, reason, message}],
-// outsideOmitted: n, workloads, namespaces: {governed, inNoRegion, namesInNoRegion: [name]}, gate (see ViewGate),
-// audit: {objects, violations}, violations: [{rule, count}], conditions [Ready, Reconciling, Stalled, SelfTested;
-// AttestationsExpiring where the region takes somebody's word]}.
-// `outside` has at most 50 nodes and 16 KiB, by name, outsideOmitted counts the rest; `zones` has at most 64, by name,
-// namesInNoRegion 50; empty ones are left out. The whole stays below 40 KiB.
+// outsideOmitted: n, workloads, namespaces: {governed, inNoRegion, namesInNoRegion: [name], unguarded,
+// firstUnguarded}, gate (see ViewGate), audit: {objects, violations}, violations: [{rule, count}], conditions [Ready,
+// Reconciling, Stalled, SelfTested; AttestationsExpiring where the region takes somebody's word]}. `outside` has at
+// most 50 nodes and 16 KiB, by name, outsideOmitted counts the rest; `zones` has at most 64, by name, namesInNoRegion
+// 50; empty ones are left out. The whole stays below 40 KiB.
 RegionPlan PlanRegion(const RegionObservation& observed, WallTime now);
 
 }  // namespace rempart::perimeter

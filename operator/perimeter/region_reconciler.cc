@@ -44,8 +44,8 @@ RegionObservation Observe(const cache::Caches& caches, AttestationBook& book, Re
 
 RegionReconciler::RegionReconciler(cache::Caches& caches, kube::Api& api, kube::EventRecorder& events, Clock& clock,
                                    Metrics& metrics, RegionNodes& region_nodes, AttestationBook& book,
-                                   OperatorIdentity& identity, const GateProofs& proofs, const AuditSummaries& audits,
-                                   Wake wake)
+                                   OperatorIdentity& identity, const GateProofs& proofs, const WriteFailures& failures,
+                                   const AuditSummaries& audits, Wake wake)
     : caches_(caches),
       api_(api),
       events_(events),
@@ -55,6 +55,7 @@ RegionReconciler::RegionReconciler(cache::Caches& caches, kube::Api& api, kube::
       book_(book),
       identity_(identity),
       proofs_(proofs),
+      failures_(failures),
       audits_(audits),
       wake_(std::move(wake)) {}
 
@@ -68,6 +69,7 @@ Result<kube::Outcome> RegionReconciler::Reconcile(kube::ReconcileContext& contex
   }
   RegionObservation observed = Observe(caches_, book_, region);
   observed.proof = proofs_.Get(region->meta.key.name);
+  observed.unwritten = failures_.Of(region->meta.key.name);
   observed.audit = audits_.Get(region->meta.key.name);
   // Where the server does not say who we are, what else there is to say of the region is said all the same.
   if (const auto identity = identity_.Get(context.stop())) {

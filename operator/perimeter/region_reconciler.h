@@ -10,6 +10,7 @@
 #include "operator/perimeter/gate_proof.h"
 #include "operator/perimeter/operator_identity.h"
 #include "operator/perimeter/region_nodes.h"
+#include "operator/perimeter/write_failures.h"
 #include "src/base/clock.h"
 #include "src/base/metrics.h"
 #include "src/kube/api.h"
@@ -30,7 +31,7 @@ class RegionReconciler {
   };
   RegionReconciler(cache::Caches& caches, kube::Api& api, kube::EventRecorder& events, Clock& clock, Metrics& metrics,
                    RegionNodes& region_nodes, AttestationBook& book, OperatorIdentity& identity,
-                   const GateProofs& proofs, const AuditSummaries& audits, Wake wake);
+                   const GateProofs& proofs, const WriteFailures& failures, const AuditSummaries& audits, Wake wake);
   Result<kube::Outcome> Reconcile(kube::ReconcileContext& context);
 
  private:
@@ -49,6 +50,7 @@ class RegionReconciler {
   AttestationBook& book_;
   OperatorIdentity& identity_;
   const GateProofs& proofs_;
+  const WriteFailures& failures_;
   const AuditSummaries& audits_;
   Wake wake_;
   std::mutex mutex_;

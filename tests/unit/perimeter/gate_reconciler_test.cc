@@ -42,6 +42,7 @@ struct FakeServer final : kube::test::ApiWithoutWatches {
     const std::string name = object["metadata"]["name"];
     calls.push_back(
         fmt::format("{} {} {}", call.method == "POST" ? "create" : "replace", api::ResourceOf(kind).plural, name));
+    if (const auto no = refused.find({kind, name}); no != refused.end()) return Fail(Error(no->second));
     Json& stored = objects[{kind, name}];
     if (call.method == "PUT" && object["metadata"]["resourceVersion"] != stored["metadata"]["resourceVersion"])
       return Fail(Error::Conflict("somebody else wrote"));
@@ -84,6 +85,7 @@ struct FakeServer final : kube::test::ApiWithoutWatches {
   std::map<std::pair<api::GateKind, std::string>, Json> objects;
   std::uint64_t version = 100;
   bool failing = false;
+  std::map<std::pair<api::GateKind, std::string>, Error> refused;
   std::vector<std::string> calls;
 };
 
@@ -113,9 +115,11 @@ struct GateReconcilerTest : ::testing::Test {
     return "system:serviceaccount:rempart-system:rempart";
   }};
   GateProofs proofs;
-  int tests_woken = 0;
-  GateReconciler reconciler{caches,  server,   events, clock,
-                            metrics, identity, proofs, [this](const std::string&) { ++tests_woken; }};
+  int tests_woken = 0, told = 0;
+  WriteFailures failures{[this](const std::string&) { ++told; }};
+  GateReconciler reconciler{caches, server,   events,
+                            clock,  metrics,  identity,
+                            proofs, failures, [this](const std::string&) { ++tests_woken; }};
 };
 
 TEST_F(GateReconcilerTest, ParametersThenPoliciesThenBindingsAndThenNothing) {
@@ -219,7 +223,8 @@ TEST_F(GateReconcilerTest, ARestartWritesEachOnce) {
   Put(Region());
   const std::size_t all = Look().size();
   GateProofs nothing_known;
-  GateReconciler second(caches, server, events, clock, metrics, identity, nothing_known, [](const std::string&) {});
+  GateReconciler second(caches, server, events, clock, metrics, identity, nothing_known, failures,
+                        [](const std::string&) {});
   server.calls.clear();
   kube::test::FakeContext context({"", "france"});
   EXPECT_TRUE(second.Reconcile(context));
@@ -245,6 +250,58 @@ TEST_F(GateReconcilerTest, FailuresAreTriedAgain) {
   server.failing = false;
   EXPECT_EQ(Look().size(), 9U);
   EXPECT_TRUE(outcome);
+}
+
+// A rule that the server does not take must not keep the others from being held to.
+TEST_F(GateReconcilerTest, WhatIsRefusedKeepsNothingElseFromBeingWrittenAndIsTold) {
+  Put(Region());
+  const auto bindings = std::pair(api::GateKind::kPolicy, std::string("france.bindings.rempart.dev"));
+  server.refused.emplace(bindings, Error::Invalid("the cost of the rules is too high"));
+  EXPECT_EQ(Look().size(), 9U) << "all of it is tried";
+  EXPECT_FALSE(outcome) << "tried again, slowly";
+  EXPECT_EQ(server.objects.size(), 8U);
+  EXPECT_EQ(failures.Of("france").gate, "the cost of the rules is too high");
+  EXPECT_EQ(told, 1);
+  EXPECT_EQ(proofs.Written("france")->uid, "") << "the spec is not carried out";
+  EXPECT_THAT(Look(), ElementsAre("create validatingadmissionpolicies france.bindings.rempart.dev"));
+  EXPECT_EQ(told, 1) << "it said so";
+  server.refused.clear();
+  EXPECT_THAT(Look(), ElementsAre("create validatingadmissionpolicies france.bindings.rempart.dev"));
+  EXPECT_TRUE(outcome);
+  EXPECT_EQ(failures.Of("france"), WriteFailures::View());
+  EXPECT_EQ(told, 2);
+  EXPECT_EQ(proofs.Written("france")->generation, 3);
+}
+
+// A gate that enforces and has nothing to look things up in would refuse every pod.
+TEST_F(GateReconcilerTest, WithoutParametersThereIsNoGate) {
+  Put(Region());
+  server.refused.emplace(std::pair(api::GateKind::kParameters, std::string("france")), Error::Denied("no right"));
+  EXPECT_THAT(Look(), ElementsAre("create perimeterparameters france"));
+  EXPECT_EQ(failures.Of("france").gate, "no right");
+  server.refused.clear();
+  EXPECT_EQ(Look().size(), 9U);
+  // Old ones are parameters all the same.
+  caches.nodes.Put(Next(Labelled(Node("n1"))));
+  auto region = Region();
+  region.rules.network.emplace();
+  Put(region);
+  server.refused.emplace(std::pair(api::GateKind::kParameters, std::string("france")), Error::Denied("no right"));
+  EXPECT_THAT(Look(), Contains("create validatingadmissionpolicies france.services.rempart.dev"));
+}
+
+TEST_F(GateReconcilerTest, AFailureThatMayPassIsToldOnceItLasts) {
+  Put(Region());
+  server.failing = true;
+  Look();
+  EXPECT_EQ(failures.Of("france").gate, "");
+  clock.Advance(kFailureLasts);
+  Look();
+  EXPECT_EQ(failures.Of("france").gate, "the server is away");
+  caches.regions.Remove({"", "france"}, 0);
+  Look();
+  EXPECT_EQ(failures.Of("france").gate, "");
+  EXPECT_FALSE(proofs.Written("france"));
 }
 
 // The self-test waits for it: probes of new rules would find the gate of the old ones.

@@ -31,6 +31,8 @@ struct FakeServer final : kube::test::ApiWithoutWatches {
   Result<kube::Reply> Do(const Call& call, std::stop_token) override {
     const std::string path = call.target.substr(0, call.target.find('?'));
     calls.push_back(call.method + " " + path);
+    const bool of_policy = path.starts_with(kPolicy);
+    if (of_policy && refused) return Fail(Error(*refused));
     if (path == "/api/v1/namespaces/acme") {
       const Json patch = Json::parse(call.body);
       if (patch["metadata"]["resourceVersion"] != ns["metadata"]["resourceVersion"])
@@ -75,6 +77,7 @@ struct FakeServer final : kube::test::ApiWithoutWatches {
   cache::Caches& caches;
   Json ns, policy;
   std::uint64_t version = 100;
+  std::optional<Error> refused;  // of network policies
   std::vector<std::string> calls;
 };
 
@@ -105,7 +108,10 @@ struct GuardReconcilerTest : ::testing::Test {
   bool outcome = false;
   OperatorIdentity identity{
       [](std::stop_token) -> Result<std::string> { return "system:serviceaccount:rempart-system:rempart"; }};
-  GuardReconciler reconciler{caches, server, events, metrics, identity};
+  SimClock clock;
+  std::vector<std::string> woken;
+  WriteFailures failures{[this](const std::string& region) { woken.push_back(region); }};
+  GuardReconciler reconciler{caches, server, events, clock, metrics, identity, failures};
 };
 
 TEST_F(GuardReconcilerTest, WritesBothAndThenNothing) {
@@ -144,6 +150,45 @@ TEST_F(GuardReconcilerTest, ANamespaceThatLeavesGivesAllBack) {
   EXPECT_FALSE(server.ns["metadata"].value("annotations", Json::object()).contains("rempart.dev/pod-security"));
   EXPECT_THAT(Look(), IsEmpty());
   EXPECT_THAT(events.notes, IsEmpty());
+}
+
+TEST_F(GuardReconcilerTest, OneThatIsRefusedKeepsNotTheOtherFromBeingWrittenAndIsTold) {
+  server.refused = Error::Denied("no right to network policies");
+  EXPECT_THAT(Look(), ElementsAre("POST " + kPolicy, "PATCH /api/v1/namespaces/acme"));
+  EXPECT_FALSE(outcome);
+  EXPECT_EQ(Label("pod-security.kubernetes.io/enforce"), "restricted");
+  EXPECT_EQ(failures.Of("france").namespaces, 1U);
+  EXPECT_EQ(failures.Of("france").first, "acme: no right to network policies");
+  Look();
+  EXPECT_THAT(woken, ElementsAre("france")) << "it said so";
+  server.refused.reset();
+  EXPECT_THAT(Look(), ElementsAre("POST " + kPolicy));
+  EXPECT_TRUE(outcome);
+  EXPECT_EQ(failures.Of("france"), WriteFailures::View());
+  EXPECT_THAT(woken, ElementsAre("france", "france"));
+}
+
+TEST_F(GuardReconcilerTest, WhatANamespaceOwesItsRegionGoesWithIt) {
+  server.refused = Error::Denied("no right to network policies");
+  Look();
+  server.ns["metadata"]["labels"]["rempart.dev/region"] = "another";
+  server.StoreNamespace();
+  Look();
+  EXPECT_EQ(failures.Of("france"), WriteFailures::View());
+  server.ns["metadata"]["labels"]["rempart.dev/region"] = "france";
+  server.StoreNamespace();
+  Look();
+  EXPECT_EQ(failures.Of("france").namespaces, 1U);
+  caches.namespaces.Remove({"", "acme"}, 0);
+  Look();
+  EXPECT_EQ(failures.Of("france"), WriteFailures::View());
+}
+
+TEST_F(GuardReconcilerTest, ANamespaceThatGoesIsNoFailureOfTheRegion) {
+  server.refused = Error::Denied("unable to create new content in namespace acme because it is being terminated");
+  Look();
+  EXPECT_FALSE(outcome);
+  EXPECT_EQ(failures.Of("france"), WriteFailures::View());
 }
 
 TEST_F(GuardReconcilerTest, ANamespaceThatSomebodyElseWroteIsLookedAtAnew) {

@@ -64,6 +64,7 @@ struct RegionReconcilerTest : ::testing::Test {
   OperatorIdentity identity{
       [](std::stop_token) -> Result<std::string> { return "system:serviceaccount:ours:rempart"; }};
   GateProofs proofs;
+  WriteFailures failures{[](const std::string&) {}};
   AuditSummaries audits;
   RegionReconciler reconciler{caches,
                               api,
@@ -74,6 +75,7 @@ struct RegionReconcilerTest : ::testing::Test {
                               book,
                               identity,
                               proofs,
+                              failures,
                               audits,
                               {[this](const std::string& region) { woken.push_back("workloads of " + region); },
                                [this](const std::string& region) { woken.push_back("nodes of " + region); }}};

@@ -1,5 +1,5 @@
-// Everything the operator watches, and which keys a change wakes. The stores are the only source of what reconcilers
-// observe; they read no object from the API server.
+// Everything the operator watches, and which keys a change wakes. Reconcilers observe the stores alone, and read
+// no object from the API server; but for the auditor, which lists what is not watched.
 #pragma once
 
 #include <array>

@@ -1,4 +1,5 @@
 // The rules as the API server holds them: policies that the operator compiled, on the real control plane.
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 
 #include <algorithm>
@@ -84,16 +85,22 @@ TEST_F(GateTest, WhatSomebodyEditsOrDeletesIsBack) {
     const kube::Resource& resource;
     std::string name;
   };
+  const std::string placement = api::GateObjectName(region_, "placement");
+  const kube::Resource events{"events.k8s.io", "v1", "events", "Event", true};
   for (const auto& [resource, name] :
        {Look{api::kAdmissionPolicies, PolicyName()}, Look{api::kAdmissionPolicyBindings, PolicyName()},
-        Look{api::kPerimeterParameters, region_}}) {
+        Look{api::kPerimeterParameters, region_}, Look{api::kMutatingPolicies, placement},
+        Look{api::kMutatingPolicyBindings, placement}}) {
     const auto before = cluster().Get(resource, {"", name});
     ASSERT_TRUE(before) << before.error().ToString();
     const auto same = [&](const Json& now) { return now.is_object() && now["spec"] == (*before)["spec"]; };
     Json edit = {{"spec", {{"nodes", {{NodeName("foreign"), true}}}}}};
-    if (resource.kind == api::kAdmissionPolicies.kind)  // what is added to it would switch it off
+    // What is added to a policy would switch it off.
+    if (resource.kind == api::kAdmissionPolicies.kind || resource.kind == api::kMutatingPolicies.kind)
       edit = {{"spec", {{"matchConditions", Json::array({{{"name", "never"}, {"expression", "false"}}})}}}};
     if (resource.kind == api::kAdmissionPolicyBindings.kind) edit = {{"spec", {{"validationActions", {"Audit"}}}}};
+    if (resource.kind == api::kMutatingPolicyBindings.kind)  // which would then be of no namespace
+      edit = {{"spec", {{"matchResources", {{"namespaceSelector", {{"matchLabels", {{"no", "namespace"}}}}}}}}}};
     ASSERT_TRUE(cluster().MergePatch(resource, {"", name}, edit)) << resource.kind;
     EXPECT_TRUE(cluster().Await(resource, {"", name}, same)) << resource.kind << " was edited";
     ASSERT_TRUE(cluster().Delete(resource, {"", name}));
@@ -101,6 +108,15 @@ TEST_F(GateTest, WhatSomebodyEditsOrDeletesIsBack) {
         resource, {"", name},
         [&](const Json& now) { return same(now) && now["metadata"]["uid"] != (*before)["metadata"]["uid"]; }))
         << resource.kind << " was deleted";
+    for (const char* how : {" was changed by hand", " was deleted by hand"}) {
+      const std::string note = fmt::format("{} {}{}", resource.kind, name, how);
+      EXPECT_TRUE(cluster().AwaitList(events, "default", "", [&](const std::vector<Json>& all) {
+        return std::ranges::any_of(all, [&](const Json& event) {
+          return event.value("reason", "") == "PolicyRestored" && event["regarding"].value("name", "") == region_ &&
+                 event.value("note", "").starts_with(note);
+        });
+      })) << note;
+    }
   }
 }
 

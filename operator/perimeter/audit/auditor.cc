@@ -44,6 +44,8 @@ constexpr std::array kKinds{
     Kind{Gate::kRoutes, {"gateway.networking.k8s.io", "v1alpha2", "udproutes", "UDPRoute", true}},
     Kind{Gate::kStores, {"external-secrets.io", "v1", "secretstores", "SecretStore", true}},
     Kind{Gate::kStores, {"external-secrets.io", "v1", "externalsecrets", "ExternalSecret", true}},
+    Kind{Gate::kStores, {"external-secrets.io", "v1alpha1", "pushsecrets", "PushSecret", true}},
+    Kind{Gate::kSnapshots, {"snapshot.storage.k8s.io", "v1", "volumesnapshots", "VolumeSnapshot", true}},
     Kind{Gate::kClasses, {"storage.k8s.io", "v1", "storageclasses", "StorageClass", false}},
     Kind{Gate::kVolumes, {"", "v1", "persistentvolumes", "PersistentVolume", false}},
 };

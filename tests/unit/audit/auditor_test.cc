@@ -238,6 +238,17 @@ TEST_F(AuditorTest, CountsStorageClassesAndVolumesOfTheCluster) {
   EXPECT_THAT(server.calls, Not(Contains("GET /api/v1/pods")));
 }
 
+TEST_F(AuditorTest, ReadsWhatTakesDataOutOfTheRegion) {
+  auto region = Region();
+  region.rules.storage = api::RegionRules::Storage{{"local-fr"}};
+  region.rules.storage->snapshot_classes.emplace();
+  region.rules.keys.emplace();
+  caches.regions.Put(Next(region));
+  EXPECT_TRUE(Look());
+  EXPECT_THAT(server.calls, Contains("GET /apis/external-secrets.io/v1alpha1/pushsecrets"));
+  EXPECT_THAT(server.calls, Contains("GET /apis/snapshot.storage.k8s.io/v1/volumesnapshots"));
+}
+
 TEST_F(AuditorTest, AsksFirstWhetherThereAreReports) {
   Look();
   EXPECT_THAT(server.calls.front(), HasSubstr("GET /apis/openreports.io/"));

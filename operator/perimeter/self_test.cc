@@ -31,9 +31,11 @@ bool CanBeSent(const rules::Probe& probe) {
   return probe.unsent.empty() && probe.operation != "CONNECT" && !of_the_cluster;
 }
 
+// A resource that its group does not have, or a group that the server does not have; not a namespace that went.
 bool IsNotServed(const Result<kube::Reply>& answer) {
   return !answer && answer.error().kind == ErrorKind::kNotFound &&
-         answer.error().message.contains("could not find the requested resource");
+         (answer.error().message.contains("could not find the requested resource") ||
+          answer.error().message.contains("404 page not found"));
 }
 
 double Seconds(WallTime time) { return std::chrono::duration<double>(time.time_since_epoch()).count(); }

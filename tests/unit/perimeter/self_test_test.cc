@@ -39,6 +39,7 @@ struct FakeGate final : kube::test::ApiWithoutWatches {
     EXPECT_THAT(call.target, HasSubstr("dryRun=All"));
     if (meanwhile) std::exchange(meanwhile, nullptr)();
     if (away) return Fail(Error::Transient("the server is away"));
+    if (!not_served.empty() && call.target.contains("/binding")) return Fail(Error::NotFound(not_served));
     const auto region = Enforcing();
     for (const auto& probe : rules::ProbesOf(region, rules::RulesOf(region, {kUser}),
                                              rules::ParametersOf(region, {"fr-1"}), rules::Sender::Of(kUser))
@@ -57,6 +58,7 @@ struct FakeGate final : kube::test::ApiWithoutWatches {
   }
   std::set<std::string> open;  // rules that let everything in
   bool away = false;
+  std::string not_served;           // the answer to bindings
   std::function<void()> meanwhile;  // once
   std::vector<std::string> sent;
 };
@@ -228,6 +230,21 @@ TEST_F(SelfTestTest, WhatANamesakeHasShownDoesNotCount) {
   Look();
   EXPECT_THAT(proofs.Get("france")->problems, Not(IsEmpty()));
   EXPECT_FALSE(proofs.Get("france")->held);
+}
+
+TEST_F(SelfTestTest, WhatTheServerDoesNotServeNobodyCanMake) {
+  for (const char* answer : {"probe bindings: the server could not find the requested resource",
+                             "probe bindings: the server answered 404: 404 page not found"}) {
+    gate.not_served = answer;
+    Settle();
+    EXPECT_EQ(Look()->requeue_after, kSelfTestPeriod) << answer;
+    EXPECT_THAT(proofs.Get("france")->problems, IsEmpty()) << answer;
+    EXPECT_THAT(proofs.Get("france")->not_probed, Contains("RP-102")) << answer;
+  }
+  gate.not_served = "namespaces acme not found";
+  Settle();
+  Look();
+  EXPECT_THAT(proofs.Get("france")->problems, Not(IsEmpty()));
 }
 
 TEST_F(SelfTestTest, TakesTheNamespacesInTurn) {

@@ -13,7 +13,7 @@
 namespace rempart::rules {
 
 // One admission policy each: the API server converts an object anew for every policy, which costs more than all the
-// rules within (DESIGN.md, decision 1).
+// rules within. Network policies have two: one sees deletions, of which the other's rules could read nothing.
 enum class Gate : std::uint8_t {
   kPods,       // pods and their ephemeral containers
   kBindings,   // pods/binding, bindings

@@ -27,7 +27,7 @@ func digests(n int) []string {
 	return all
 }
 
-// fullRegion asks for every rule that there is.
+// fullRegion has every section of rules, without egress, entry classes and provisioners: what a pod is asked is all there.
 func fullRegion(name, place string, released []string) object {
 	return object{"apiVersion": "rempart.dev/v1alpha1", "kind": "SovereignRegion", "metadata": object{"name": name},
 		"spec": object{"country": "FR", "enforcement": "Enforce",

@@ -1,7 +1,5 @@
 // RP-7xx: who may change the perimeter itself, and who may step into a pod. Each only where the region lists who: an
 // empty list leaves the matter to RBAC.
-#include <fmt/format.h>
-
 #include <nlohmann/json.hpp>
 #include <set>
 
@@ -27,14 +25,6 @@ std::set<std::string> SelectorKeys(const api::SovereignRegion& region) {
   }
   if (keys.empty()) keys.insert(std::string(api::kRegionLabel));
   return keys;
-}
-
-std::string Listed(const std::vector<std::string>& identities) {
-  return fmt::format("{}", fmt::join(identities, ", "));
-}
-
-Sentence Ask(const std::vector<std::string>& identities) {
-  return {"ask one of: " + Listed(identities), "demandez à : " + Listed(identities)};
 }
 
 // Between a weaker label and the operator that puts it back, a pod could get in.
@@ -110,7 +100,7 @@ void AddControlRules(const api::SovereignRegion& region, const RuleContext& cont
                      .holds = is_trusted || stays,
                      .wrong = {"only the region's admins move a namespace in or out",
                                "seuls les administrateurs de la région y font entrer ou sortir un espace de noms"},
-                     .fix = Ask(access.admins),
+                     .fix = AskOneOf(access.admins),
                      .clauses = kAdministrators,
                      .needs_request = true});
     table.push_back({.id = "RP-702",
@@ -118,7 +108,7 @@ void AddControlRules(const api::SovereignRegion& region, const RuleContext& cont
                      .holds = !IsOfThePerimeter(region) || is_trusted || IsClusterController() || IsControllerManager(),
                      .wrong = {"only the region's admins change what makes the perimeter",
                                "seuls les administrateurs de la région changent ce qui fait le périmètre"},
-                     .fix = Ask(access.admins),
+                     .fix = AskOneOf(access.admins),
                      .clauses = kAdministrators,
                      .needs_request = true});
   }
@@ -131,14 +121,14 @@ void AddControlRules(const api::SovereignRegion& region, const RuleContext& cont
                      .gate = Gate::kAccess,
                      .holds = may_exec,
                      .wrong = wrong,
-                     .fix = Ask(access.exec),
+                     .fix = AskOneOf(access.exec),
                      .clauses = kAdministrators,
                      .needs_request = true});
     table.push_back({.id = "RP-704",
                      .gate = Gate::kPods,
                      .holds = Request()["subResource"].AsText() != "ephemeralcontainers" || may_exec,
                      .wrong = wrong,
-                     .fix = Ask(access.exec),
+                     .fix = AskOneOf(access.exec),
                      .clauses = kAdministrators,
                      .needs_request = true});
   }
@@ -155,7 +145,7 @@ void AddControlRules(const api::SovereignRegion& region, const RuleContext& cont
          .holds = operation == "CREATE" || stays || IsOneOf(access.node_identity) || !Concerns(region),
          .wrong = {"a node's location and provider id are changed only by those whom the region lists",
                    "l'emplacement et l'identifiant d'un nœud ne sont changés que par ceux que la région désigne"},
-         .fix = Ask(access.node_identity),
+         .fix = AskOneOf(access.node_identity),
          .clauses = "SecNumCloud 3.2: 19.2.b",
          .needs_request = true});
   }

@@ -109,8 +109,7 @@ void AddInlineVolumeRule(const api::RegionRules::Storage& storage, Table& table)
   Bool inside = Truth(false);
   for (const std::string_view source : kInside) inside = inside || It()[source].Present();
   const Text driver = It()["csi"]["driver"].AsText();
-  const std::string known =
-      storage.inline_drivers.empty() ? "-" : fmt::format("{}", fmt::join(storage.inline_drivers, ", "));
+  const std::string known = ListOfNames(storage.inline_drivers);
   table.push_back({.id = "RP-407",
                    .gate = Gate::kPods,
                    .variable = "volumes",
@@ -133,7 +132,7 @@ void AddStorageRules(const api::SovereignRegion& region, Table& table) {
   const std::vector<std::string>& names = storage.classes;
   const List classes = Literal(names);
   const Text it = It().AsText();
-  const std::string list = fmt::format("{}", fmt::join(names, ", "));
+  const std::string list = ListOfNames(names);
   const Item old_class = Object()["metadata"]["annotations"][kOldStorageClass];
   table.push_back({.id = "RP-401",
                    .gate = Gate::kClaims,
@@ -158,7 +157,7 @@ void AddStorageRules(const api::SovereignRegion& region, Table& table) {
                    .clauses = kLocation,
                    .needs_request = true});
   if (!storage.provisioners.empty()) {
-    const std::string known = fmt::format("{}", fmt::join(storage.provisioners, ", "));
+    const std::string known = ListOfNames(storage.provisioners);
     const Sentence wrong = {"is no provisioner of the region", "n'est pas un fournisseur de volumes de la région"};
     const Sentence fix = {"use one of: " + known, "utilisez l'un de : " + known};
     table.push_back(
@@ -184,7 +183,7 @@ void AddStorageRules(const api::SovereignRegion& region, Table& table) {
   }
   AddInlineVolumeRule(storage, table);
   if (storage.snapshot_classes) {
-    const std::string known = fmt::format("{}", fmt::join(*storage.snapshot_classes, ", "));
+    const std::string known = ListOfNames(*storage.snapshot_classes);
     table.push_back({.id = "RP-408",
                      .gate = Gate::kSnapshots,
                      .variable = "snapshotClass",
@@ -192,8 +191,8 @@ void AddStorageRules(const api::SovereignRegion& region, Table& table) {
                      .holds = In(it, Literal(*storage.snapshot_classes)),
                      .shown = it,
                      .wrong = {"is no snapshot class of the region", "n'est pas une classe d'instantanés de la région"},
-                     .fix = {"set spec.volumeSnapshotClassName to one of: " + (known.empty() ? "-" : known),
-                             "donnez à spec.volumeSnapshotClassName l'une de : " + (known.empty() ? "-" : known)},
+                     .fix = {"set spec.volumeSnapshotClassName to one of: " + known,
+                             "donnez à spec.volumeSnapshotClassName l'une de : " + known},
                      .clauses = kLocation});
   }
   AddTopologyRules(region, classes, table);
@@ -228,19 +227,19 @@ void AddKeyRules(const api::SovereignRegion& region, const RuleContext& context,
                    .clauses = kKeys});
   // Where a store is not what is asked: a generator goes where its own spec says.
   const std::vector<std::string> kLocalGenerators = {"Password", "SSHKey", "UUID"};
-  table.push_back({.id = "RP-605",
-                   .gate = Gate::kStores,
-                   .variable = "generators",
-                   .subjects = {{{"spec", "data", "*", "sourceRef", "generatorRef", "kind"}},
-                                {{"spec", "dataFrom", "*", "sourceRef", "generatorRef", "kind"}},
-                                {{"spec", "selector", "generatorRef", "kind"}}},
-                   .holds = it == "" || In(it, Literal(kLocalGenerators)),
-                   .shown = it,
-                   .wrong = {"is a generator that may ask, or tell, anybody",
-                             "est un générateur qui peut interroger, ou renseigner, n'importe qui"},
-                   .fix = {fmt::format("use one of: {}", fmt::join(kLocalGenerators, ", ")),
-                           fmt::format("utilisez l'un de : {}", fmt::join(kLocalGenerators, ", "))},
-                   .clauses = kKeys});
+  table.push_back(
+      {.id = "RP-605",
+       .gate = Gate::kStores,
+       .variable = "generators",
+       .subjects = {{{"spec", "data", "*", "sourceRef", "generatorRef", "kind"}},
+                    {{"spec", "dataFrom", "*", "sourceRef", "generatorRef", "kind"}},
+                    {{"spec", "selector", "generatorRef", "kind"}}},
+       .holds = it == "" || In(it, Literal(kLocalGenerators)),
+       .shown = it,
+       .wrong = {"is a generator that may ask, or tell, anybody",
+                 "est un générateur qui peut interroger, ou renseigner, n'importe qui"},
+       .fix = {"use one of: " + ListOfNames(kLocalGenerators), "utilisez l'un de : " + ListOfNames(kLocalGenerators)},
+       .clauses = kKeys});
   table.push_back({.id = "RP-606",
                    .gate = Gate::kStores,
                    .variable = "pushes",
@@ -273,7 +272,6 @@ void AddKeyRules(const api::SovereignRegion& region, const RuleContext& context,
   }
   // Tenants' references reach the allowed ones alone (RP-602), so that others may do with their own what they like.
   if (!region.rules.access.admins.empty() && !keys.allowed_stores.empty()) {
-    const std::string admins = fmt::format("{}", fmt::join(region.rules.access.admins, ", "));
     const Bool is_trusted = IsUser(context.operator_user) || IsClusterAdmin() || IsOneOf(region.rules.access.admins);
     const auto rule = [&](std::string id, Gate gate, const Bool& concerns) {
       return Rule{.id = std::move(id),
@@ -284,7 +282,7 @@ void AddKeyRules(const api::SovereignRegion& region, const RuleContext& context,
                   .shown = it,
                   .wrong = {"is a store of the region: only its admins say where it leads",
                             "est un coffre de la région : seuls ses administrateurs disent où il mène"},
-                  .fix = {"ask one of: " + admins, "demandez à : " + admins},
+                  .fix = AskOneOf(region.rules.access.admins),
                   .clauses = kKeys,
                   .needs_request = true};
     };

@@ -42,11 +42,6 @@ std::function<Bool(const Item&)> Asks(std::string_view pattern, const std::vecto
   };
 }
 
-// "a, b" of what may be named; "-" for nothing.
-std::string ListOfNames(const std::vector<std::string>& names) {
-  return names.empty() ? "-" : fmt::format("{}", fmt::join(names, ", "));
-}
-
 }  // namespace
 
 void AddNetworkRules(const api::SovereignRegion& region, Table& table) {

@@ -132,10 +132,7 @@ class Maker {
     return probe;
   }
 
-  std::string UnknownStore() const {
-    return probe::Free(std::string(kProbeName),
-                       [&](const std::string& name) { return Has(region_.rules.keys->allowed_stores, name); });
-  }
+  std::string UnknownStore() const { return NoneOf(region_.rules.keys->allowed_stores); }
 
   // --- one a rule
   Made ForeignNode() const { return PodWith({{"nodeName", UnknownNode()}}); }
@@ -154,10 +151,7 @@ class Maker {
   Made NoDigest() const { return PodOf(image_.substr(0, image_.find('@')) + ":1"); }
   Made Unreleased() const { return PodOf(image_.substr(0, image_.find('@') + 1) + probe::UnreleasedDigest(region_)); }
   Made UnknownClass() const {
-    return Create(Gate::kClaims, probe::kClaims,
-                  probe::Claim(probe::Free(std::string(kProbeName), [&](const auto& name) {
-                    return Has(region_.rules.storage->classes, name);
-                  })));
+    return Create(Gate::kClaims, probe::kClaims, probe::Claim(NoneOf(region_.rules.storage->classes)));
   }
   Json StorageClass() const {
     const auto& storage = *region_.rules.storage;

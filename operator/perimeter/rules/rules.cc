@@ -1,4 +1,6 @@
 // RulesOf: the whole table, for one region.
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "operator/perimeter/rules/table.h"
@@ -9,6 +11,14 @@ Bool IsDeletion() { return Request()["operation"].AsText() == "DELETE"; }
 
 Text NameOfTheObject() {
   return If(IsDeletion(), OldObject()["metadata"]["name"].AsText(), Object()["metadata"]["name"].AsText());
+}
+
+std::string ListOfNames(const std::vector<std::string>& names) {
+  return names.empty() ? "-" : fmt::format("{}", fmt::join(names, ", "));
+}
+
+Sentence AskOneOf(const std::vector<std::string>& identities) {
+  return {"ask one of: " + ListOfNames(identities), "demandez à : " + ListOfNames(identities)};
 }
 
 Bool IsUser(const std::string& name) { return Request()["userInfo"]["username"].AsText() == std::string_view(name); }

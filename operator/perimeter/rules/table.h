@@ -24,6 +24,10 @@ void AddControlRules(const api::SovereignRegion& region, const RuleContext& cont
 Bool IsDeletion();
 Text NameOfTheObject();
 
+// What is said.
+std::string ListOfNames(const std::vector<std::string>& names);  // "a, b" of what may be named; "-" for nothing
+Sentence AskOneOf(const std::vector<std::string>& identities);
+
 // Who asks.
 Bool IsUser(const std::string& name);
 Bool IsOneOf(const std::vector<std::string>& identities);  // "user:<name>", "group:<name>"

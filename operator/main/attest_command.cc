@@ -20,7 +20,6 @@ constexpr std::size_t kMaxFrom = 16 * 1024 * 1024;
 constexpr std::size_t kMaxPassphraseFile = 1024;
 
 CommandResult Failed(const Error& error) { return {"", "error: " + error.message + "\n", 1}; }
-CommandResult Misused(const std::string& why) { return {"", "error: " + why + "\n", 2}; }
 
 // The first line, as `printf` and `echo` both leave it.
 Result<crypto::Secret> PassphraseIn(const std::string& path) {
@@ -124,11 +123,11 @@ CLI::App* AddKeygenCommand(CLI::App& app, KeygenArguments& arguments) {
 
 CommandResult Keygen(const KeygenArguments& arguments, const KeygenWorld& world) {
   const auto kind = cli::ParseKeyKind(arguments.kind);
-  if (!kind) return Misused("--kind: want ed25519, ecdsa-p256, ecdsa-p384 or rsa-pss");
+  if (!kind) return Unusable("--kind: want ed25519, ecdsa-p256, ecdsa-p384 or rsa-pss");
   const auto key = crypto::PrivateKey::Generate(*kind);
   if (!key) return Failed(key.error());
   const auto yaml = cli::AuthorityYaml(arguments.name, key->public_key());
-  if (!yaml) return Misused(yaml.error().message);  // before anything is written
+  if (!yaml) return Unusable(yaml.error().message);  // before anything is written
   const auto pem = PemOf(*key, arguments, world);
   if (!pem) return Failed(pem.error());
   if (arguments.out == "-") {
@@ -215,7 +214,7 @@ Result<AttestSubject> ReadSubject(std::string content, const std::string& file, 
 }
 
 CommandResult Attest(const AttestArguments& arguments, const AttestWorld& world) {
-  if (const std::string why = Misuse(arguments); !why.empty()) return Misused(why);
+  if (const std::string why = Misuse(arguments); !why.empty()) return Unusable(why);
   const auto key = KeyOf(arguments, world);
   if (!key) return Failed(key.error());
   const auto subject = SubjectOf(arguments, world);

@@ -11,11 +11,15 @@
 #include "operator/api/node_attestation.h"
 #include "operator/api/observed.h"
 #include "operator/api/sovereign_region.h"
-#include "operator/main/check_command.h"
+#include "operator/main/command_result.h"
 #include "src/base/clock.h"
 #include "src/base/json.h"
 #include "src/base/result.h"
 #include "src/crypto/secret.h"
+
+namespace CLI {
+class App;
+}
 
 namespace rempart {
 

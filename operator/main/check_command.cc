@@ -12,8 +12,6 @@ namespace {
 
 constexpr std::size_t kMaxRegionFile = 4 * 1024 * 1024;
 
-CommandResult Unusable(const std::string& why) { return {"", "error: " + why + "\n", 2}; }
-
 Result<api::SovereignRegion> ReadRegionFile(const std::string& file) {
   auto content = kube::ReadFile(file, kMaxRegionFile);
   if (!content) return Fail(std::move(content.error()));

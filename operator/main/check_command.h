@@ -11,6 +11,7 @@
 #include "operator/cli/check_output.h"
 #include "operator/cli/region_choice.h"
 #include "operator/cli/rules.h"
+#include "operator/main/command_result.h"
 #include "operator/perimeter/rules/policies.h"
 #include "src/base/result.h"
 
@@ -42,11 +43,7 @@ struct CheckWorld {
   std::string version;
 };
 
-struct CommandResult {
-  std::string output;  // for standard output
-  std::string error;   // for standard error, with its newline
-  int exit_code = 0;   // see cli::ExitCode; 2 also where there is no region to judge by
-};
+// Exit code: see cli::ExitCode; 2 also where there is no region to judge by.
 CommandResult Check(const CheckArguments& arguments, const CheckWorld& world);
 
 }  // namespace rempart

@@ -5,7 +5,11 @@
 #include <string>
 #include <vector>
 
-#include "operator/main/check_command.h"
+#include "operator/main/command_result.h"
+
+namespace CLI {
+class App;
+}
 
 namespace rempart {
 

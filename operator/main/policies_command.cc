@@ -8,8 +8,6 @@
 namespace rempart {
 namespace {
 
-CommandResult Unusable(const std::string& why) { return {"", "error: " + why + "\n", 2}; }
-
 // What a static policy cannot do goes to standard error too: whoever pipes it into a file should see it.
 CommandResult AsFiles(const std::vector<api::SovereignRegion>& regions, const rules::PolicyContext& context) {
   CommandResult result;

@@ -7,8 +7,12 @@
 
 #include "operator/api/sovereign_region.h"
 #include "operator/cli/rules.h"
-#include "operator/main/check_command.h"
+#include "operator/main/command_result.h"
 #include "src/base/result.h"
+
+namespace CLI {
+class App;
+}
 
 namespace rempart {
 

@@ -24,7 +24,7 @@ CLI::App* AddStatusCommand(CLI::App& app, StatusArguments& arguments) {
 
 CommandResult ShowStatus(const StatusArguments& arguments, const StatusWorld& world) {
   const auto objects = world.regions(arguments.region);
-  if (!objects) return {"", "error: " + objects.error().message + "\n", 2};
+  if (!objects) return Unusable(objects.error().message);
   std::vector<cli::RegionStatus> regions;
   regions.reserve(objects->items.size());
   for (const Json& object : objects->items) regions.push_back(cli::ReadStatus(object, world.rules));

@@ -8,10 +8,14 @@
 #include <vector>
 
 #include "operator/cli/check_output.h"
-#include "operator/main/check_command.h"
+#include "operator/main/command_result.h"
 #include "src/base/clock.h"
 #include "src/base/json.h"
 #include "src/base/result.h"
+
+namespace CLI {
+class App;
+}
 
 namespace rempart {
 

@@ -6,6 +6,7 @@
 #include <array>
 #include <cctype>
 #include <iterator>
+#include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -153,15 +154,14 @@ class RegionJudge {
     }
     const Operators* operators = Entry(kOperators, group, kind);
     if (operators == nullptr) return violations;
-    std::vector<rules::Rule> its;
-    std::ranges::copy_if(all_, std::back_inserter(its), [&](const auto& rule) { return rule.id == operators->rule; });
-    if (its.empty()) return violations;
+    const auto its = of_operators_.find(operators->rule);
+    if (its == of_operators_.end()) return violations;
     if (!violations) violations.emplace();
     if (!IsOurs(operators->gate, object)) return violations;
     static const Json kByNobody = {{"operation", "CREATE"},
                                    {"userInfo", {{"username", ""}, {"groups", Json::array()}}}};
     for (auto& [rule, field, message] :
-         rules::Judge(its, language_, parameters_, {operators->gate, &object, nullptr, &kByNobody}))
+         rules::Judge(its->second, language_, parameters_, {operators->gate, &object, nullptr, &kByNobody}))
       violations->push_back({std::move(rule), std::string(operators->field), std::move(message)});
     return violations;
   }
@@ -176,6 +176,9 @@ class RegionJudge {
         namespaces_(std::move(namespaces)) {
     std::ranges::copy_if(all_, std::back_inserter(of_placed_pods_),
                          [](const rules::Rule& rule) { return rule.id != "RP-103"; });
+    for (const rules::Rule& rule : all_)
+      if (std::ranges::find(kOperators, rule.id, &Operators::rule) != kOperators.end())
+        of_operators_[rule.id].push_back(rule);
   }
 
   // Whether a rule is there that a manifest alone can be judged by.
@@ -200,6 +203,7 @@ class RegionJudge {
   const api::RegionRules::Language language_;
   const std::vector<rules::Rule> all_;
   std::vector<rules::Rule> of_placed_pods_;  // those that are given the region's node selector
+  std::map<std::string, std::vector<rules::Rule>, std::less<>> of_operators_;  // of kOperators, by id
   const Json parameters_;
   const bool selector_is_added_;
   const kube::LabelSelector namespaces_;

@@ -17,6 +17,7 @@ namespace rempart::kube {
 namespace {
 
 constexpr std::size_t kMaxMessage = 1024;
+constexpr std::size_t kMaxRefusal = 6 * 1024;  // an admission policy's words (5 KiB at most) and who says them
 constexpr std::size_t kMaxCauses = 1024;
 constexpr std::size_t kMaxCause = 240;
 constexpr std::size_t kMaxStrangeBody = 200;
@@ -107,9 +108,9 @@ std::string Text(const Json& object, const char* name) {
 
 // The server writes a refused value out in full, kilobytes of it, before it says what is wrong with it ("Invalid value:
 // {…}: field is immutable"): where a cause is long, its middle goes rather than its end.
-std::string WithShortCauses(std::string message, const Json& details) {
+std::string WithShortCauses(std::string message, const Json& details, std::size_t longest) {
   constexpr std::size_t kMostCauses = 20;
-  if (message.size() <= kMaxMessage) return message;
+  if (message.size() <= longest) return message;
   const auto causes = details.find("causes");
   if (causes == details.end() || !causes->is_array()) return message;
   for (std::size_t i = 0; i < std::min(causes->size(), kMostCauses); ++i) {
@@ -155,7 +156,9 @@ Error ErrorFromStatus(int http_status, const http::Headers& headers, std::string
   error.reason = Printable(Text(*json, "reason"), 128);
   const auto found = json->find("details");
   const Json* details = found != json->end() && found->is_object() ? &*found : nullptr;
-  if (!message.empty()) error.message = Printable(details ? WithShortCauses(message, *details) : message, kMaxMessage);
+  const std::size_t longest = error.kind == ErrorKind::kDenied ? kMaxRefusal : kMaxMessage;
+  if (!message.empty())
+    error.message = Printable(details ? WithShortCauses(message, *details, longest) : message, longest);
   if (details != nullptr) {
     const std::string causes = Causes(*details, message);
     if (!causes.empty()) error.message += " (" + causes + ")";

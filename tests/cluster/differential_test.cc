@@ -73,7 +73,7 @@ class DifferentialTest : public GateTest {
     if (kind.gate == Gate::kPods) kube::DefaultVolumes(defaulted);
     for (const auto& violation : rules::Judge(table_, declared_.rules.language, parameters_, {kind.gate, &defaulted}))
       verdicts.by_us.insert(violation.rule);
-    // A gate that enforces names the first rule alone, and none where a value cannot be read.
+    // A gate that enforces names no rule where a value cannot be read.
     verdicts.agree = enforces_ ? reply.has_value() == verdicts.by_us.empty() &&
                                      std::ranges::includes(verdicts.by_us, verdicts.by_server)
                                : verdicts.by_us == verdicts.by_server;

@@ -35,6 +35,43 @@ TEST_F(GateTest, EnforceRefusesByNameAndLetsTheRestThrough) {
   EXPECT_EQ(RulesAgainst(rules::probe::kServices, service), std::set<std::string>{"RP-501"});
 }
 
+// The server passes on one message, so that one names all.
+TEST_F(GateTest, ARefusalNamesEveryRuleThatIsBroken) {
+  Declare("Enforce");
+  AwaitGate();
+  const auto said = [&](const Json& pod) {
+    const auto reply = DryRun(api::kPods, pod);
+    EXPECT_FALSE(reply);
+    return reply ? std::string() : reply.error().message;
+  };
+  Json pod = Pod();
+  pod["spec"]["nodeName"] = NodeName("foreign");
+  pod["spec"]["containers"][0]["image"] = "evil.example/web:1";
+  pod["spec"]["volumes"] = Json::array({{{"name", "share"}, {"csi", {{"driver", "nas.example"}}}}});
+  const std::string all = said(pod);
+  EXPECT_THAT(all, ::testing::HasSubstr("denied request: RP-101 spec.nodeName: " + NodeName("foreign") + " is not"));
+  EXPECT_THAT(all, ::testing::HasSubstr(". RP-301 spec.containers[*].image"));
+  EXPECT_THAT(all, ::testing::HasSubstr("evil.example/web:1 comes from a registry"));
+  EXPECT_THAT(all, ::testing::HasSubstr(". RP-302 "));
+  EXPECT_THAT(all, ::testing::HasSubstr(". RP-407 spec.volumes[*]: nas.example is a volume"));
+  EXPECT_THAT(all, ::testing::Not(::testing::HasSubstr("RP-104")));
+
+  // The server drops a message of two lines, and one of over 5 KiB.
+  pod["spec"]["containers"][0]["image"] = "evil.example/web\n:1";
+  EXPECT_THAT(said(pod), ::testing::HasSubstr("evil.example/web :1 comes from a registry"));
+  Json more = pod["spec"]["containers"][0];
+  for (int i = 0; i < 100; ++i) {
+    more["name"] = fmt::format("c{}", i);
+    more["image"] = fmt::format("évil.example/wéb:{}", i);
+    pod["spec"]["containers"].push_back(more);
+  }
+  std::set<std::string> ids;
+  const std::string most = said(pod);
+  Collect(most, ids);
+  EXPECT_THAT(most, ::testing::HasSubstr("denied request: RP-101 ")) << "what each rule says, from its beginning";
+  EXPECT_EQ(ids, (std::set<std::string>{"RP-101", "RP-301", "RP-302", "RP-303", "RP-407"}));
+}
+
 // Where the server can, the region's node label is added; what names another place is not mended.
 TEST_F(GateTest, APodWithoutTheLabelIsGivenIt) {
   Declare("Enforce");

@@ -102,8 +102,8 @@ std::string Print(const Node& node) {
       return fmt::format("{}.split({}, 2)[0]", Of(node, 0), CelText(node.text));
     case Op::kAfter: {
       const std::string text = Of(node, 0), separator = CelText(node.text);
-      return fmt::format("({0}.contains({1}) ? {0}.substring({0}.indexOf({1}) + {2}) : \"\")", text, separator,
-                         node.text.size());
+      // Not substring(), which counts characters: it makes an array of them first.
+      return fmt::format("({0}.contains({1}) ? {0}.split({1}, 2)[1] : \"\")", text, separator);
     }
     case Op::kLower:
       return Of(node, 0) + ".lowerAscii()";
@@ -115,8 +115,12 @@ std::string Print(const Node& node) {
       return Macro(node, "exists");
     case Op::kFilter:
       return Macro(node, "filter");
-    case Op::kMap:
-      return Macro(node, "map");
+    case Op::kMap: {
+      // One loop for two, where both call the element the same.
+      const Node& list = *node.of[0];
+      if (list.op != Op::kFilter || list.text != node.text) return Macro(node, "map");
+      return fmt::format("{}.map({}, {}, {})", Of(list, 0), node.text, Value(*list.of[1]), Value(*node.of[1]));
+    }
     case Op::kJoin:
       return fmt::format("{}.join({})", Of(node, 0), CelText(node.text));
     case Op::kIsEmpty:

@@ -30,8 +30,13 @@ T Loop(Op op, const List& list, const Body& body) {
   return Make<T>(op, {list.node, Expr(body(Variable(name))).node}, name);
 }
 
-// Flat, so that long conjunctions print as one.
+// Flat, so that long conjunctions print as one, and without what decides nothing.
 Bool Combine(Op op, const Bool& a, const Bool& b) {
+  const auto decides_nothing = [&](const Node& side) {
+    return side.op == Op::kLiteralBool && (side.number != 0) == (op == Op::kAnd);
+  };
+  if (decides_nothing(*a.node)) return b;
+  if (decides_nothing(*b.node)) return a;
   std::vector<NodePtr> of;
   for (const NodePtr& side : {a.node, b.node}) {
     if (side->op == op) {
@@ -41,6 +46,13 @@ Bool Combine(Op op, const Bool& a, const Bool& b) {
     }
   }
   return Make<Bool>(op, std::move(of));
+}
+
+NodePtr Replaced(const NodePtr& node, std::string_view variable, const NodePtr& by) {
+  if (node->op == Op::kVariable) return node->text == variable ? by : node;
+  Node copy = *node;
+  for (NodePtr& child : copy.of) child = Replaced(child, variable, by);
+  return copy.of == node->of ? node : std::make_shared<const Node>(std::move(copy));
 }
 
 }  // namespace
@@ -96,6 +108,10 @@ Text After(const Text& text, std::string_view separator) { return Make<Text>(Op:
 Text Lower(const Text& text) { return Make<Text>(Op::kLower, {text.node}); }
 Text If(const Bool& condition, const Text& then, const Text& otherwise) {
   return Make<Text>(Op::kIf, {condition.node, then.node, otherwise.node});
+}
+
+Expr Replace(const Expr& expr, std::string_view variable, const Expr& by) {
+  return {Replaced(expr.node, variable, by.node)};
 }
 
 Bool All(const List& list, const std::function<Bool(const Item&)>& body) { return Loop<Bool>(Op::kAll, list, body); }

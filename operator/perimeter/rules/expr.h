@@ -124,6 +124,9 @@ Text After(const Text& text, std::string_view separator);
 Text Lower(const Text& text);
 Text If(const Bool& condition, const Text& then, const Text& otherwise);
 
+// The tree with `by` in place of each variable of that name.
+Expr Replace(const Expr& expr, std::string_view variable, const Expr& by);
+
 // `body` gets the bound variable. Names are given by the depth of the nesting, so that a tree prints the
 // same however often it is built.
 Bool All(const List& list, const std::function<Bool(const Item&)>& body);

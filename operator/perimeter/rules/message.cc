@@ -2,8 +2,6 @@
 
 #include <fmt/format.h>
 
-#include "operator/perimeter/rules/cel.h"
-
 namespace rempart::rules {
 namespace {
 
@@ -32,12 +30,9 @@ std::string MessageOf(const Rule& rule, api::RegionRules::Language language, std
   return Begin(rule, field) + FindingOf(rule, language, shown);
 }
 
-std::string MessageCel(const Rule& rule, api::RegionRules::Language language) {
-  if (rule.subjects.empty() || !rule.shown.node) return {};
-  std::string fields;
-  for (const Subject& subject : rule.subjects) fields += (fields.empty() ? "" : ", ") + subject.ToString();
-  return fmt::format("{} + variables.{}.filter(it, !{}).map(it, {}).join(\", \") + {}", CelText(Begin(rule, fields)),
-                     rule.variable, ToCel(rule.holds), ToCel(rule.shown), CelText(" " + End(rule, language)));
+std::pair<std::string, std::string> MessageParts(const Rule& rule, api::RegionRules::Language language,
+                                                 std::string_view fields) {
+  return {Begin(rule, fields), " " + End(rule, language)};
 }
 
 }  // namespace rempart::rules

@@ -4,6 +4,7 @@
 
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "operator/perimeter/rules/rule.h"
 
@@ -16,7 +17,8 @@ std::string FindingOf(const Rule& rule, api::RegionRules::Language language, std
 std::string MessageOf(const Rule& rule, api::RegionRules::Language language, std::string_view field,
                       std::string_view shown);
 
-// The same as CEL, with all values that the rule is against; "" where it is the same for every request.
-std::string MessageCel(const Rule& rule, api::RegionRules::Language language);
+// What of that stands before and behind what is shown.
+std::pair<std::string, std::string> MessageParts(const Rule& rule, api::RegionRules::Language language,
+                                                 std::string_view fields);
 
 }  // namespace rempart::rules

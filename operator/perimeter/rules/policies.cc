@@ -8,7 +8,7 @@
 
 #include "operator/api/gate_object.h"
 #include "operator/perimeter/rules/cel.h"
-#include "operator/perimeter/rules/message.h"
+#include "operator/perimeter/rules/validations.h"
 
 namespace rempart::rules {
 namespace {
@@ -18,48 +18,6 @@ constexpr std::string_view kNamespaceName = "kubernetes.io/metadata.name";  // s
 bool Uses(const Node& node, std::string_view variable) {
   if (node.op == Op::kVariable && node.text == variable) return true;
   return std::ranges::any_of(node.of, [&](const NodePtr& child) { return Uses(*child, variable); });
-}
-
-// The values at a path, as a list.
-Expr ValuesAt(const Subject& subject, bool texts) {
-  Item item = Object();
-  const auto& path = subject.path;
-  const auto value = [texts](const Item& at) { return texts ? Expr(at.AsText()) : Expr(at); };
-  for (std::size_t i = 0; i < path.size(); ++i) {
-    if (path[i] != "*") {
-      item = item[std::string_view(path[i])];
-      continue;
-    }
-    const List list = item.AsList();
-    if (i + 1 == path.size()) return list;
-    return MapEach(list, [&](const Item& element) {
-      Item at = element;
-      for (std::size_t k = i + 1; k < path.size(); ++k) at = at[std::string_view(path[k])];
-      return value(at);
-    });
-  }
-  return ListOf({value(item)});
-}
-
-std::string VariableOf(const Rule& rule) {
-  List all;
-  for (const Subject& subject : rule.subjects) {
-    List list;
-    list.node = ValuesAt(subject, rule.texts).node;
-    all = all.node ? all + list : list;
-  }
-  return ToCel(all);
-}
-
-Json ValidationOf(const Rule& rule, const Bool& free, api::RegionRules::Language language) {
-  std::string holds = ToCel(rule.holds);
-  if (!rule.subjects.empty()) holds = fmt::format("variables.{}.all(it, {})", rule.variable, holds);
-  const bool always = free.node->op == Op::kLiteralBool && free.node->number == 0;
-  Json validation = {{"expression", always ? holds : fmt::format("variables.free || {}", holds)},
-                     {"message", MessageOf(rule, language, "", "")},
-                     {"reason", "Forbidden"}};
-  if (std::string message = MessageCel(rule, language); !message.empty()) validation["messageExpression"] = message;
-  return validation;
 }
 
 Json ResourceRules(const GateRequests& requests) {
@@ -115,18 +73,9 @@ Policy PolicyOf(Gate gate, const std::vector<const Rule*>& rules, const api::Sov
                 const PolicyContext& context) {
   const GateRequests& requests = RequestsOf(gate);
   const std::string name = api::GateObjectName(region.meta.key.name, requests.name);
-  Json variables = Json::array(), validations = Json::array();
-  std::set<std::string> named;
-  bool with_parameters = false;
-  const auto add_variable = [&](const std::string& variable, const std::string& expression) {
-    if (named.insert(variable).second) variables.push_back({{"name", variable}, {"expression", expression}});
-  };
-  if (requests.free.node->op != Op::kLiteralBool) add_variable("free", ToCel(requests.free));
-  for (const Rule* rule : rules) {
-    if (!rule->subjects.empty()) add_variable(rule->variable, VariableOf(*rule));
-    validations.push_back(ValidationOf(*rule, requests.free, region.rules.language));
-    with_parameters = with_parameters || Uses(*rule->holds.node, "params");
-  }
+  const bool with_parameters =
+      std::ranges::any_of(rules, [](const Rule* rule) { return Uses(*rule->holds.node, "params"); });
+  auto [variables, validations] = ValidationsOf(rules, requests.free, region);
 
   // A cluster that is only looked at, or warned, must not come to harm by the gate: what is amiss with the policy
   // itself (parameters that are missing, their definition gone) would otherwise be refused in every mode.

@@ -67,7 +67,9 @@ const GateRequests& RequestsOf(Gate gate);
 // What a rule is asked of: the value at a path, or each of those at a path with one "*" for all elements of a list.
 struct Subject {
   std::vector<std::string> path;  // {"spec", "containers", "*", "image"}
-  std::string ToString() const;   // spec.containers[*].image
+  // Few elements have the member behind "*". The server need not look at the others: the rules must hold for "".
+  bool sparse = false;
+  std::string ToString() const;  // spec.containers[*].image
 };
 
 struct Sentence {

@@ -1,3 +1,4 @@
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "src/kube/api.h"
@@ -59,6 +60,19 @@ TEST(ErrorFromStatus, KeepsTheEndOfALongCause) {
   EXPECT_TRUE(e.message.starts_with("Job.batch \"web\" is invalid: [spec.template: Invalid value: {vvv")) << e.message;
   EXPECT_TRUE(e.message.ends_with("vvv}: field is immutable, spec.x: Required value]")) << e.message;
   EXPECT_LT(e.message.size(), 400u);
+}
+
+// An admission policy's message is for whoever asked, to the last word: which rules there are stands in all of it.
+TEST(ErrorFromStatus, ARefusalIsToldWhole) {
+  const auto refused = [](std::size_t length) {
+    const std::string why = "denied request: " + std::string(length, 'x') + " RP-704";
+    return From(403, R"({"kind":"Status","reason":"Forbidden","message":"pods is forbidden: )" + why +
+                         R"(","details":{"causes":[{"message":")" + why + R"("}]}})")
+        .message;
+  };
+  EXPECT_THAT(refused(5000), ::testing::EndsWith("x RP-704"));
+  EXPECT_GT(refused(5000).size(), 5000u);
+  EXPECT_LT(refused(50'000).size(), 400u);
 }
 
 TEST(ErrorFromStatus, IsBounded) {

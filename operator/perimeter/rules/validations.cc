@@ -1,0 +1,196 @@
+#include "operator/perimeter/rules/validations.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <set>
+#include <string>
+
+#include "operator/perimeter/rules/cel.h"
+#include "operator/perimeter/rules/message.h"
+
+namespace rempart::rules {
+namespace {
+
+// cel-go parses 100,000 code points at most.
+constexpr std::size_t kLongestExpression = 90'000;
+// A message of more than 5 KiB is dropped by the server (MaxEvaluatedMessageExpressionSizeBytes). One that is longer
+// than kLongestMessage tells the beginning of what each rule says: even of four bytes a character, ten of those fit.
+constexpr int kLongestMessage = 5000, kBeginning = 120;
+
+using Rules = std::vector<const Rule*>;
+
+// --- what a rule is asked of
+bool IsOfOneValue(const Rule& rule) {
+  return rule.subjects.size() == 1 &&
+         std::ranges::find(rule.subjects.front().path, "*") == rule.subjects.front().path.end();
+}
+
+Item Member(Item item, const std::vector<std::string>& path, std::size_t from) {
+  for (std::size_t i = from; i < path.size(); ++i) item = item[std::string_view(path[i])];
+  return item;
+}
+
+Expr ValueAt(const Subject& subject, bool texts) {
+  const Item item = Member(Object(), subject.path, 0);
+  return texts ? Expr(item.AsText()) : Expr(item);
+}
+
+List ValuesAt(const Subject& subject, bool texts) {
+  const auto& path = subject.path;
+  const auto star = static_cast<std::size_t>(std::ranges::find(path, "*") - path.begin());
+  if (star == path.size()) return ListOf({ValueAt(subject, texts)});
+  List list = Member(Object(), {path.begin(), path.begin() + static_cast<std::ptrdiff_t>(star)}, 0).AsList();
+  if (star + 1 == path.size()) return list;
+  if (subject.sparse)
+    list = Filter(list, [&](const Item& element) { return element[std::string_view(path[star + 1])].Present(); });
+  return MapEach(list, [&](const Item& element) {
+    const Item at = Member(element, path, star + 1);
+    return texts ? Expr(at.AsText()) : Expr(at);
+  });
+}
+
+List ValuesOf(const Rule& rule) {
+  List all;
+  for (const Subject& subject : rule.subjects) {
+    const List list = ValuesAt(subject, rule.texts);
+    all = all.node ? all + list : list;
+  }
+  return all;
+}
+
+// `expr` over It() where it stands by itself: with the value in its place, for rules of one value.
+std::string About(const Rule& rule, const Expr& expr) {
+  return IsOfOneValue(rule) ? ToCel(Replace(expr, "it", ValueAt(rule.subjects.front(), rule.texts))) : ToCel(expr);
+}
+
+// --- whether they hold
+std::string Holds(const Rules& of_the_same, const std::string& list) {
+  const Rule& first = *of_the_same.front();
+  Bool all = first.holds;
+  for (std::size_t i = 1; i < of_the_same.size(); ++i) all = all && of_the_same[i]->holds;
+  if (first.subjects.empty() || IsOfOneValue(first)) return About(first, all);
+  return fmt::format("{}.all(it, {})", list, ToCel(all));
+}
+
+std::string VariableOf(const Rule& rule) { return "variables." + rule.variable; }
+
+std::string Or(const std::string& holds, bool some_are_free) {
+  return some_are_free ? fmt::format("{} || variables.free", holds) : holds;
+}
+
+std::string AllHold(const Rules& rules) {
+  std::vector<Rules> groups;
+  for (const Rule* rule : rules) {
+    const auto same = std::ranges::find_if(groups, [&](const Rules& group) {
+      return !rule->subjects.empty() && group.front()->variable == rule->variable;
+    });
+    if (same == groups.end())
+      groups.push_back({rule});
+    else
+      same->push_back(rule);
+  }
+  std::string all;
+  for (const Rules& group : groups) {
+    const Rule& first = *group.front();
+    all.append(all.empty() ? "" : " && ");
+    all.append(Holds(group, first.subjects.empty() ? "" : ToCel(ValuesOf(first))));
+  }
+  return groups.size() == 1 ? all : fmt::format("({})", all);
+}
+
+// --- what is said
+// Whether it says the same of every request.
+bool IsConstant(const Rule& rule) { return rule.subjects.empty() || !rule.shown.node; }
+
+struct Said {
+  std::string before, after;  // what was found, as CEL
+};
+Said SaidOf(const Rule& rule, api::RegionRules::Language language) {
+  std::string fields;
+  for (const Subject& subject : rule.subjects) fields += (fields.empty() ? "" : ", ") + subject.ToString();
+  const auto [before, after] = MessageParts(rule, language, fields);
+  return {CelText(before), CelText(after)};
+}
+
+std::string Shown(const Rule& rule) {
+  const std::string shown = ToCel(rule.shown);
+  return shown == "it" ? "" : fmt::format(".map(it, {})", shown);
+}
+
+// A list with what the rule says where it is broken; else empty.
+std::string WhereBroken(const Rule& rule, api::RegionRules::Language language) {
+  if (IsConstant(rule))
+    return fmt::format("({} ? [] : [{}])", Holds({&rule}, VariableOf(rule)),
+                       CelText(MessageOf(rule, language, "", "")));
+  const auto [before, after] = SaidOf(rule, language);
+  if (IsOfOneValue(rule))
+    return fmt::format("({} ? [] : [{} + {} + {}])", About(rule, rule.holds), before, About(rule, rule.shown), after);
+  return fmt::format("[{}.filter(it, !{}){}].filter(bad, bad.size() > 0).map(bad, {} + bad.join(\", \") + {})",
+                     VariableOf(rule), ToCel(rule.holds), Shown(rule), before, after);
+}
+
+std::string MessageOfAll(const Rules& rules, const std::string& holds, api::RegionRules::Language language) {
+  std::string each;
+  for (const Rule* rule : rules) each.append(each.empty() ? "" : " + ").append(WhereBroken(*rule, language));
+  return fmt::format(
+      "{} ? \"\" : [{}].map(all, bytes(all.join(\". \")).size() <= {} ? all.join(\". \") : "
+      "all.map(one, one.size() <= {} ? one : one.substring(0, {})).join(\". \"))[0].replace(\"\\n\", \" \")",
+      holds, each, kLongestMessage, kBeginning, kBeginning);
+}
+
+// Where even that cannot be worked out.
+std::string Fallback(const Rules& rules, const api::SovereignRegion& region) {
+  if (rules.size() == 1) return MessageOf(*rules.front(), region.rules.language, "", "");
+  const std::string& name = region.meta.key.name;
+  return region.rules.language == api::RegionRules::Language::kFrench
+             ? fmt::format(
+                   "refusé par la région {} pour ce qui ne peut être lu, ou cité : kubectl rempart check le nomme",
+                   name)
+             : fmt::format("refused by region {} for what cannot be read, or quoted: kubectl rempart check names it",
+                           name);
+}
+
+Json Validation(const std::string& expression, const std::string& message, const std::string& message_expression) {
+  Json validation = {{"expression", expression}, {"message", message}, {"reason", "Forbidden"}};
+  if (!message_expression.empty()) validation["messageExpression"] = message_expression;
+  return validation;
+}
+
+Json ValidationOf(const Rule& rule, bool some_are_free, api::RegionRules::Language language) {
+  const std::string holds = Or(Holds({&rule}, VariableOf(rule)), some_are_free);
+  std::string says;
+  if (!IsConstant(rule)) {
+    const auto [before, after] = SaidOf(rule, language);
+    const std::string found = IsOfOneValue(rule) ? About(rule, rule.shown)
+                                                 : fmt::format("{}.filter(it, !{}){}.join(\", \")", VariableOf(rule),
+                                                               ToCel(rule.holds), Shown(rule));
+    says = fmt::format("{} + {} + {}", before, found, after);
+  }
+  return Validation(holds, MessageOf(rule, language, "", ""), says);
+}
+
+}  // namespace
+
+Validations ValidationsOf(const Rules& rules, const Bool& free, const api::SovereignRegion& region) {
+  const api::RegionRules::Language language = region.rules.language;
+  const bool some_are_free = free.node->op != Op::kLiteralBool;
+  Validations made{Json::array(), Json::array()};
+  std::set<std::string> named;
+  if (some_are_free) made.variables.push_back({{"name", "free"}, {"expression", ToCel(free)}});
+  for (const Rule* rule : rules)
+    if (!rule->subjects.empty() && !IsOfOneValue(*rule) && named.insert(rule->variable).second)
+      made.variables.push_back({{"name", rule->variable}, {"expression", ToCel(ValuesOf(*rule))}});
+
+  const std::string holds = Or(AllHold(rules), some_are_free);
+  const bool says_the_same = rules.size() == 1 && IsConstant(*rules.front());
+  const std::string says = says_the_same ? "" : MessageOfAll(rules, holds, language);
+  if (std::max(holds.size(), says.size()) <= kLongestExpression) {
+    made.validations.push_back(Validation(holds, Fallback(rules, region), says));
+  } else {
+    for (const Rule* rule : rules) made.validations.push_back(ValidationOf(*rule, some_are_free, language));
+  }
+  return made;
+}
+
+}  // namespace rempart::rules

@@ -351,6 +351,9 @@ func (a *Admission) rempart(ctx context.Context, c *Cluster, progress func(strin
 	if err := a.awaitRefusals(ctx, c, []string{"rempart", "rempart-large", "rempart-mutation"}); err != nil {
 		return err
 	}
+	if err := a.podSecurity(ctx, c); err != nil {
+		return err
+	}
 	if a.result.Operators["with all regions"], err = operator.MemoryKiB("VmRSS"); err != nil {
 		return err
 	}
@@ -358,6 +361,60 @@ func (a *Admission) rempart(ctx context.Context, c *Cluster, progress func(strin
 	progress("Rempart's policies hold; the operator is killed (SIGKILL), and stays dead from here on")
 	good, bad := c.API.Try(ctx, gateOf("rempart").path(), bodyOf(edits[0])), c.API.Try(ctx, gateOf("rempart").path(), bodyOf(editOf("foreign node")))
 	a.result.Kills = append(a.result.Kills, Killed{Gate: "rempart", What: "operator", FailurePolicy: "Fail", Good: good, Bad: bad})
+	return nil
+}
+
+// podSecurity gives every gate's namespace the labels of Pod Security that the operator gave Rempart's: what the server's own
+// plugin costs is no gate's.
+func (a *Admission) podSecurity(ctx context.Context, c *Cluster) error {
+	const prefix = "pod-security.kubernetes.io/"
+	labelsOf := func(gate string) (object, error) {
+		body, err := c.API.Do(ctx, "GET", "/api/v1/namespaces/"+gateOf(gate).namespace(), "", nil)
+		if err != nil {
+			return nil, err
+		}
+		var namespace struct {
+			Metadata struct{ Labels map[string]string }
+		}
+		err = json.Unmarshal(body, &namespace)
+		labels := object{}
+		for key, value := range namespace.Metadata.Labels {
+			if strings.HasPrefix(key, prefix) {
+				labels[key] = value
+			}
+		}
+		return labels, err
+	}
+	ours := []string{"rempart", "rempart-large", "rempart-mutation"}
+	var labels object
+	for deadline := time.Now().Add(60 * time.Second); ; {
+		guarded := 0
+		for _, gate := range ours {
+			has, err := labelsOf(gate)
+			if err != nil {
+				return err
+			}
+			if len(has) > 0 {
+				labels = has
+				guarded++
+			}
+		}
+		if guarded == len(ours) {
+			break
+		}
+		if time.Now().After(deadline) || !pause(ctx, 100*time.Millisecond) {
+			return errors.New("the regions' namespaces have no labels of Pod Security after 60 s")
+		}
+	}
+	patch := mustJSON(object{"metadata": object{"labels": labels}})
+	for _, gate := range gates {
+		if slices.Contains(ours, gate.Name) {
+			continue
+		}
+		if err := c.API.Send(ctx, "PATCH", "/api/v1/namespaces/"+gate.namespace(), mergeType, patch); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 

@@ -1,6 +1,7 @@
 // What already runs, as the region's status counts it.
 #include <gmock/gmock.h>
 
+#include "operator/perimeter/audit/reports.h"
 #include "tests/cluster/gate_fixture.h"
 
 namespace rempart::test {
@@ -48,6 +49,94 @@ TEST_F(AuditTest, CountsWhatWouldBeRefused) {
   AskAgain();
   EXPECT_TRUE(AwaitCount("RP-301", 0));
   EXPECT_TRUE(AwaitCount("RP-501", 1));
+}
+
+// The members of a Report that OpenReports defines (reports-api, v1alpha1), with their types: the server drops all
+// others.
+Json ReportSchema() {
+  const Json text = {{"type", "string"}}, number = {{"type", "integer"}}, truth = {{"type", "boolean"}};
+  const auto object = [](const Json& members) { return Json{{"type", "object"}, {"properties", members}}; };
+  const auto list = [](const Json& of) { return Json{{"type", "array"}, {"items", of}}; };
+  const auto one_of = [](const Json& values) { return Json{{"type", "string"}, {"enum", values}}; };
+  const Json resource = object({{"apiVersion", text},
+                                {"kind", text},
+                                {"namespace", text},
+                                {"name", text},
+                                {"uid", text},
+                                {"resourceVersion", text},
+                                {"fieldPath", text}});
+  Json result = object({{"source", text},
+                        {"policy", text},
+                        {"rule", text},
+                        {"category", text},
+                        {"severity", one_of({"critical", "high", "low", "medium", "info"})},
+                        {"timestamp", object({{"seconds", number}, {"nanos", number}})},
+                        {"result", one_of({"pass", "fail", "warn", "error", "skip"})},
+                        {"scored", truth},
+                        {"message", text},
+                        {"resources", list(resource)},
+                        {"properties", {{"type", "object"}, {"additionalProperties", text}}}});
+  result["required"] = {"policy"};
+  const Json summary =
+      object({{"pass", number}, {"fail", number}, {"warn", number}, {"error", number}, {"skip", number}});
+  return object({{"apiVersion", text},
+                 {"kind", text},
+                 {"metadata", {{"type", "object"}}},
+                 {"source", text},
+                 {"scope", resource},
+                 {"summary", summary},
+                 {"results", list(result)}});
+}
+
+// Where the cluster has OpenReports, dashboards read what the audit found.
+TEST_F(AuditTest, WritesReports) {
+  Serve({Definition(audit::kReports, ReportSchema())});
+  Declare("Warn");
+  Json pod = Pod();
+  pod["metadata"]["name"] = "good";
+  pod["spec"]["schedulerName"] = "nobody";
+  Create(pod);
+  pod["metadata"]["name"] = "bad";
+  pod["spec"]["containers"][0]["image"] = "docker.io/library/nginx@" + kDigest;
+  Create(pod);
+  AskAgain();
+  const kube::ObjectKey key{ns_, "rempart-" + region_ + "-0"};
+  const auto await = [&](const std::function<bool(const Json&)>& is) {
+    auto report = cluster().Await(audit::kReports, key, is);
+    EXPECT_TRUE(report) << cluster().Get(audit::kReports, key).value_or(Json("no report")).dump(1);
+    return report.value_or(Json::object());
+  };
+  const auto fails = [](int count) {
+    return [count](const Json& report) { return report.is_object() && report["summary"].value("fail", -1) == count; };
+  };
+  const Json report = await(fails(1));
+  EXPECT_EQ(report["source"], "rempart");
+  EXPECT_GE(report["summary"]["pass"], 1);
+  ASSERT_EQ(report["results"].size(), 1U);
+  const Json& result = report["results"][0];
+  EXPECT_EQ(result["policy"], region_);
+  EXPECT_EQ(result["rule"], "RP-301");
+  EXPECT_EQ(result["result"], "fail");
+  EXPECT_EQ(result["resources"][0]["kind"], "Pod");
+  EXPECT_EQ(result["resources"][0]["name"], "bad");
+  EXPECT_EQ(result["properties"]["field"], "spec.containers[0].image");
+  EXPECT_THAT(result["message"].get<std::string>(), ::testing::HasSubstr("docker.io/library/nginx@"));
+
+  // What somebody writes into it does not stay.
+  ASSERT_TRUE(cluster().MergePatch(audit::kReports, key, {{"results", Json::array()}, {"summary", {{"fail", 0}}}}));
+  AskAgain();
+  EXPECT_EQ(await(fails(1))["results"], report["results"]);
+
+  ASSERT_TRUE(cluster().Delete(api::kPods, {ns_, "bad"}));
+  AskAgain();
+  const Json clean = await(fails(0));
+  EXPECT_EQ(clean.value("results", Json::array()), Json::array());
+
+  // Nor does a report stay where the region's rules no longer hold.
+  ASSERT_TRUE(cluster().MergePatch(api::kNamespaces, {"", ns_},
+                                   {{"metadata", {{"labels", {{"rempart.dev/region", nullptr}}}}}}));
+  AskAgain();
+  EXPECT_TRUE(cluster().Await(audit::kReports, key, [](const Json& now) { return now.is_null(); }));
 }
 
 }  // namespace

@@ -9,10 +9,13 @@
 #include "operator/perimeter/rules/probe_objects.h"
 
 namespace rempart::test {
-namespace {
 
-// Kinds of others, as far as the rules look at them.
-Json Definition(const kube::Resource& resource) {
+void GateTest::TearDown() {
+  if (!definitions_.empty()) RunCommand({"kubectl", "delete", "-f", definitions_});
+  ClusterTest::TearDown();
+}
+
+Json GateTest::Definition(const kube::Resource& resource, const Json& schema) {
   const std::string plural(resource.plural), group(resource.group), kind(resource.kind);
   return {
       {"apiVersion", "apiextensions.k8s.io/v1"},
@@ -26,25 +29,23 @@ Json Definition(const kube::Resource& resource) {
         {"versions", Json::array({{{"name", std::string(resource.version)},
                                    {"served", true},
                                    {"storage", true},
-                                   {"schema",
-                                    {{"openAPIV3Schema",
-                                      {{"type", "object"}, {"x-kubernetes-preserve-unknown-fields", true}}}}}}})}}}};
-}
-
-}  // namespace
-
-void GateTest::TearDown() {
-  if (!definitions_.empty()) RunCommand({"kubectl", "delete", "-f", definitions_});
-  ClusterTest::TearDown();
+                                   {"schema", {{"openAPIV3Schema", schema}}}}})}}}};
 }
 
 void GateTest::ServeOthersKinds() {
-  definitions_ = LogPath(id_ + "-definitions.json");
-  std::ofstream file(definitions_);
+  const Json anything = {{"type", "object"}, {"x-kubernetes-preserve-unknown-fields", true}};
+  std::vector<Json> definitions;
   for (const auto* resource : {&rules::probe::kStores, &rules::probe::kClusterStores, &rules::probe::kExternalSecrets,
                                &rules::probe::kPushSecrets, &rules::probe::kSnapshots, &rules::probe::kGateways,
                                &rules::probe::kHttpRoutes, &rules::probe::kNetworkSets})
-    file << Definition(*resource) << "\n---\n";
+    definitions.push_back(Definition(*resource, anything));
+  Serve(definitions);
+}
+
+void GateTest::Serve(const std::vector<Json>& definitions) {
+  definitions_ = LogPath(id_ + "-definitions.json");
+  std::ofstream file(definitions_);
+  for (const Json& definition : definitions) file << definition << "\n---\n";
   file.close();
   Must({"kubectl", "apply", "-f", definitions_});
   Must({"kubectl", "wait", "--for=condition=Established", "--timeout=60s", "-f", definitions_});

@@ -3,6 +3,7 @@
 
 #include <set>
 #include <string>
+#include <vector>
 
 #include "operator/api/sovereign_region.h"
 #include "tests/cluster/suite.h"
@@ -16,6 +17,9 @@ class GateTest : public ClusterTest {
   void TearDown() override;
   // External Secrets' kinds, as far as the rules look at them: until the end of the test.
   void ServeOthersKinds();
+  static Json Definition(const kube::Resource& resource, const Json& schema);
+  // These CustomResourceDefinitions, until the end of the test.
+  void Serve(const std::vector<Json>& definitions);
   // A region with nodes, images, storage and network declared, and what `more` says of its spec (a merge patch); the
   // test's namespace is put into it.
   void Declare(const std::string& enforcement, const Json& more = Json::object());
@@ -23,7 +27,7 @@ class GateTest : public ClusterTest {
   Json Pod() const;  // that no rule is against
   // A subresource is the one of an object that is called "probe".
   Result<kube::Reply> DryRun(const kube::Resource& resource, const Json& object, const std::string& subresource = "");
-  // The rules that a request is against: those that refuse it (the server names the first alone) or warn.
+  // The rules that a request is against: those that refuse it, or warn.
   std::set<std::string> RulesAgainst(const kube::Resource& resource, const Json& object);
   static void Collect(const std::string& text, std::set<std::string>& ids);
   // The server's own caches take a moment to see policies, bindings and parameters, and nothing tells when they have:

@@ -17,7 +17,7 @@ namespace rempart::kube {
 namespace {
 
 constexpr std::size_t kMaxMessage = 1024;
-constexpr std::size_t kMaxRefusal = 6 * 1024;  // an admission policy's words (5 KiB at most) and who says them
+constexpr std::size_t kMaxRefusal = 6 * 1024;  // room for an admission policy's words (5 KiB at most) and who says them
 constexpr std::size_t kMaxCauses = 1024;
 constexpr std::size_t kMaxCause = 240;
 constexpr std::size_t kMaxStrangeBody = 200;

@@ -73,10 +73,9 @@ class DifferentialTest : public GateTest {
     if (kind.gate == Gate::kPods) kube::DefaultVolumes(defaulted);
     for (const auto& violation : rules::Judge(table_, declared_.rules.language, parameters_, {kind.gate, &defaulted}))
       verdicts.by_us.insert(violation.rule);
-    // A gate that enforces names no rule where a value cannot be read.
-    verdicts.agree = enforces_ ? reply.has_value() == verdicts.by_us.empty() &&
-                                     std::ranges::includes(verdicts.by_us, verdicts.by_server)
-                               : verdicts.by_us == verdicts.by_server;
+    // A gate that enforces refuses what it cannot read, and names no rule then.
+    verdicts.agree = verdicts.by_us == verdicts.by_server ||
+                     (enforces_ && !reply && !verdicts.by_us.empty() && verdicts.by_server.empty());
     return verdicts;
   }
 

@@ -57,9 +57,13 @@ TEST_F(GateTest, ARefusalNamesEveryRuleThatIsBroken) {
   EXPECT_THAT(all, ::testing::Not(::testing::HasSubstr("RP-104")));
 
   // The server drops a message of two lines, and one of over 5 KiB.
-  pod["spec"]["containers"][0]["image"] = "evil.example/web\n:1";
+  pod["spec"]["containers"][0]["image"] = "evil.example/web\n\t:1";
   EXPECT_THAT(said(pod), ::testing::HasSubstr("evil.example/web :1 comes from a registry"));
+  pod["spec"]["containers"][0]["image"] = "evil.example/web\x01:1";
+  EXPECT_THAT(said(pod),
+              ::testing::HasSubstr("RP-101, RP-301, RP-302, RP-303, RP-407: a value has control characters"));
   Json more = pod["spec"]["containers"][0];
+  pod["spec"]["containers"][0]["image"] = "evil.example/web:1";
   for (int i = 0; i < 100; ++i) {
     more["name"] = fmt::format("c{}", i);
     more["image"] = fmt::format("évil.example/wéb:{}", i);
@@ -70,6 +74,50 @@ TEST_F(GateTest, ARefusalNamesEveryRuleThatIsBroken) {
   Collect(most, ids);
   EXPECT_THAT(most, ::testing::HasSubstr("denied request: RP-101 ")) << "what each rule says, from its beginning";
   EXPECT_EQ(ids, (std::set<std::string>{"RP-101", "RP-301", "RP-302", "RP-303", "RP-407"}));
+}
+
+// A warning travels in a header, which takes no control characters, and the server shortens warnings that are long.
+TEST_F(GateTest, AWarningNamesEveryRuleThatIsBroken) {
+  Declare("Warn");
+  AwaitGate();
+  const std::set<std::string> all = {"RP-101", "RP-301", "RP-302", "RP-303", "RP-407"};
+  Json pod = Pod();
+  pod["spec"]["nodeName"] = NodeName("foreign");
+  pod["spec"]["volumes"] = Json::array({{{"name", "share"}, {"csi", {{"driver", "nas.example"}}}}});
+  for (const char* image : {"evil.example/web:1", "evil.example/web\n\t:1", "evil.example/web\x01:1"}) {
+    pod["spec"]["containers"][0]["image"] = image;
+    EXPECT_EQ(RulesAgainst(api::kPods, pod), all) << image;
+  }
+  Json more = pod["spec"]["containers"][0];
+  pod["spec"]["containers"][0]["image"] = "evil.example/web:1";
+  for (int i = 0; i < 40; ++i) {
+    more["name"] = fmt::format("c{}", i);
+    more["image"] = fmt::format("evil.example/{}:{}", std::string(150, 'w'), i);
+    pod["spec"]["containers"].push_back(more);
+  }
+  EXPECT_EQ(RulesAgainst(api::kPods, pod), all);
+}
+
+// As many registries as a region may have, and an image that only the last of them allows: judging it must cost the
+// server less than it gives a policy.
+TEST_F(GateTest, LongListsAreAffordable) {
+  std::vector<std::string> registries = {"registry.sas.example"};
+  for (int i = 1; i < 100; ++i)
+    registries.push_back(fmt::format("registry-{}.example/team/{}", i, std::string(150, 'r')));
+  Declare("Enforce", {{"images", {{"registries", registries}, {"requireRelease", false}}}});
+  Json pod = Pod();
+  const Json one = pod["spec"]["containers"][0];
+  pod["spec"]["containers"].clear();
+  for (int i = 0; i < 20; ++i) {
+    Json more = one;
+    more["name"] = fmt::format("c{}", i);
+    more["image"] = registries.back() + "/web@" + kDigest;
+    pod["spec"]["containers"].push_back(more);
+  }
+  EXPECT_TRUE(AwaitServer([&] { return RulesAgainst(api::kPods, pod).empty(); }))
+      << ::testing::PrintToString(RulesAgainst(api::kPods, pod));
+  pod["spec"]["containers"][19]["image"] = "evil.example/web@" + kDigest;
+  EXPECT_EQ(RulesAgainst(api::kPods, pod), std::set<std::string>{"RP-301"});
 }
 
 // Where the server can, the region's node label is added; what names another place is not mended.

@@ -251,7 +251,7 @@ void AddKeyRules(const api::SovereignRegion& region, const RuleContext& context,
                    .fix = fix,
                    .clauses = kKeys});
   if (region.rules.storage && !region.rules.storage->classes.empty()) {
-    const Map parameters = Object()["parameters"].AsMap();  // not It(), which would be null where there are none
+    const Map parameters = Object()["parameters"].AsMap();
     const auto asks = [&](const Item& name) {
       const Text id = Object()["parameters"][name.AsText()].AsText();
       return Matches(Lower(name.AsText()), kKeyParameter) && id != "" && !In(id, Literal(keys.allowed_keys));

@@ -1,8 +1,6 @@
 // RP-3xx: which images run.
 #include <fmt/format.h>
 
-#include <algorithm>
-
 #include "operator/perimeter/rules/table.h"
 
 namespace rempart::rules {
@@ -36,19 +34,22 @@ Text Repository(const Text& image) {
   return If(Registry(image) == "docker.io" && !Contains(path, Literal("/")), Literal("library/") + path, path);
 }
 
-// A repository that is `allowed` or below it: "registry.example/team".
-Bool IsBelow(const Text& image, const Text& allowed) {
-  const Text whole = Registry(image) + Literal("/") + Repository(image);
-  return whole == allowed || StartsWith(whole, allowed + Literal("/")) || StartsWith(whole, allowed + Literal(":")) ||
-         StartsWith(whole, allowed + Literal("@"));
+// A repository that is one of `allowed`, or below it: "registry.example/team". The image's own is worked out once.
+Bool IsBelowOneOf(const Text& image, const std::vector<std::string>& allowed) {
+  return Any(ListOf({Registry(image) + Literal("/") + Repository(image)}), [&](const Item& repository) {
+    const Text whole = repository.AsText();
+    return Any(Literal(allowed), [&](const Item& one) {
+      const Text path = one.AsText();
+      return whole == path || StartsWith(whole, path + Literal("/")) || StartsWith(whole, path + Literal(":")) ||
+             StartsWith(whole, path + Literal("@"));
+    });
+  });
 }
 
 // Whether all that begins with "<allowed>/" is of that registry, or below that repository, as it stands.
 bool IsWrittenInFull(const std::string& allowed) {
   const std::string host = allowed.substr(0, allowed.find('/'));
-  const auto upper = [](char c) { return c >= 'A' && c <= 'Z'; };
-  return host != "index.docker.io" &&
-         (host.find_first_of(".:") != std::string::npos || host == "localhost" || std::ranges::any_of(host, upper));
+  return host != "index.docker.io" && (host.find_first_of(".:") != std::string::npos || host == "localhost");
 }
 
 Rule ImageRule(std::string id, Bool holds, Sentence wrong, Sentence fix, std::string clauses) {
@@ -74,14 +75,17 @@ void AddImageRules(const api::SovereignRegion& region, Table& table) {
     std::vector<std::string> paths;
     // Where they are few, what most images are allowed by comes first: a comparison instead of a reading of the name.
     const bool are_few = images.registries.size() <= 8;
+    const Map hosts = Params()["spec"]["registries"].AsMap();
     Bool allowed = Truth(false);
     for (const std::string& registry : images.registries) {
-      if (registry.contains('/')) paths.push_back(registry);
-      if (are_few && IsWrittenInFull(registry)) allowed = allowed || StartsWith(it, Literal(registry + "/"));
+      const bool is_path = registry.contains('/');
+      if (is_path) paths.push_back(registry);
+      if (!are_few || !IsWrittenInFull(registry)) continue;
+      const Bool begins = StartsWith(it, Literal(registry + "/"));
+      allowed = allowed || (is_path ? begins : begins && In(Literal(registry), hosts));
     }
-    allowed = allowed || In(Registry(it), Params()["spec"]["registries"].AsMap());
-    if (!paths.empty())
-      allowed = allowed || Any(Literal(paths), [&](const Item& path) { return IsBelow(it, path.AsText()); });
+    allowed = allowed || In(Registry(it), hosts);
+    if (!paths.empty()) allowed = allowed || IsBelowOneOf(it, paths);
     const std::string list = fmt::format("{}", fmt::join(images.registries, ", "));
     table.push_back(ImageRule(
         "RP-301", allowed,

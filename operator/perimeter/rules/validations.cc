@@ -14,9 +14,12 @@ namespace {
 
 // cel-go parses 100,000 code points at most.
 constexpr std::size_t kLongestExpression = 90'000;
-// A message of more than 5 KiB is dropped by the server (MaxEvaluatedMessageExpressionSizeBytes). One that is longer
-// than kLongestMessage tells the beginning of what each rule says: even of four bytes a character, ten of those fit.
-constexpr int kLongestMessage = 5000, kBeginning = 120;
+// The server drops a message of more than 5 KiB (MaxEvaluatedMessageExpressionSizeBytes). Warnings it cuts to 256
+// characters each once all those of an answer have over 4,096, and Pod Security has some to say as well.
+constexpr int kLongestRefusal = 5000, kLongestWarning = 2800;
+// How many characters there are in all for the beginnings of what each rule says, where the whole is longer: of four
+// bytes each they fit into either.
+constexpr int kBeginnings = 1200;
 
 using Rules = std::vector<const Rule*>;
 
@@ -75,8 +78,12 @@ std::string Holds(const Rules& of_the_same, const std::string& list) {
 
 std::string VariableOf(const Rule& rule) { return "variables." + rule.variable; }
 
+// An update is asked first whether it is free: a pod that was there before the rules has to end, whatever it would cost
+// to judge it. With all else, which is nearly always as it should be, that comes last.
 std::string Or(const std::string& holds, bool some_are_free) {
-  return some_are_free ? fmt::format("{} || variables.free", holds) : holds;
+  return some_are_free
+             ? fmt::format("(request.operation == \"UPDATE\" && variables.free) || {} || variables.free", holds)
+             : holds;
 }
 
 std::string AllHold(const Rules& rules) {
@@ -130,16 +137,25 @@ std::string WhereBroken(const Rule& rule, api::RegionRules::Language language) {
                      VariableOf(rule), ToCel(rule.holds), Shown(rule), before, after);
 }
 
-std::string MessageOfAll(const Rules& rules, const std::string& holds, api::RegionRules::Language language) {
+// All of it, or the beginnings, or, since a header takes no control characters and the server would drop the warning
+// without a word, the ids (the first six characters).
+std::string MessageOfAll(const Rules& rules, const std::string& holds, const api::SovereignRegion& region) {
   std::string each;
-  for (const Rule* rule : rules) each.append(each.empty() ? "" : " + ").append(WhereBroken(*rule, language));
+  for (const Rule* rule : rules)
+    each.append(each.empty() ? "" : " + ").append(WhereBroken(*rule, region.rules.language));
+  const bool enforces = region.rules.enforcement == api::RegionRules::Enforcement::kEnforce;
+  const bool french = region.rules.language == api::RegionRules::Language::kFrench;
+  const std::string unquotable = french ? " : une valeur contient des caractères de contrôle, et n'est pas citée"
+                                        : ": a value has control characters in it, and is not quoted";
   return fmt::format(
-      "{} ? \"\" : [{}].map(all, bytes(all.join(\". \")).size() <= {} ? all.join(\". \") : "
-      "all.map(one, one.size() <= {} ? one : one.substring(0, {})).join(\". \"))[0].replace(\"\\n\", \" \")",
-      holds, each, kLongestMessage, kBeginning, kBeginning);
+      "{} ? \"\" : [{}].map(all, [bytes(all.join(\". \")).size() <= {} ? all.join(\". \") : "
+      "all.map(one, one.size() <= {} / all.size() ? one : one.substring(0, {} / all.size()) + \"…\").join(\". \")]"
+      ".map(text, text.replace(\"\\n\", \" \").replace(\"\\t\", \" \").replace(\"\\r\", \" \"))"
+      ".map(text, text.matches(\"\\\\p{{Cc}}\") ? all.map(one, one.substring(0, 6)).join(\", \") + {} : text)[0])[0]",
+      holds, each, enforces ? kLongestRefusal : kLongestWarning, kBeginnings, kBeginnings, CelText(unquotable));
 }
 
-// Where even that cannot be worked out.
+// What the server says where a message cannot be worked out: it costs too much, or a value cannot be read.
 std::string Fallback(const Rules& rules, const api::SovereignRegion& region) {
   if (rules.size() == 1) return MessageOf(*rules.front(), region.rules.language, "", "");
   const std::string& name = region.meta.key.name;
@@ -184,7 +200,7 @@ Validations ValidationsOf(const Rules& rules, const Bool& free, const api::Sover
 
   const std::string holds = Or(AllHold(rules), some_are_free);
   const bool says_the_same = rules.size() == 1 && IsConstant(*rules.front());
-  const std::string says = says_the_same ? "" : MessageOfAll(rules, holds, language);
+  const std::string says = says_the_same ? "" : MessageOfAll(rules, holds, region);
   if (std::max(holds.size(), says.size()) <= kLongestExpression) {
     made.validations.push_back(Validation(holds, Fallback(rules, region), says));
   } else {

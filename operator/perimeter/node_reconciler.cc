@@ -17,8 +17,8 @@ constexpr Duration kSlowRetry =
 
 kube::ObjectRef RefOf(const api::Pod& pod) { return {"v1", "Pod", pod.meta.key.ns, pod.meta.key.name, pod.meta.uid}; }
 
-// What a disruption budget answers: not now.
-bool BudgetHolds(const Error& error) { return error.http_status == 429; }
+// What a disruption budget answers: not now. An overloaded server says 429 too, and nothing of budgets.
+bool BudgetHolds(const Error& error) { return error.http_status == 429 && error.message.contains("disruption budget"); }
 
 // The server answered, and the same change will not pass soon: no right to it, refused by a policy, or an admission
 // webhook that does not answer (500).
@@ -150,6 +150,10 @@ Result<kube::Outcome> NodeReconciler::EvictAll(const NodePlan& plan, kube::Recon
                                                                     {"node", context.key().name},
                                                                     {"forced", eviction.force},
                                                                     {"error", error}});
+    if (error.http_status == 429) {  // too much is asked of it already
+      look_again = std::max<Duration>(kRetry, error.retry_after.value_or(std::chrono::milliseconds(0)));
+      break;
+    }
     look_again = std::min(look_again.value_or(kRetry), kRetry);
     const bool no_answer = error.kind == ErrorKind::kTransient && error.http_status == 0;
     if (error.kind == ErrorKind::kInternal || error.kind == ErrorKind::kGone) bug = std::move(error);
@@ -183,7 +187,7 @@ Status NodeReconciler::Evict(const Eviction& eviction, kube::ReconcileContext& c
                      {"deleteOptions", {{"preconditions", preconditions}}}}
                     .dump();
   }
-  call.obey_retry_after = false;  // a budget's 429 is an answer, not a plea to wait on this worker
+  call.obey_retry_after = false;  // a budget's 429 is an answer; an overloaded server's is obeyed by EvictAll
   auto reply = api_.Do(call, context.stop());
   if (!reply) {
     const Error& error = reply.error();

@@ -152,6 +152,28 @@ TEST_F(NodeReconcilerTest, OneEvictionThatFailsHoldsUpNoOther) {
   EXPECT_EQ(outcome->requeue_after, 5s);
 }
 
+TEST_F(NodeReconcilerTest, ABudgetsAnswerIsNoOverload) {
+  caches.nodes.Put(Next(Labelled(Frankfurt())));
+  Put("q");
+  const Error no_right{ErrorKind::kDenied, "no right", "Forbidden", 403, {}};  // so that the node stays as it is here
+  api.refuse = [&](const std::string&) { return std::optional(no_right); };
+  ASSERT_TRUE(Look());
+  clock.Advance(30s);
+  const std::string budget = "Cannot evict pod as it would violate the pod's disruption budget.";
+  for (const auto& [message, asked, next] : {std::tuple{budget, 2U, 5s}, {std::string("too many requests"), 1U, 17s}}) {
+    api.refuse = [&](const std::string& call) {
+      return std::optional(
+          call.ends_with("/eviction") ? Error{ErrorKind::kTransient, message, "TooManyRequests", 429, 17s} : no_right);
+    };
+    const auto outcome = Look();
+    const auto evictions =
+        std::ranges::count_if(api.calls, [](const std::string& call) { return call.ends_with("/eviction"); });
+    EXPECT_EQ(evictions, asked) << message << ": an overloaded server is asked no more";
+    ASSERT_TRUE(outcome) << message;
+    EXPECT_EQ(outcome->requeue_after, next) << message;
+  }
+}
+
 TEST_F(NodeReconcilerTest, AForcedDeletionGivesNoMoreThanHalfAMinute) {
   caches.nodes.Put(Next(Frankfurt()));
   Put("p", 31'536'000);

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <cstdio>
 #include <memory>
 #include <thread>
@@ -139,14 +140,18 @@ class OperatorApp {
   std::jthread Watch(const cache::Caches::Watched& watched, std::stop_token stop) {
     kube::ReflectorOptions options;
     options.field_selector = watched.field_selector;
-    options.on_missing = [](const kube::Resource& resource) {
+    options.on_missing = [this](const kube::Resource& resource) {
       const bool ours = resource.group == api::kGroup;
+      if (ours && said_missing_.exchange(true)) return;  // they come together, and are looked for one by one
       log::Error(ours ? "the custom resource definitions are not installed: apply crds/ or install the chart; trying "
                         "again every 5 s"
                       : "the API server does not serve a resource that is needed; trying again every 5 s",
                  {{"resource", fmt::format("{}.{}", resource.plural, resource.group)}});
     };
-    options.on_found = [](const kube::Resource& resource) { log::Info("now served", {{"resource", resource.plural}}); };
+    options.on_found = [this](const kube::Resource& resource) {
+      if (resource.group == api::kGroup) said_missing_ = false;  // should they go again
+      log::Info("now served", {{"resource", resource.plural}});
+    };
     auto reflector = std::make_shared<kube::Reflector>(*real_api_, clock_, random_, metrics_, watched.resource,
                                                        *watched.sink, options);
     return std::jthread([reflector, stop] { reflector->Run(stop); });
@@ -270,6 +275,7 @@ class OperatorApp {
   std::string identity_;
   kube::EventSender events_;
   NoEvents no_events_;
+  std::atomic<bool> said_missing_ = false;  // that our definitions are not installed
   cache::Caches caches_;
   kube::Queue queue_;
   kube::Runner runner_;

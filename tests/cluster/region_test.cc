@@ -1,3 +1,5 @@
+#include <gmock/gmock.h>
+
 #include "tests/cluster/suite.h"
 
 namespace rempart::test {
@@ -18,7 +20,7 @@ class RegionTest : public ClusterTest {};
 
 TEST(Start, SurvivesMissingDefinitionsAndSaysSo) {
   if (!Suite::Get().said_crds_missing()) GTEST_SKIP() << "the definitions were installed before the suite began";
-  SUCCEED();
+  EXPECT_EQ(*Suite::Get().said_crds_missing(), 1U) << "five kinds are missing, and one line says so";
 }
 
 TEST_F(RegionTest, QualifiesNodesAndExplainsTheOthers) {
@@ -158,6 +160,52 @@ TEST_F(RegionTest, BadSpecsAreRefusedAtApply) {
   Json nowhere = region;
   nowhere["spec"]["hosting"].erase("locations");
   EXPECT_TRUE(refused(nowhere)) << "neither locations nor a profile";
+}
+
+// What a schema cannot say, and what a template misspells.
+TEST_F(RegionTest, BadWorkloadsAreRefusedAtApply) {
+  const Json workload = MakeWorkload(ns_, "web", region_);
+  const auto refused = [&](const Json& patch, const std::string& says) {
+    Json bad = workload;
+    bad.merge_patch(patch);
+    const auto reply =
+        cluster().api().Create(api::kWorkloads, ns_, bad.dump(), {}, "dryRun=All&fieldValidation=Strict");
+    EXPECT_FALSE(reply) << patch;
+    if (!reply) EXPECT_THAT(reply.error().message, ::testing::HasSubstr(says)) << patch;
+  };
+  const auto reply = cluster().api().Create(api::kWorkloads, ns_, workload.dump(), {}, "dryRun=All");
+  ASSERT_TRUE(reply) << reply.error().message;
+  const auto template_spec = [](const Json& spec) -> Json { return {{"template", {{"spec", spec}}}}; };
+  const auto spec = [](Json more, const Json& and_more = Json::object()) -> Json {
+    more.merge_patch(and_more);
+    return {{"spec", more}};
+  };
+  refused(spec({{"deployment", Json::object()}, {"daemonSet", Json::object()}}), "at most one of deployment");
+  refused(spec({{"job", Json::object()}}, template_spec({{"restartPolicy", "Always"}})), "must be OnFailure");
+  refused(spec(template_spec({{"restartPolicy", "Never"}})), "must be Always");
+  refused(spec({{"placement", {{"zones", {"a"}}, {"minZones", 2}}}}), "minZones must not be above");
+  refused({{"metadata", {{"name", std::string(64, 'w')}}}}, "at most 63 characters");
+  refused({{"metadata", {{"name", std::string(53, 'w')}}}, {"spec", {{"cronJob", {{"schedule", "@daily"}}}}}},
+          "at most 52 characters");
+  refused(spec(template_spec({{"hostnam", "typo"}})), "unknown field \"spec.template.spec.hostnam\"");
+}
+
+// Under this prefix the server's own NodeRestriction lets no kubelet write: the region is not a node's to claim.
+TEST_F(RegionTest, AKubeletCannotLabelItsNode) {
+  MakeNodes({"a"});
+  const std::string node = NodeName("a");
+  // The role that kubelets have where the Node authorizer does not stand for it.
+  Must({"kubectl", "create", "clusterrolebinding", node, "--clusterrole=system:node", "--user=system:node:" + node});
+  const auto label = [&](const std::string& key) {
+    return RunCommand({"kubectl", "label", "node", node, key + "=" + region_, "--overwrite", "--dry-run=server",
+                       "--as=system:node:" + node, "--as-group=system:nodes"});
+  };
+  const auto refused = label(std::string(kLabel));
+  EXPECT_NE(refused.code, 0);
+  EXPECT_THAT(refused.output, ::testing::HasSubstr("is not allowed to modify labels"));
+  const auto its_own = label("node.example/disk");
+  EXPECT_EQ(its_own.code, 0) << its_own.output;
+  Must({"kubectl", "delete", "clusterrolebinding", node});
 }
 
 TEST_F(RegionTest, FailoverToTheOtherOperator) {

@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "tests/support/cluster.h"
@@ -21,7 +22,9 @@ class Suite : public ::testing::Environment {
   Cluster& cluster() { return *cluster_; }
   const std::string& ns() const { return ns_; }
   const std::string& role_kubeconfig() const { return role_kubeconfig_; }
-  bool said_crds_missing() const { return said_crds_missing_; }
+  // How often the first operator had said so when the definitions were installed; nothing where they were there
+  // already.
+  std::optional<std::size_t> said_crds_missing() const { return said_crds_missing_; }
   // Index of the operator that leads now, by its Lease; -1 for none.
   int Leader();
   Process& Operator(int index) { return *operators_[index]; }
@@ -33,7 +36,7 @@ class Suite : public ::testing::Environment {
 
   std::unique_ptr<Cluster> cluster_;
   std::string ns_ = "rempart-system", role_kubeconfig_;
-  bool said_crds_missing_ = false;
+  std::optional<std::size_t> said_crds_missing_;
   std::unique_ptr<Process> operators_[2];
 };
 

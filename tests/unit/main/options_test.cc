@@ -39,9 +39,27 @@ TEST(ParseOptions, Defaults) {
 }
 
 TEST(ParseOptions, EachFlag) {
-  const auto parsed = Parse({"--kubeconfig", "/k", "--context=c", "--leader-elect=false", "--lease-namespace", "ns",
-                             "--lease-name", "l", "--metrics-addr", "0", "--health-addr", ":1", "--workers", "3",
-                             "--log-level", "debug", "--log-format", "console", "--dry-run"});
+  const auto parsed = Parse({"--kubeconfig",
+                             "/k",
+                             "--context=c",
+                             "--leader-elect=false",
+                             "--lease-namespace",
+                             "ns",
+                             "--lease-name",
+                             "l",
+                             "--metrics-addr",
+                             "0",
+                             "--health-addr",
+                             ":1",
+                             "--workers",
+                             "3",
+                             "--log-level",
+                             "debug",
+                             "--log-format",
+                             "console",
+                             "--dry-run",
+                             "--audit-interval",
+                             "90s"});
   ASSERT_TRUE(parsed.options) << parsed.text;
   const Options& options = *parsed.options;
   EXPECT_EQ(options.kubeconfig, "/k");
@@ -55,6 +73,7 @@ TEST(ParseOptions, EachFlag) {
   EXPECT_EQ(options.log_level, log::Level::kDebug);
   EXPECT_EQ(options.log_format, log::Format::kConsole);
   EXPECT_TRUE(options.dry_run);
+  EXPECT_EQ(options.audit_interval, std::chrono::seconds(90));
 }
 
 TEST(ParseOptions, FormsOfLeaderElect) {
@@ -68,7 +87,8 @@ TEST(ParseOptions, EachFlagHasAnEnvironmentTwin) {
   const Variable kubeconfig("REMPART_KUBECONFIG", "/k"), context("REMPART_CONTEXT", "c"),
       elect("REMPART_LEADER_ELECT", "false"), ns("REMPART_LEASE_NAMESPACE", "ns"), lease("REMPART_LEASE_NAME", "l"),
       metrics("REMPART_METRICS_ADDR", "0"), health("REMPART_HEALTH_ADDR", ":1"), workers("REMPART_WORKERS", "3"),
-      level("REMPART_LOG_LEVEL", "warn"), format("REMPART_LOG_FORMAT", "console"), dry("REMPART_DRY_RUN", "true");
+      level("REMPART_LOG_LEVEL", "warn"), format("REMPART_LOG_FORMAT", "console"), dry("REMPART_DRY_RUN", "true"),
+      audit("REMPART_AUDIT_INTERVAL", "0");
   const auto parsed = Parse({"--workers", "5"});
   ASSERT_TRUE(parsed.options) << parsed.text;
   const Options& options = *parsed.options;
@@ -79,6 +99,7 @@ TEST(ParseOptions, EachFlagHasAnEnvironmentTwin) {
   EXPECT_EQ(options.log_level, log::Level::kWarn);
   EXPECT_EQ(options.log_format, log::Format::kConsole);
   EXPECT_TRUE(options.dry_run);
+  EXPECT_EQ(options.audit_interval, Duration::zero());
 }
 
 TEST(ParseOptions, UnknownFlagsAreErrorsWithASuggestion) {
@@ -94,12 +115,20 @@ TEST(ParseOptions, UnknownFlagsAreErrorsWithASuggestion) {
 }
 
 TEST(ParseOptions, BadValuesAreErrorsThatNameTheFlag) {
-  for (const auto& [flag, value] : {std::pair{"--workers", "0"}, std::pair{"--workers", "x"},
-                                    std::pair{"--log-level", "loud"}, std::pair{"--log-format", "xml"}}) {
+  for (const auto& [flag, value] :
+       {std::pair{"--workers", "0"}, std::pair{"--workers", "x"}, std::pair{"--log-level", "loud"},
+        std::pair{"--log-format", "xml"}, std::pair{"--audit-interval", "often"}}) {
     const auto parsed = Parse({flag, value});
     EXPECT_FALSE(parsed.options) << flag;
     EXPECT_EQ(parsed.exit_code, 2) << flag;
     EXPECT_THAT(parsed.text, HasSubstr(flag));
+  }
+  for (const auto& [twin, value] : {std::pair{"REMPART_WORKERS", "many"}, std::pair{"REMPART_LOG_LEVEL", "loud"},
+                                    std::pair{"REMPART_AUDIT_INTERVAL", "often"}}) {
+    const Variable bad(twin, value);
+    const auto parsed = Parse({});
+    EXPECT_FALSE(parsed.options) << twin;
+    EXPECT_EQ(parsed.exit_code, 2) << twin;
   }
 }
 

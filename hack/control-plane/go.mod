@@ -1,5 +1,5 @@
-// The programs of the development control plane and of one real node's Kubernetes side, with their versions: the only
-// place that names them (checksums in go.sum). hack/bootstrap builds them. Kubernetes' own modules are held at the
+// The programs of the development control plane and of one real node's Kubernetes side, with their versions: nothing else
+// names them (checksums in go.sum). hack/bootstrap builds them. Kubernetes' own modules are held at the
 // release's by replace. What wants newer libraries than this release was tested with is in companions/go.mod.
 module rempart.dev/hack/control-plane
 

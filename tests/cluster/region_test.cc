@@ -23,6 +23,30 @@ TEST(Start, SurvivesMissingDefinitionsAndSaysSo) {
   EXPECT_EQ(*Suite::Get().said_crds_missing(), 1U) << "five kinds are missing, and one line says so";
 }
 
+// What probes and dashboards ask, of the one that leads and of the one that stands by.
+TEST(Start, ServesHealthAndMetrics) {
+  using ::testing::AllOf, ::testing::EndsWith, ::testing::HasSubstr;
+  Suite& suite = Suite::Get();
+  if (suite.said_crds_missing())
+    EXPECT_THAT(suite.ready_without_definitions(), AllOf(HasSubstr("waiting for a first full state of: "),
+                                                         HasSubstr("sovereignregions"), EndsWith("503")));
+  SystemClock clock;
+  for (int index : {0, 1}) {
+    std::string ready;
+    for (int i = 0; i < 300 && ready != "ok\n200"; ++i) {  // a probe asks again, too
+      ready = suite.Serves(index, "health", "/readyz").value_or("no answer");
+      if (ready != "ok\n200") clock.SleepFor(std::chrono::milliseconds(100), {});
+    }
+    EXPECT_EQ(ready, "ok\n200") << index;
+    EXPECT_EQ(suite.Serves(index, "health", "/healthz").value_or("no answer"), "ok\n200");
+    EXPECT_THAT(suite.Serves(index, "health", "/other").value_or("no answer"), EndsWith("404"));
+    EXPECT_THAT(suite.Serves(index, "metrics", "/metrics").value_or("no answer"),
+                AllOf(HasSubstr("\nrempart_cached_objects{"), HasSubstr("\nleader_election_master_status{"),
+                      HasSubstr("\nprocess_cpu_seconds_total "), HasSubstr("\nrest_client_requests_total{")))
+        << index;
+  }
+}
+
 TEST_F(RegionTest, QualifiesNodesAndExplainsTheOthers) {
   MakeNodes({"a", "b", "elsewhere"});
   Create(MakeNode(NodeName("bare"), "", "", ""));

@@ -1,5 +1,6 @@
 #include "tests/cluster/suite.h"
 
+#include <fmt/format.h>
 #include <signal.h>
 
 #include <algorithm>
@@ -53,6 +54,7 @@ void Suite::SetUp() {
     while (SaysMissing(*operators_[0]) == 0 && clock.Mono() < limit && operators_[0]->Running())
       clock.SleepFor(std::chrono::milliseconds(50), {});  // a log file gives no event
   }
+  if (!installed) ready_without_definitions_ = Serves(0, "health", "/readyz").value_or("no answer");
   InstallDefinitions(kSource);
   if (!installed) said_crds_missing_ = SaysMissing(*operators_[0]);  // the other kinds were asked for meanwhile
   operators_[1] = Start();
@@ -70,10 +72,23 @@ void Suite::TearDown() {
 }
 
 std::unique_ptr<Process> Suite::Start() {
-  return StartOperator(role_kubeconfig_, {"--leader-elect=true", "--lease-namespace", ns_});
+  return StartOperator(role_kubeconfig_, {"--leader-elect=true", "--lease-namespace", ns_, "--health-addr",
+                                          "127.0.0.1:0", "--metrics-addr", "127.0.0.1:0"});
 }
 
 void Suite::Restart(int index) { operators_[index] = Start(); }
+
+Result<std::string> Suite::Serves(int index, const std::string& what, const std::string& path) {
+  // Port 0 is any that is free, and the log says which.
+  const std::string output = operators_[index]->Output(), begin = R"("what":")" + what + R"(","port":)";
+  const auto at = output.rfind(begin);
+  if (at == std::string::npos) return Fail(Error::NotFound(what + " is not served"));
+  const int port = std::atoi(output.c_str() + at + begin.size());
+  const auto answer = RunCommand(
+      {"curl", "-s", "--max-time", "10", "-w", "%{http_code}", fmt::format("http://127.0.0.1:{}{}", port, path)});
+  if (answer.code != 0) return Fail(Error::Transient("curl ended with " + std::to_string(answer.code)));
+  return answer.output;
+}
 
 int Suite::Leader() {
   const auto lease = cluster_->Get(kLeases, {ns_, "rempart-operator"});

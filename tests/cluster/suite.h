@@ -29,6 +29,10 @@ class Suite : public ::testing::Environment {
   int Leader();
   Process& Operator(int index) { return *operators_[index]; }
   void Restart(int index);
+  // What the operator answers to a GET, with the status behind it: "health" or "metrics".
+  Result<std::string> Serves(int index, const std::string& what, const std::string& path);
+  // What the first one's /readyz was while the definitions were not there.
+  const std::string& ready_without_definitions() const { return ready_without_definitions_; }
   std::string Logs();
 
  private:
@@ -37,6 +41,7 @@ class Suite : public ::testing::Environment {
   std::unique_ptr<Cluster> cluster_;
   std::string ns_ = "rempart-system", role_kubeconfig_;
   std::optional<std::size_t> said_crds_missing_;
+  std::string ready_without_definitions_;
   std::unique_ptr<Process> operators_[2];
 };
 

@@ -109,8 +109,11 @@ class Wiring {
     const std::string& name = (after ? after : before)->meta.key.name;
     Node(name);
     for (const auto& attestation : caches_.AttestationsOf(name)) Attestation(*attestation);
-    for (const std::string& region : {before ? before->region_label : "", after ? after->region_label : ""})
-      if (!region.empty()) Gate(region);  // the nodes that its parameters list
+    for (const std::string& region : {before ? before->region_label : "", after ? after->region_label : ""}) {
+      if (region.empty()) continue;
+      Gate(region);  // the nodes that its parameters list
+      queue_.Add({ids_.audit, {"", region}});
+    }
     for (const auto& region : caches_.regions.List()) RegionSoon(region->meta.key.name);
     for (const auto& pod : caches_.PodsOnNode(name))  // their places change with it
       if (!pod->workload.empty()) Workload({pod->meta.key.ns, pod->workload});

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <nlohmann/json.hpp>
 #include <utility>
@@ -50,6 +51,8 @@ constexpr std::array kKinds{
     Kind{Gate::kVolumes, {"", "v1", "persistentvolumes", "PersistentVolume", false}},
 };
 
+// Which nodes qualify decides on what may run: after a change of them this long at least, since they come in crowds.
+constexpr Duration kNodesApart = std::chrono::seconds(10);
 constexpr std::size_t kMaxPage = 64 * 1024 * 1024;
 constexpr char kViolations[] = "rempart_violations";
 constexpr char kDone[] = "rempart_audit_timestamp_seconds";
@@ -97,19 +100,24 @@ Result<kube::Outcome> Auditor::Reconcile(kube::ReconcileContext& context) {
   }
   if (!perimeter::SpecProblem(*region).empty()) return kube::Outcome::AwaitChange();  // what it asks is not known
   const MonoTime now = clock_.Mono();
+  std::vector<std::string> nodes;
+  for (const auto& node : caches_.NodesWithLabel(name)) nodes.push_back(node->meta.key.name);
+  std::ranges::sort(nodes);
+  const std::string nodes_digest = DigestOf(fmt::format("{}", fmt::join(nodes, "\n")));
   {
     std::scoped_lock lock(mutex_);
     const auto memory = memory_.find(name);
     if (memory != memory_.end() && memory->second.generation == region->meta.generation &&
-        memory->second.uid == region->meta.uid && now - memory->second.done < interval_)
-      return kube::Outcome::Requeue(memory->second.done + interval_ - now);
+        memory->second.uid == region->meta.uid) {
+      const bool same_nodes = memory->second.nodes_digest == nodes_digest;
+      const MonoTime next = memory->second.done + (same_nodes ? interval_ : std::min(interval_, kNodesApart));
+      if (now < next) return kube::Outcome::Requeue(next - now);
+    }
   }
   const auto identity = identity_.Get(context.stop());
   if (!identity) return Fail(Error(identity.error()));
   const auto governed = perimeter::NamespacesOf(*region, {}, caches_.namespaces.List(), *identity).governed;
   const Namespaces namespaces(governed.begin(), governed.end());
-  std::vector<std::string> nodes;
-  for (const auto& node : caches_.NodesWithLabel(name)) nodes.push_back(node->meta.key.name);
 
   auto reports = ReadReports(name, context.stop());  // first: where there are none, nothing is kept for them
   Tally tally(*region, rules::RulesOf(*region, identity->rules), rules::ParametersOf(*region, nodes),
@@ -122,6 +130,7 @@ Result<kube::Outcome> Auditor::Reconcile(kube::ReconcileContext& context) {
     std::scoped_lock lock(mutex_);
     Memory& memory = memory_[name];
     memory.generation = region->meta.generation, memory.uid = region->meta.uid, memory.done = now;
+    memory.nodes_digest = nodes_digest;
   }
   if (summaries_.Put(name, {tally.objects(), tally.violations(), tally.by_rule(), *std::move(left_out)}))
     wake_region_(name);

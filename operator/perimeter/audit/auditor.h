@@ -3,9 +3,9 @@
 // region's rules, and writes what it found to
 //   the region's status (by AuditSummaries), rempart_violations{region,rule}, rempart_audit_timestamp_seconds{region},
 //   and, where the cluster serves them, OpenReports reports in the namespaces.
-// At start, after each change of the region's spec, and each interval. Nothing is cached between audits. What cannot be
-// read (no right to list it, too large, not served) keeps nothing else from being judged; the status says so, and the
-// timestamp stays what it was.
+// At start, after each change of the region's spec or nodes, and each interval. Nothing is cached between audits. What
+// cannot be read (no right to list it, too large, not served) keeps nothing else from being judged; the status says so,
+// and the timestamp stays what it was.
 #pragma once
 
 #include <functional>
@@ -68,6 +68,7 @@ class Auditor {
     std::int64_t generation = 0;
     std::string uid;
     MonoTime done{};
+    std::string nodes_digest;     // of those that qualified
     std::set<std::string> rules;  // that have a gauge
   };
   std::mutex mutex_;

@@ -152,6 +152,25 @@ TEST_F(AuditorTest, AnIntervalApartAndWhereTheSpecChanged) {
   EXPECT_EQ(woken, 2);
 }
 
+// A region's nodes are labelled one after the other, and its first audit may come before them all.
+TEST_F(AuditorTest, SoonerWhereOtherNodesQualify) {
+  server.pods = {Pod("acme", "web", "registry.example/web")};
+  server.pods[0]["spec"]["nodeName"] = "fr-9";
+  Look();
+  EXPECT_EQ(summaries.Get("france")->by_rule.at("RP-101"), 1U);
+  api::Node node;
+  node.meta.key.name = "fr-9";
+  node.region_label = "france";
+  caches.nodes.Put(Next(node));
+  EXPECT_EQ(Look()->requeue_after, 10s) << "not at once for each";
+  EXPECT_THAT(server.calls, IsEmpty());
+  clock.Advance(10s);
+  EXPECT_EQ(Look()->requeue_after, 5min);
+  EXPECT_EQ(summaries.Get("france")->violations, 0U);
+  clock.Advance(10s);
+  EXPECT_EQ(Look()->requeue_after, 5min - 10s);
+}
+
 TEST_F(AuditorTest, ReportsThatAreNoLongerNeededGo) {
   server.reports["rempart-france-7"] = {{"metadata", {{"name", "rempart-france-7"}, {"namespace", "acme"}}}};
   Look();

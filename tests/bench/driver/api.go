@@ -17,8 +17,9 @@ import (
 )
 
 const (
-	workloadsPath   = "/apis/rempart.dev/v1alpha1/tenantworkloads"
-	regionsPath     = "/apis/rempart.dev/v1alpha1/sovereignregions"
+	groupPath       = "/apis/rempart.dev/v1alpha1"
+	workloadsPath   = groupPath + "/tenantworkloads"
+	regionsPath     = groupPath + "/sovereignregions"
 	deploymentsPath = "/apis/apps/v1/deployments"
 	applyType       = "application/apply-patch+yaml" // JSON is YAML
 	mergeType       = "application/merge-patch+json"
@@ -189,12 +190,18 @@ func textAfter(event []byte, key string) string {
 }
 
 // call is a kind of request, as the API server counts them.
-type call struct{ verb, group, resource, subresource string }
+type call struct {
+	verb, group, resource, subresource string
+	dryRun                             bool
+}
 
 func (c call) String() string {
 	name := c.resource
 	if c.subresource != "" {
 		name += "/" + c.subresource
+	}
+	if c.dryRun {
+		name += " (dry run)"
 	}
 	return c.verb + " " + name
 }
@@ -204,7 +211,7 @@ func (c call) isWrite() bool {
 	case "GET", "LIST", "WATCH", "CONNECT":
 		return false
 	}
-	return true
+	return !c.dryRun
 }
 
 // Calls reads the API server's own count of requests. Left out: watches, leases, and what kwok's simulated kubelets
@@ -225,7 +232,7 @@ func (a *API) Calls(ctx context.Context) (map[call]int, error) {
 			text, _, _ := strings.Cut(rest, `"`)
 			return text
 		}
-		c := call{verb: get("{verb"), group: get(",group"), resource: get(",resource"), subresource: get(",subresource")}
+		c := call{verb: get("{verb"), group: get(",group"), resource: get(",resource"), subresource: get(",subresource"), dryRun: get(",dry_run") != ""}
 		if c.verb == "" {
 			c.verb = get(",verb")
 		}

@@ -86,7 +86,7 @@ func status(i int, uid, now string) object {
 	return object{
 		"status": object{"observedGeneration": 1, "replicas": 0, "ready": 0, "updated": 0, "selector": "rempart.dev/workload=" + nameOf(i),
 			"child": object{"apiVersion": "apps/v1", "kind": "Deployment", "name": nameOf(i), "uid": uid,
-				"applied": "0123456789abcdef0123456789abcdef-0123456789abcdef0123456789abcdef"},
+				"applied": "0123456789abcdef0123456789abcdef-0123456789abcdef0123456789abcdef", "region": regionName},
 			"conditions": []object{condition("Ready", "False", "RollingOut", waiting), condition("Placed", "Unknown", "NoPods", "there are no pods"),
 				condition("Reconciling", "True", "RollingOut", waiting), condition("Stalled", "False", "NotStalled", "")}}}
 }

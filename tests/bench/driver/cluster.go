@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"os"
 	"os/exec"
@@ -77,8 +78,33 @@ func (c *Cluster) kubectl(ctx context.Context, arguments ...string) error {
 	return nil
 }
 
+// serving waits until the API server has opened the storage of every kind of ours. It opens one with the first request for it, and
+// answers 429 until then, with a second to wait: what a subject loses there would be the fresh cluster's time and not its own.
+func (c *Cluster) serving(ctx context.Context) error {
+	body, err := c.API.Do(ctx, "GET", groupPath, "", nil)
+	if err != nil {
+		return err
+	}
+	var kinds struct{ Resources []struct{ Name string } }
+	if err := json.Unmarshal(body, &kinds); err != nil {
+		return err
+	}
+	for _, kind := range kinds.Resources {
+		if strings.Contains(kind.Name, "/") {
+			continue
+		}
+		if _, err := c.API.Count(ctx, groupPath+"/"+kind.Name); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // Declare creates the region and n workloads.
 func (c *Cluster) Declare(ctx context.Context, n int) error {
+	if err := c.serving(ctx); err != nil {
+		return err
+	}
 	if err := c.API.Send(ctx, "POST", regionsPath, "application/json", mustJSON(region())); err != nil {
 		return err
 	}
@@ -101,6 +127,28 @@ func (c *Cluster) Declare(ctx context.Context, n int) error {
 	workers.Wait()
 	if err := failure.Load(); err != nil {
 		return *err
+	}
+	return c.settle(ctx)
+}
+
+// enforce makes the region enforce its rules for a namespace of its own, and waits until it says that its gate has held.
+func (c *Cluster) enforce(ctx context.Context) error {
+	namespace := object{"apiVersion": "v1", "kind": "Namespace",
+		"metadata": object{"name": "bench-enforced", "labels": object{"rempart.dev/region": regionName}}}
+	if err := c.API.Send(ctx, "POST", "/api/v1/namespaces", "application/json", mustJSON(namespace)); err != nil {
+		return err
+	}
+	// No controller-manager runs here that would make the account which every pod has.
+	account := object{"apiVersion": "v1", "kind": "ServiceAccount", "metadata": object{"name": "default"}}
+	if err := c.API.Send(ctx, "POST", "/api/v1/namespaces/bench-enforced/serviceaccounts", "application/json", mustJSON(account)); err != nil {
+		return err
+	}
+	body := object{"spec": object{"enforcement": "Enforce"}}
+	if err := c.API.Send(ctx, "PATCH", regionsPath+"/"+regionName, mergeType, mustJSON(body)); err != nil {
+		return err
+	}
+	if err := c.kubectl(ctx, "wait", "--for=condition=SelfTested", "--timeout=2m", "sovereignregion/"+regionName); err != nil {
+		return err
 	}
 	return c.settle(ctx)
 }

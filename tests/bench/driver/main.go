@@ -27,6 +27,7 @@ type Bench struct {
 	serverCores, subjectCores string
 	argv                      map[string][]string
 	empty                     map[string]int // KiB, see emptyRSS
+	made                      map[int]made   // by n, what the first subject made: see compare
 	steadyFor, rest           time.Duration
 	rate                      float64 // changes a second
 }
@@ -180,7 +181,7 @@ func command(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	b := &Bench{root: *root, self: self, serverCores: *serverCores, subjectCores: *subjectCores, steadyFor: *steadyFor, rate: *rate, rest: *rest, empty: map[string]int{},
+	b := &Bench{root: *root, self: self, serverCores: *serverCores, subjectCores: *subjectCores, steadyFor: *steadyFor, rate: *rate, rest: *rest, empty: map[string]int{}, made: map[int]made{},
 		argv: map[string][]string{
 			"rempart": {*ours, "--leader-elect=false", "--metrics-addr", "0", "--health-addr", "0", "--workers", strconv.Itoa(connections)},
 			"twin":    {*twin, "-workers", strconv.Itoa(connections)},

@@ -46,7 +46,11 @@ var rows = []row{
 		return get(r.Steady, func(s *Steady) float64 { return float64(s.Unseen) })
 	}, false},
 	{"writes in a minute of rest", "%.0f", func(r *Run) (float64, bool) { return get(r.Rest, func(s *Rest) float64 { return float64(s.Writes) }) }, false},
+	{"  the region enforced", "%.0f", func(r *Run) (float64, bool) {
+		return get(r.RestEnforced, func(s *Rest) float64 { return float64(s.Writes) })
+	}, false},
 	{"CPU in a minute of rest, ms", "%.0f", func(r *Run) (float64, bool) { return get(r.Rest, func(s *Rest) float64 { return s.CPUms }) }, false},
+	{"  the region enforced", "%.0f", func(r *Run) (float64, bool) { return get(r.RestEnforced, func(s *Rest) float64 { return s.CPUms }) }, false},
 }
 
 func get[T any](phase *T, value func(*T) float64) (float64, bool) {

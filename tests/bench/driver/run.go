@@ -47,6 +47,8 @@ type Run struct {
 	Cold    Cold    `json:"cold"`
 	Steady  *Steady `json:"steady,omitempty"`
 	Rest    *Rest   `json:"rest,omitempty"`
+	// The same in a region that enforces, whose gate is tried each minute. The twin has none.
+	RestEnforced *Rest `json:"restEnforced,omitempty"`
 }
 
 const (
@@ -196,9 +198,16 @@ func (b *Bench) run(ctx context.Context, name string, n, round int) (*Run, error
 			return nil, err
 		}
 	}
-	if round == 1 && b.rest > 0 {
-		run.Rest, err = b.atRest(ctx, cluster, subject)
+	if round != 1 || b.rest == 0 {
+		return run, nil
 	}
+	if run.Rest, err = b.atRest(ctx, cluster, subject); err != nil || name != "rempart" {
+		return run, err
+	}
+	if err := cluster.enforce(ctx); err != nil {
+		return run, err
+	}
+	run.RestEnforced, err = b.atRest(ctx, cluster, subject)
 	return run, err
 }
 
@@ -245,7 +254,10 @@ func (b *Bench) cold(ctx context.Context, cluster *Cluster, run *Run) (*Subject,
 		return subject, err
 	}
 	cold.KiBPerObject = float64(cold.RSSKiB-b.empty[run.Subject]) / float64(2*run.N)
-	return subject, b.countCalls(ctx, cluster, run, before)
+	if err := b.countCalls(ctx, cluster, run, before); err != nil {
+		return subject, err
+	}
+	return subject, b.compare(ctx, cluster, run)
 }
 
 // countCalls also sees to it that the job was done.
@@ -296,7 +308,10 @@ func (b *Bench) coldRaw(ctx context.Context, cluster *Cluster, run *Run) error {
 	}
 	run.Cold.Seconds, run.Cold.SecondsAnything = result.Seconds, result.Seconds
 	run.Cold.CPUus, run.Cold.ServerCPUus = perWorkload(cpu, run.N), perWorkload(serverAfter-serverBefore, run.N)
-	return b.countCalls(ctx, cluster, run, before)
+	if err := b.countCalls(ctx, cluster, run, before); err != nil {
+		return err
+	}
+	return b.compare(ctx, cluster, run)
 }
 
 func (b *Bench) atRest(ctx context.Context, cluster *Cluster, subject *Subject) (*Rest, error) {

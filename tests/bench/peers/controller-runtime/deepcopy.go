@@ -74,6 +74,7 @@ func (in *TenantWorkload) DeepCopyInto(out *TenantWorkload) {
 		d.RevisionHistoryLimit = copyPtr(d.RevisionHistoryLimit)
 		d.ProgressDeadlineSeconds = copyPtr(d.ProgressDeadlineSeconds)
 	}
+	out.Status.Replicas, out.Status.Ready, out.Status.Updated = copyPtr(in.Status.Replicas), copyPtr(in.Status.Ready), copyPtr(in.Status.Updated)
 	out.Status.Nodes = maps.Clone(in.Status.Nodes)
 	out.Status.Child = copyPtr(in.Status.Child)
 	out.Status.Conditions = copyConditions(in.Status.Conditions)

@@ -26,9 +26,9 @@ func computeStatus(workload *TenantWorkload, region *SovereignRegion, child *app
 		status.Selector = metav1.FormatLabelSelector(d.Selector)
 	}
 	if child != nil {
-		status.Replicas, status.Ready, status.Updated = child.Status.Replicas, child.Status.ReadyReplicas, child.Status.UpdatedReplicas
+		status.Replicas, status.Ready, status.Updated = ptr.To(child.Status.Replicas), ptr.To(child.Status.ReadyReplicas), ptr.To(child.Status.UpdatedReplicas)
 		status.Child = &ChildRef{APIVersion: "apps/v1", Kind: "Deployment", Name: child.Name, UID: string(child.UID),
-			Applied: appliedText(workload, region, child)}
+			Applied: appliedText(workload, region, child), Region: workload.Spec.Region}
 	}
 	placed := judgePlaced(workload, child, pods, nodes, &status)
 	ready, reconciling, stalled := judgeReady(workload, child, placed, refused)

@@ -113,14 +113,15 @@ type DeploymentPart struct {
 }
 
 type WorkloadStatus struct {
-	ObservedGeneration int64              `json:"observedGeneration,omitempty"`
-	Replicas           int32              `json:"replicas"`
-	Ready              int32              `json:"ready"`
-	Updated            int32              `json:"updated"`
-	Selector           string             `json:"selector,omitempty"`
-	Nodes              map[string]int32   `json:"nodes,omitempty"`
-	Child              *ChildRef          `json:"child,omitempty"`
-	Conditions         []metav1.Condition `json:"conditions,omitempty"`
+	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
+	// Pointers, so that the merge patch of a first status says 0 too: a user of kubectl sees 0, not an empty column.
+	Replicas   *int32             `json:"replicas,omitempty"`
+	Ready      *int32             `json:"ready,omitempty"`
+	Updated    *int32             `json:"updated,omitempty"`
+	Selector   string             `json:"selector,omitempty"`
+	Nodes      map[string]int32   `json:"nodes,omitempty"`
+	Child      *ChildRef          `json:"child,omitempty"`
+	Conditions []metav1.Condition `json:"conditions,omitempty"`
 }
 
 type ChildRef struct {
@@ -129,4 +130,5 @@ type ChildRef struct {
 	Name       string `json:"name,omitempty"`
 	UID        string `json:"uid,omitempty"`
 	Applied    string `json:"applied,omitempty"`
+	Region     string `json:"region,omitempty"` // that it was last applied for
 }

@@ -86,7 +86,7 @@ void AddNetworkRules(const api::SovereignRegion& region, Table& table) {
        .clauses = kClauses});
   if (!network.load_balancer_classes.empty()) {  // without one there is no Service that could have such annotations
     const auto asks = Asks(kBalancerAnnotation, network.load_balancer_annotations);
-    const List keys = KeysOf(Object()["metadata"]["annotations"].AsMap());
+    const List keys = KeysOf(It().AsMap());
     table.push_back({.id = "RP-504",
                      .gate = Gate::kServices,
                      .variable = "annotations",
@@ -168,7 +168,7 @@ void AddIngressRules(const api::RegionRules::Network& network, Table& table) {
   const auto leads_away = Asks(kIngressAnnotation, network.ingress_annotations);
   const auto asks_balancer = Asks(kBalancerAnnotation, network.ingress_annotations);
   const auto asks = [&](const Item& key) { return leads_away(key) || asks_balancer(key); };
-  const List keys = KeysOf(Object()["metadata"]["annotations"].AsMap());
+  const List keys = KeysOf(It().AsMap());
   table.push_back({.id = "RP-514",
                    .gate = Gate::kIngresses,
                    .variable = "annotations",

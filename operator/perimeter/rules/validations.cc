@@ -29,6 +29,8 @@ bool IsOfOneValue(const Rule& rule) {
          std::ranges::find(rule.subjects.front().path, "*") == rule.subjects.front().path.end();
 }
 
+bool IsOfAList(const Rule& rule) { return !rule.subjects.empty() && !IsOfOneValue(rule); }
+
 Item Member(Item item, const std::vector<std::string>& path, std::size_t from) {
   for (std::size_t i = from; i < path.size(); ++i) item = item[std::string_view(path[i])];
   return item;
@@ -72,8 +74,7 @@ std::string Holds(const Rules& of_the_same, const std::string& list) {
   const Rule& first = *of_the_same.front();
   Bool all = first.holds;
   for (std::size_t i = 1; i < of_the_same.size(); ++i) all = all && of_the_same[i]->holds;
-  if (first.subjects.empty() || IsOfOneValue(first)) return About(first, all);
-  return fmt::format("{}.all(it, {})", list, ToCel(all));
+  return IsOfAList(first) ? fmt::format("{}.all(it, {})", list, ToCel(all)) : About(first, all);
 }
 
 std::string VariableOf(const Rule& rule) { return "variables." + rule.variable; }
@@ -101,7 +102,7 @@ std::string AllHold(const Rules& rules) {
   for (const Rules& group : groups) {
     const Rule& first = *group.front();
     all.append(all.empty() ? "" : " && ");
-    all.append(Holds(group, first.subjects.empty() ? "" : ToCel(ValuesOf(first))));
+    all.append(Holds(group, IsOfAList(first) ? ToCel(ValuesOf(first)) : ""));
   }
   return groups.size() == 1 ? all : fmt::format("({})", all);
 }
@@ -110,31 +111,29 @@ std::string AllHold(const Rules& rules) {
 // Whether it says the same of every request.
 bool IsConstant(const Rule& rule) { return rule.subjects.empty() || !rule.shown.node; }
 
-struct Said {
-  std::string before, after;  // what was found, as CEL
-};
-Said SaidOf(const Rule& rule, api::RegionRules::Language language) {
+// The values that are against a rule of a list, as they are shown.
+std::string Found(const Rule& rule) {
+  const std::string shown = ToCel(rule.shown);
+  return fmt::format("{}.filter(it, !{}){}", VariableOf(rule), ToCel(rule.holds),
+                     shown == "it" ? "" : fmt::format(".map(it, {})", shown));
+}
+
+// What is said of what was found, which is CEL too.
+std::string SaidOf(const Rule& rule, api::RegionRules::Language language, const std::string& found) {
   std::string fields;
   for (const Subject& subject : rule.subjects) fields += (fields.empty() ? "" : ", ") + subject.ToString();
   const auto [before, after] = MessageParts(rule, language, fields);
-  return {CelText(before), CelText(after)};
-}
-
-std::string Shown(const Rule& rule) {
-  const std::string shown = ToCel(rule.shown);
-  return shown == "it" ? "" : fmt::format(".map(it, {})", shown);
+  return fmt::format("{} + {} + {}", CelText(before), found, CelText(after));
 }
 
 // A list with what the rule says where it is broken; else empty.
 std::string WhereBroken(const Rule& rule, api::RegionRules::Language language) {
-  if (IsConstant(rule))
-    return fmt::format("({} ? [] : [{}])", Holds({&rule}, VariableOf(rule)),
-                       CelText(MessageOf(rule, language, "", "")));
-  const auto [before, after] = SaidOf(rule, language);
-  if (IsOfOneValue(rule))
-    return fmt::format("({} ? [] : [{} + {} + {}])", About(rule, rule.holds), before, About(rule, rule.shown), after);
-  return fmt::format("[{}.filter(it, !{}){}].filter(bad, bad.size() > 0).map(bad, {} + bad.join(\", \") + {})",
-                     VariableOf(rule), ToCel(rule.holds), Shown(rule), before, after);
+  if (!IsConstant(rule) && IsOfAList(rule))
+    return fmt::format("[{}].filter(bad, bad.size() > 0).map(bad, {})", Found(rule),
+                       SaidOf(rule, language, "bad.join(\", \")"));
+  return fmt::format(
+      "({} ? [] : [{}])", Holds({&rule}, VariableOf(rule)),
+      IsConstant(rule) ? CelText(MessageOf(rule, language, "", "")) : SaidOf(rule, language, About(rule, rule.shown)));
 }
 
 // All of it, or the beginnings, or, since a header takes no control characters and the server would drop the warning
@@ -175,14 +174,8 @@ Json Validation(const std::string& expression, const std::string& message, const
 
 Json ValidationOf(const Rule& rule, bool some_are_free, api::RegionRules::Language language) {
   const std::string holds = Or(Holds({&rule}, VariableOf(rule)), some_are_free);
-  std::string says;
-  if (!IsConstant(rule)) {
-    const auto [before, after] = SaidOf(rule, language);
-    const std::string found = IsOfOneValue(rule) ? About(rule, rule.shown)
-                                                 : fmt::format("{}.filter(it, !{}){}.join(\", \")", VariableOf(rule),
-                                                               ToCel(rule.holds), Shown(rule));
-    says = fmt::format("{} + {} + {}", before, found, after);
-  }
+  const auto found = [&] { return IsOfAList(rule) ? Found(rule) + ".join(\", \")" : About(rule, rule.shown); };
+  const std::string says = IsConstant(rule) ? "" : SaidOf(rule, language, found());
   return Validation(holds, MessageOf(rule, language, "", ""), says);
 }
 
@@ -195,7 +188,7 @@ Validations ValidationsOf(const Rules& rules, const Bool& free, const api::Sover
   std::set<std::string> named;
   if (some_are_free) made.variables.push_back({{"name", "free"}, {"expression", ToCel(free)}});
   for (const Rule* rule : rules)
-    if (!rule->subjects.empty() && !IsOfOneValue(*rule) && named.insert(rule->variable).second)
+    if (IsOfAList(*rule) && named.insert(rule->variable).second)
       made.variables.push_back({{"name", rule->variable}, {"expression", ToCel(ValuesOf(*rule))}});
 
   const std::string holds = Or(AllHold(rules), some_are_free);

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "operator/api/language.h"
 #include "operator/api/spec_reader.h"
 #include "src/base/clock.h"
 #include "src/crypto/public_key.h"
@@ -29,6 +30,7 @@ struct AttestationPolicy {
   // SHA-256 of all that decides who signed an envelope: the keys, in their order. "" where there is none, or where the
   // policy was not read from an object.
   std::string digest;
+  Language language = Language::kEnglish;  // the region's: of what is said of attestations
 };
 
 // What is not there is as above. What is refused is told to the reader, and what was read so far is returned.

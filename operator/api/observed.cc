@@ -88,11 +88,17 @@ Result<Node> DecodeNode(kube::View object) {
 }
 
 Result<Pod> DecodePod(kube::View object) {
+  const bool selects = !KnownText(object["spec"]["nodeSelector"][kNodeRegionLabel]).empty();
+  if (!selects && KnownText(object["metadata"]["labels"][kWorkloadLabel]).empty())
+    return Fail(Error::NotFound("the pod is of no region"));
+  return DecodeAnyPod(object);
+}
+
+Result<Pod> DecodeAnyPod(kube::View object) {
   const kube::View spec = object["spec"];
   Pod pod;
   pod.region = KnownText(spec["nodeSelector"][kNodeRegionLabel]);
   pod.workload = KnownText(object["metadata"]["labels"][kWorkloadLabel]);
-  if (pod.region.empty() && pod.workload.empty()) return Fail(Error::NotFound("the pod is of no region"));
   if (!pod.workload.empty()) pod.region_label = KnownText(object["metadata"]["labels"][kRegionLabel]);
 
   auto meta = kube::DecodeMeta(object);

@@ -71,7 +71,8 @@ struct Pod {
   std::int64_t grace_seconds = 30;
   std::string waiting;  // PodScheduled=False: its message, cut at 256; else ""
 };
-Result<Pod> DecodePod(kube::View object);
+Result<Pod> DecodePod(kube::View object);     // kNotFound for one that is of no region
+Result<Pod> DecodeAnyPod(kube::View object);  // also of one without selector or labels
 
 // The region that the pod is held to, "" for none: what its nodeSelector names; else what its label says, provided that
 // the TenantWorkload that it names exists (`workload_exists`). A pod of ours may have lost its selector, where the

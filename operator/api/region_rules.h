@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "operator/api/language.h"
 #include "operator/api/spec_reader.h"
 
 namespace rempart::api {
@@ -14,7 +15,7 @@ namespace rempart::api {
 struct RegionRules {
   // What the API server does with what a rule is against: writes it to its audit log, warns, or refuses.
   enum class Enforcement : std::uint8_t { kAudit, kWarn, kEnforce };
-  enum class Language : std::uint8_t { kEnglish, kFrench };  // of refusals and events
+  using Language = api::Language;
   // The level of Pod Security that the region's namespaces are kept at, with the action that enforcement says.
   enum class PodSecurity : std::uint8_t { kRestricted, kBaseline, kUnmanaged };
 

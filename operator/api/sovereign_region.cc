@@ -39,6 +39,7 @@ void ReadSpec(const Field& spec, SpecReader& reader, SovereignRegion& region) {
     region.locations.shrink_to_fit();
   }
   region.attestation = ReadAttestationPolicy(hosting["attestation"], reader);
+  region.attestation.language = region.rules.language;
   ReadOnLoss(hosting["onLoss"], reader, region);
   region.taint_outside_nodes = reader.Bool(hosting["taintOutsideNodes"], false);
 }

@@ -64,6 +64,7 @@ class Wiring {
     for (const auto& region : caches_.regions.List()) {
       if (region->profile != name) continue;
       Region(region->meta.key.name);
+      Gate(region->meta.key.name);  // whose rules name its places
       Everywhere(region->meta.key.name);
     }
   }
@@ -97,6 +98,8 @@ class Wiring {
       RegionSoon(region->meta.key.name);
       queue_.AddAfter({ids_.self_test, region->meta.key}, kRegionRefresh);
     }
+    for (const auto& node : caches_.nodes.List())  // where pods of the namespace may be that are to be moved
+      if (!node->lost_region_label.empty()) Node(node->meta.key.name);
     const std::string was = before ? before->region : "", is = after ? after->region : "";
     if (was == is) return;
     for (const auto& workload : caches_.workloads.List())
@@ -109,10 +112,11 @@ class Wiring {
     const std::string& name = (after ? after : before)->meta.key.name;
     Node(name);
     for (const auto& attestation : caches_.AttestationsOf(name)) Attestation(*attestation);
-    for (const std::string& region : {before ? before->region_label : "", after ? after->region_label : ""}) {
+    const std::string was = before ? before->region_label : "", is = after ? after->region_label : "";
+    for (const std::string& region : {was, is}) {
       if (region.empty()) continue;
       Gate(region);  // the nodes that its parameters list
-      queue_.Add({ids_.audit, {"", region}});
+      if (was != is) queue_.Add({ids_.audit, {"", region}});
     }
     for (const auto& region : caches_.regions.List()) RegionSoon(region->meta.key.name);
     for (const auto& pod : caches_.PodsOnNode(name))  // their places change with it

@@ -75,7 +75,8 @@ std::string ProfileSays(const api::Node& node, const api::SovereignRegion& regio
       kube::Printable(fmt::format("{} of {}, {}{}", profile->system, profile->provider, ToString(profile->state),
                                   profile->since.empty() ? "" : " since " + profile->since),
                       kShown));
-  if (!perimeter::CheckTime(*profile, evidence.now).qualified()) return text;  // the verdict says it all
+  if (!perimeter::CheckTime(*profile, evidence.now, region.rules.language).qualified())
+    return text;  // the verdict says it all
   return text + SayOfPlace(node, *profile) + SayOfLabels(node, *profile);
 }
 

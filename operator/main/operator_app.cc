@@ -76,7 +76,8 @@ class OperatorApp {
                  failures_, audits_,
                  {[this](const std::string& region) { WakeWorkloads(region); },
                   [this](const std::string& region) { WakeNodes(region); }}),
-        nodes_(caches_, WritingApi(), Events(), clock, metrics, book_),
+        bare_pods_(caches_, *real_api_, identity_of_operator_),
+        nodes_(caches_, WritingApi(), Events(), clock, metrics, book_, &bare_pods_),
         attestations_(caches_, WritingApi(), Events(), clock, book_),
         workloads_(caches_, WritingApi(), Events(), clock, metrics, region_nodes_),
         gates_(caches_, WritingApi(), Events(), clock, metrics, identity_of_operator_, proofs_, failures_,
@@ -286,6 +287,7 @@ class OperatorApp {
   perimeter::WriteFailures failures_;
   perimeter::AuditSummaries audits_;
   perimeter::RegionReconciler regions_;
+  perimeter::BarePods bare_pods_;
   perimeter::NodeReconciler nodes_;
   perimeter::AttestationReconciler attestations_;
   workload::WorkloadReconciler workloads_;

@@ -14,8 +14,10 @@ namespace {
 
 using api::AttestationPolicy;
 using api::Authority;
+using api::Language;
+using api::Say;
 
-constexpr std::size_t kMaxMessage = 400;  // bytes
+constexpr std::size_t kMaxMessage = 512;  // bytes
 constexpr std::size_t kMaxQuoted = 96;    // bytes of a foreign value inside a message
 constexpr std::size_t kMaxNamed = 5;      // authorities inside a message
 constexpr Duration kMostWarning = std::chrono::days(7);
@@ -23,11 +25,11 @@ constexpr int kWarningPart = 3;
 
 std::string Quoted(std::string_view text) { return "\"" + CleanText(text, kMaxQuoted) + "\""; }
 
-std::string Names(const std::vector<std::string>& names) {
+std::string Names(const std::vector<std::string>& names, Language language) {
   const std::size_t shown = std::min(names.size(), kMaxNamed);
   std::string text =
       fmt::format("{}", fmt::join(names.begin(), names.begin() + static_cast<std::ptrdiff_t>(shown), ", "));
-  if (names.size() > shown) text += fmt::format(" and {} more", names.size() - shown);
+  if (names.size() > shown) text += Say(language, " and {} more", " et {} de plus", names.size() - shown);
   return text;
 }
 
@@ -43,13 +45,15 @@ struct Judging {
 
   AttestationVerdict Ends(Attested attested, const std::string& message) && {
     verdict.attested = attested;
-    verdict.message = CleanText("NodeAttestation " + opened.name + ": " + message, kMaxMessage);
+    verdict.message = CleanText(
+        Say(policy.language, "NodeAttestation {}: {}", "NodeAttestation {} : {}", opened.name, message), kMaxMessage);
     return std::move(verdict);
   }
 };
 
-std::string AttestAgain(const NodeIdentity& node) {
-  return fmt::format("attest it anew (kubectl rempart attest node {})", node.name);
+std::string AttestAgain(const NodeIdentity& node, Language language) {
+  return Say(language, "attest it anew (kubectl rempart attest node {})",
+             "attestez-le de nouveau (kubectl rempart attest node {})", node.name);
 }
 
 // Who signed, of those whose keys count now; the others with the end of their keys.
@@ -64,25 +68,33 @@ Signers SignersNow(const OpenedAttestation& opened, const AttestationPolicy& pol
     if (Counts(authority, now))
       signers.counting.push_back(authority.name);
     else
-      signers.expired.push_back(
-          fmt::format("{} (key valid until {})", authority.name, FormatTime(*authority.valid_until)));
+      signers.expired.push_back(Say(policy.language, "{} (key valid until {})", "{} (clé valable jusqu'au {})",
+                                    authority.name, FormatTime(*authority.valid_until)));
   }
   return signers;
 }
 
-std::string TooFew(const Signers& signers, std::size_t threshold) {
-  std::string text =
-      fmt::format("{} of the {} authorities that are needed signed it", signers.counting.size(), threshold);
-  if (!signers.counting.empty()) text += " (" + Names(signers.counting) + ")";
-  if (!signers.expired.empty()) text += "; no longer counted: " + Names(signers.expired);
-  return text + ": have another authority sign it too";
+std::string TooFew(const Signers& signers, const AttestationPolicy& policy) {
+  const Language language = policy.language;
+  std::string text = Say(language, "{} of the {} authorities that are needed signed it",
+                         "signée par {} des {} autorités nécessaires", signers.counting.size(), policy.threshold);
+  if (!signers.counting.empty()) text += " (" + Names(signers.counting, language) + ")";
+  if (!signers.expired.empty())
+    text += Say(language, "; no longer counted: {}", " ; ne comptent plus : {}", Names(signers.expired, language));
+  return text +
+         Say(language, ": have another authority sign it too", " : faites-la signer par une autre autorité encore");
 }
 
 std::string Untrusted(const AttestationPolicy& policy) {
   std::vector<std::string> names;
   for (const Authority& authority : policy.authorities) names.push_back(authority.name);
-  if (names.empty()) return "the region names nobody in spec.hosting.attestation.authorities who could have signed it";
-  return "none of the region's authorities signed it: have one of these do so: " + Names(names);
+  if (names.empty())
+    return Say(policy.language,
+               "the region names nobody in spec.hosting.attestation.authorities who could have signed it",
+               "la région ne nomme personne dans spec.hosting.attestation.authorities qui aurait pu la signer");
+  return Say(policy.language, "none of the region's authorities signed it: have one of these do so: {}",
+             "aucune autorité de la région ne l'a signée : faites-le faire par l'une de celles-ci : {}",
+             Names(names, policy.language));
 }
 
 // The earliest moment from which on fewer than `threshold` of those who signed count; nothing where that never comes.
@@ -98,23 +110,30 @@ std::optional<WallTime> EndOfSigners(const OpenedAttestation& opened, const Atte
 }
 
 // What the statement says of the node is known to be true of another one, or nothing is known: "" for this very node.
-std::string AnotherNode(const OpenedAttestation& opened, const NodeIdentity& node, const std::string& digest) {
+std::string AnotherNode(const OpenedAttestation& opened, const NodeIdentity& node, const std::string& digest,
+                        Language language) {
   const HostingStatement& statement = *opened.statement;
-  for (const auto& [what, name] :
-       {std::pair{"spec.nodeName", &opened.node}, {"the signed statement", &statement.node}}) {
+  for (const auto& [what, name] : {std::pair{std::string("spec.nodeName"), &opened.node},
+                                   {Say(language, "the signed statement", "la déclaration signée"), &statement.node}}) {
     if (*name != node.name)
-      return fmt::format("{} names node {}, this is {}: {}", what, Quoted(*name), Quoted(node.name), AttestAgain(node));
+      return Say(language, "{} names node {}, this is {}: {}", "{} nomme le nœud {}, celui-ci est {} : {}", what,
+                 Quoted(*name), Quoted(node.name), AttestAgain(node, language));
   }
   if (statement.digest == digest) return {};
-  return fmt::format(
+  return Say(
+      language,
       "it was made for another machine: provider id, system UUID or machine id of node {} are not those "
       "that were signed (digest {}…, signed {}…): find out why, and {}",
-      Quoted(node.name), digest.substr(0, 12), statement.digest.substr(0, 12), AttestAgain(node));
+      "elle a été faite pour une autre machine : l'identifiant de fournisseur, l'UUID système ou l'identifiant de "
+      "machine du nœud {} ne sont pas ceux qui ont été signés (empreinte {}…, signée {}…) : cherchez pourquoi, et {}",
+      Quoted(node.name), digest.substr(0, 12), statement.digest.substr(0, 12), AttestAgain(node, language));
 }
 
 AttestationVerdict JudgeTime(Judging judging) {
   const HostingClaim& claim = judging.opened.statement->claim;
   const WallTime now = judging.now;
+  const Language language = judging.policy.language;
+  const std::string again = AttestAgain(judging.node, language);
   const Duration max_age = judging.policy.max_age;
   const bool aged = max_age > Duration::zero();
   const WallTime old_at = aged ? claim.issued_at + max_age : WallTime::max();
@@ -125,40 +144,46 @@ AttestationVerdict JudgeTime(Judging judging) {
   if (now < claim.issued_at) {
     judging.verdict.look_again = claim.issued_at;
     return std::move(judging).Ends(
-        Attested::kNotYetValid, fmt::format("it was issued at {}, which is still to come: wait, or set the clock right",
-                                            FormatTime(claim.issued_at)));
+        Attested::kNotYetValid,
+        Say(language, "it was issued at {}, which is still to come: wait, or set the clock right",
+            "elle est datée du {}, encore à venir : attendez, ou mettez l'horloge à l'heure",
+            FormatTime(claim.issued_at)));
   }
   if (now >= claim.expires_at) {
-    return std::move(judging).Ends(Attested::kExpired, fmt::format("it expired at {}: {}", FormatTime(claim.expires_at),
-                                                                   AttestAgain(judging.node)));
+    return std::move(judging).Ends(Attested::kExpired, Say(language, "it expired at {}: {}", "elle a expiré le {} : {}",
+                                                           FormatTime(claim.expires_at), again));
   }
   if (now >= old_at) {
     return std::move(judging).Ends(
         Attested::kTooOld,
-        fmt::format("it was issued at {}, longer ago than spec.hosting.attestation.maxAge, which is {}: {}",
-                    FormatTime(claim.issued_at), FormatDuration(max_age), AttestAgain(judging.node)));
+        Say(language, "it was issued at {}, longer ago than spec.hosting.attestation.maxAge, which is {}: {}",
+            "elle est datée du {}, depuis plus longtemps que ne l'admet spec.hosting.attestation.maxAge, {} : {}",
+            FormatTime(claim.issued_at), FormatDuration(max_age), again));
   }
   // Not before it was issued: where a key of an authority ends first, its time may be short.
   const WallTime warn_at = until - std::min<Duration>(kMostWarning, (until - claim.issued_at) / kWarningPart);
-  const std::string said = fmt::format("hosted in {} ({}, {}), signed by {}", claim.country, Quoted(claim.site),
-                                       Quoted(claim.host), Names(judging.verdict.signers));
+  const std::string said =
+      Say(language, "hosted in {} ({}, {}), signed by {}", "nœud hébergé en {} ({}, {}), attestation signée par {}",
+          claim.country, Quoted(claim.site), Quoted(claim.host), Names(judging.verdict.signers, language));
   if (now >= warn_at) {
     judging.verdict.look_again = until;
-    return std::move(judging).Ends(
-        Attested::kExpiringSoon,
-        fmt::format("it holds only until {}: {}; {}", FormatTime(until), AttestAgain(judging.node), said));
+    return std::move(judging).Ends(Attested::kExpiringSoon,
+                                   Say(language, "it holds only until {}: {}; {}",
+                                       "elle ne vaut que jusqu'au {} : {} ; {}", FormatTime(until), again, said));
   }
   judging.verdict.look_again = warn_at;
-  return std::move(judging).Ends(Attested::kHolds, fmt::format("{}, until {}", said, FormatTime(until)));
+  return std::move(judging).Ends(Attested::kHolds,
+                                 Say(language, "{}, until {}", "{}, jusqu'au {}", said, FormatTime(until)));
 }
 
-AttestationVerdict NotAttested(const NodeIdentity& node) {
+AttestationVerdict NotAttested(const NodeIdentity& node, Language language) {
   AttestationVerdict verdict;
-  verdict.message =
-      CleanText(fmt::format("no NodeAttestation names node {}: have an authority attest it (kubectl rempart "
-                            "attest node {})",
-                            Quoted(node.name), node.name),
-                kMaxMessage);
+  verdict.message = CleanText(
+      Say(language, "no NodeAttestation names node {}: have an authority attest it (kubectl rempart attest node {})",
+          "aucune NodeAttestation ne nomme le nœud {} : faites-le attester par une autorité (kubectl rempart attest "
+          "node {})",
+          Quoted(node.name), node.name),
+      kMaxMessage);
   return verdict;
 }
 
@@ -232,7 +257,7 @@ OpenedAttestation Open(const api::NodeAttestation& attestation, const Attestatio
 
 AttestationVerdict Judge(const OpenedAttestation* attestation, const NodeIdentity& node,
                          const AttestationPolicy& policy, WallTime now) {
-  if (attestation == nullptr) return NotAttested(node);
+  if (attestation == nullptr) return NotAttested(node, policy.language);
   Judging judging{*attestation, node, policy, now, {}};
   judging.verdict.attestation = attestation->name;
   const auto digest = NodeDigest(node);
@@ -246,9 +271,9 @@ AttestationVerdict Judge(const OpenedAttestation* attestation, const NodeIdentit
   if (signers.counting.empty() && signers.expired.empty())
     return std::move(judging).Ends(Attested::kUntrustedSignature, Untrusted(policy));
   if (policy.threshold == 0 || signers.counting.size() < policy.threshold)
-    return std::move(judging).Ends(Attested::kThresholdNotMet, TooFew(signers, policy.threshold));
+    return std::move(judging).Ends(Attested::kThresholdNotMet, TooFew(signers, policy));
   if (!opened.statement) return std::move(judging).Ends(Attested::kMalformed, opened.problem);
-  if (const std::string why = AnotherNode(opened, node, *digest); !why.empty())
+  if (const std::string why = AnotherNode(opened, node, *digest, policy.language); !why.empty())
     return std::move(judging).Ends(Attested::kWrongNode, why);
   judging.verdict.claim = opened.statement->claim;
   return JudgeTime(std::move(judging));
@@ -256,24 +281,26 @@ AttestationVerdict Judge(const OpenedAttestation* attestation, const NodeIdentit
 
 AttestationVerdict Judge(const api::NodeAttestation* attestation, const NodeIdentity& node,
                          const AttestationPolicy& policy, WallTime now) {
-  if (attestation == nullptr) return NotAttested(node);
+  if (attestation == nullptr) return NotAttested(node, policy.language);
   const OpenedAttestation opened = Open(*attestation, policy);
   return Judge(&opened, node, policy, now);
 }
 
-AttestationVerdict TooMany(const NodeIdentity& node, std::size_t count) {
+AttestationVerdict TooMany(const NodeIdentity& node, std::size_t count, Language language) {
   AttestationVerdict verdict;
   verdict.attested = Attested::kTooMany;
-  verdict.message = CleanText(fmt::format("{} NodeAttestations name node {}, of which at most {} are judged: delete "
-                                          "those that are not needed",
-                                          count, Quoted(node.name), kMaxAttestationsOfNode),
-                              kMaxMessage);
+  verdict.message = CleanText(
+      Say(language,
+          "{} NodeAttestations name node {}, of which at most {} are judged: delete those that are not needed",
+          "{} NodeAttestations nomment le nœud {}, dont {} au plus sont jugées : supprimez celles qui sont inutiles",
+          count, Quoted(node.name), kMaxAttestationsOfNode),
+      kMaxMessage);
   return verdict;
 }
 
 AttestationVerdict Judge(std::span<const OpenedPtr> attestations, const NodeIdentity& node,
                          const AttestationPolicy& policy, WallTime now) {
-  if (attestations.size() > kMaxAttestationsOfNode) return TooMany(node, attestations.size());
+  if (attestations.size() > kMaxAttestationsOfNode) return TooMany(node, attestations.size(), policy.language);
   std::optional<AttestationVerdict> best;
   std::optional<WallTime> look_again;
   const auto sooner = [&](const std::optional<WallTime>& time) {
@@ -287,14 +314,17 @@ AttestationVerdict Judge(std::span<const OpenedPtr> attestations, const NodeIden
         disagreeing.message.empty()) {
       disagreeing.attested = Attested::kDisagree;
       disagreeing.attestation = std::min(best->attestation, verdict.attestation);
-      disagreeing.message = CleanText(
-          fmt::format("NodeAttestations {} ({}) and {} ({}) both hold and disagree: delete the one that is wrong",
-                      best->attestation, best->claim->country, verdict.attestation, verdict.claim->country),
-          kMaxMessage);
+      disagreeing.message =
+          CleanText(Say(policy.language,
+                        "NodeAttestations {} ({}) and {} ({}) both hold and disagree: delete the one that is wrong",
+                        "les NodeAttestations {} ({}) et {} ({}) valent toutes deux et se contredisent : supprimez "
+                        "celle qui a tort",
+                        best->attestation, best->claim->country, verdict.attestation, verdict.claim->country),
+                    kMaxMessage);
     }
     if (!best || Better(verdict, *best)) best = std::move(verdict);
   }
-  if (!best) return NotAttested(node);
+  if (!best) return NotAttested(node, policy.language);
   if (!disagreeing.message.empty()) best = std::move(disagreeing);
   best->look_again = look_again;
   return *std::move(best);

@@ -84,7 +84,7 @@ const char* ToString(Attested attested);
 
 struct AttestationVerdict {
   Attested attested = Attested::kNotAttested;
-  std::string message;                  // what was found, and what to do; at most 400 bytes
+  std::string message;                  // what was found, and what to do; at most 512 bytes
   std::string attestation;              // the NodeAttestation that was judged, by name; "" for none
   std::optional<HostingClaim> claim;    // set once it is known to be signed by enough authorities, for this node
   std::vector<std::string> signers;     // authorities that signed and whose keys count now, in the region's order
@@ -112,7 +112,7 @@ using OpenedPtr = std::shared_ptr<const OpenedAttestation>;
 // How many NodeAttestations of one node are judged. Where there are more, none counts: those left out might say that
 // the node is elsewhere.
 inline constexpr std::size_t kMaxAttestationsOfNode = 32;
-AttestationVerdict TooMany(const NodeIdentity& node, std::size_t count);
+AttestationVerdict TooMany(const NodeIdentity& node, std::size_t count, api::Language language);
 
 // `attestation` may be null. An authority's key counts before its valid_until, the statement from issued_at on and
 // before expires_at and issued_at + max_age, to the nanosecond. It is kExpiringSoon in the last third of its time, at

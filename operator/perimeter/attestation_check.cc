@@ -23,7 +23,8 @@ AttestationVerdict JudgeAttestations(const api::Node& node, const api::Sovereign
   std::vector<OpenedPtr> opened;
   if (!policy.authorities.empty()) {
     const auto all = evidence.attestations.Of(node.meta.key.name);
-    if (all.size() > kMaxAttestationsOfNode) return TooMany(IdentityOf(node), all.size());  // none is verified
+    if (all.size() > kMaxAttestationsOfNode)
+      return TooMany(IdentityOf(node), all.size(), policy.language);  // none is verified
     for (const AttestationPtr& one : all) opened.push_back(evidence.attestations.Open(*one, policy));
   }
   return Judge(opened, IdentityOf(node), policy, evidence.now);
@@ -36,9 +37,14 @@ Verdict CheckAttestation(const AttestationVerdict& attested, const api::Sovereig
     if (attested.claim->country == region.country) return {};
     return Out(
         Outside::kAttestedElsewhere,
-        fmt::format("is in country \"{}\" by NodeAttestation {} ({}), spec.country is {}: correct its labels, or "
-                    "have it attested anew",
-                    attested.claim->country, attested.attestation, fmt::join(attested.signers, ", "), region.country));
+        api::Say(
+            region.rules.language,
+            "is in country \"{}\" by NodeAttestation {} ({}), spec.country is {}: correct its labels, or have it "
+            "attested anew",
+            "est dans le pays \"{}\" selon NodeAttestation {} ({}), spec.country est {} : corrigez ses étiquettes, ou "
+            "faites-le attester de nouveau",
+            attested.claim->country, attested.attestation, fmt::format("{}", fmt::join(attested.signers, ", ")),
+            region.country));
   }
   if (!region.attestation.required) return {};
   switch (attested.attested) {

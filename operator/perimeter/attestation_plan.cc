@@ -60,7 +60,8 @@ Condition Valid(const AttestationObservation& observed, const Judged& judged) {
             "no region takes anybody's word: name authorities in a SovereignRegion's spec.hosting.attestation"};
   }
   return {"Valid", judged.verdict.holds() ? "True" : "False", ToString(judged.verdict.attested),
-          fmt::format("by region {}: {}", judged.region->meta.key.name, judged.verdict.message)};
+          api::Say(judged.region->rules.language, "by region {}: {}", "selon la région {} : {}",
+                   judged.region->meta.key.name, judged.verdict.message)};
 }
 
 void TellChange(const AttestationObservation& observed, const Condition& valid, AttestationPlan& plan) {

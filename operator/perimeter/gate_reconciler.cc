@@ -57,7 +57,7 @@ Result<kube::Outcome> GateReconciler::Reconcile(kube::ReconcileContext& context)
     return kube::Outcome::AwaitChange();
   }
   if (!SpecProblem(*region).empty()) return kube::Outcome::AwaitChange();  // stays what the last good one asked for
-  const auto policy_context = identity_.Get(context.stop());
+  const auto policy_context = identity_.Get(*region, caches_, context.stop());
   if (!policy_context) return Fail(Error(policy_context.error()));
 
   const std::string& name = region->meta.key.name;
@@ -113,8 +113,10 @@ Status GateReconciler::Write(const api::SovereignRegion& region, const GatePlan:
        kube::Event::Type::kWarning,
        "PolicyRestored",
        "Restore",
-       fmt::format("{} {} was {} by hand and has been put back", resource.kind, write.name,
-                   write.create ? "deleted" : "changed"),
+       write.create ? api::Say(region.rules.language, "{} {} was deleted by hand and has been put back",
+                               "{} {} a été supprimé à la main, et remis en place", resource.kind, write.name)
+                    : api::Say(region.rules.language, "{} {} was changed by hand and has been put back",
+                               "{} {} a été modifié à la main, et remis en état", resource.kind, write.name),
        kube::ObjectRef{resource.ApiVersion(), std::string(resource.kind), "", write.name, stored->meta.uid}});
   return {};
 }

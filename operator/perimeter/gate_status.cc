@@ -12,7 +12,9 @@
 namespace rempart::perimeter {
 namespace {
 
+using api::Language;
 using api::RegionRules;
+using api::Say;
 using State = GateView::State;
 
 constexpr std::size_t kProblemsNamed = 5;
@@ -46,41 +48,48 @@ std::string_view ReasonOf(const std::vector<ProbeProblem>& problems) {
   return "NotProven";
 }
 
-std::string Describe(const ProbeProblem& problem) {
+std::string Describe(Language language, const ProbeProblem& problem) {
   const std::string said = CleanText(problem.message, kSaidBytes);
   switch (problem.kind) {
     case ProbeProblem::Kind::kGotIn:
-      return fmt::format("{}: an object that it must refuse got in", problem.rule);
+      return Say(language, "{}: an object that it must refuse got in", "{} : un objet qu'elle doit refuser est entré",
+                 problem.rule);
     case ProbeProblem::Kind::kRefused:
-      return fmt::format("{}: an object that keeps all rules was refused: {}", problem.rule, said);
+      return Say(language, "{}: an object that keeps all rules was refused: {}",
+                 "{} : un objet qui respecte toutes les règles a été refusé : {}", problem.rule, said);
     case ProbeProblem::Kind::kNotByItsRule:
-      return fmt::format("{}: its object was refused by something else: {}", problem.rule, said);
+      return Say(language, "{}: its object was refused by something else: {}",
+                 "{} : son objet a été refusé par autre chose : {}", problem.rule, said);
     case ProbeProblem::Kind::kNotJudged:
       break;
   }
-  return fmt::format("{}: its object was not judged: {}", problem.rule, said);
+  return Say(language, "{}: its object was not judged: {}", "{} : son objet n'a pas été jugé : {}", problem.rule, said);
 }
 
 // Before what may be long, and is cut.
-std::string LastHeld(const GateProof& proof) {
-  return proof.held ? fmt::format("last held at {}; ", FormatTime(*proof.held)) : "";
+std::string LastHeld(Language language, const GateProof& proof) {
+  return proof.held
+             ? Say(language, "last held at {}; ", "a tenu pour la dernière fois le {} ; ", FormatTime(*proof.held))
+             : "";
 }
 
-GateView Failed(const GateProof& proof) {
+GateView Failed(Language language, const GateProof& proof) {
   std::vector<ProbeProblem> worst_first = proof.problems;
   std::ranges::stable_sort(worst_first, {}, &ProbeProblem::kind);
-  std::string message = LastHeld(proof);
+  std::string message = LastHeld(language, proof);
   for (std::size_t i = 0; i < std::min(worst_first.size(), kProblemsNamed); ++i)
-    message += (i == 0 ? "" : "; ") + Describe(worst_first[i]);
-  if (worst_first.size() > kProblemsNamed) message += fmt::format("; and {} more", worst_first.size() - kProblemsNamed);
+    message += (i == 0 ? "" : "; ") + Describe(language, worst_first[i]);
+  if (worst_first.size() > kProblemsNamed)
+    message += Say(language, "; and {} more", " ; et {} de plus", worst_first.size() - kProblemsNamed);
   return {.self_tested = {"SelfTested", "False", std::string(ReasonOf(proof.problems)), std::move(message)},
           .state = State::kFailed};
 }
 
 // A status that was edited may name any time, and how long ago it was need not be a Duration.
-GateView Proven(WallTime held, WallTime now, std::string message) {
+GateView Proven(Language language, WallTime held, WallTime now, std::string message) {
   if (now >= held + kProofHolds)
-    return Pending(fmt::format("the gate was last shown to be shut at {}", FormatTime(held)));
+    return Pending(Say(language, "the gate was last shown to be shut at {}",
+                       "la dernière preuve que la porte est fermée date du {}", FormatTime(held)));
   return {.self_tested = {"SelfTested", "True", "Proven", std::move(message)},
           .state = State::kProven,
           .look_again = held + kProofHolds - now};
@@ -102,7 +111,7 @@ std::optional<GateView> FromStatus(const api::SovereignRegion& region, const Jso
     if (member(condition, "status") != "True" || member(condition, "observedGeneration") != region.meta.generation ||
         !message.is_string())
       return std::nullopt;
-    GateView view = Proven(*time, now, message.get<std::string>());
+    GateView view = Proven(region.rules.language, *time, now, message.get<std::string>());
     view.status = gate;
     return view;
   }
@@ -118,17 +127,21 @@ Json StatusOf(const GateProof& proof) {
 
 GateView NotWritten(const api::SovereignRegion& region, const std::optional<GateProof>& proof,
                     const std::string& unwritten) {
+  const Language language = region.rules.language;
   GateView view{.self_tested = {"SelfTested", "False", "GateNotWritten",
-                                fmt::format("what the spec asks for cannot all be written: {}",
-                                            CleanText(unwritten, kRefusalBytes))},
+                                Say(language, "what the spec asks for cannot all be written: {}",
+                                    "ce que la spec demande ne peut être écrit en entier : {}",
+                                    CleanText(unwritten, kRefusalBytes))},
                 .state = State::kFailed};
   if (!proof || proof->uid != region.meta.uid || proof->no_namespace ||
       region.rules.enforcement != RegionRules::Enforcement::kEnforce)
     return view;
   if (!proof->problems.empty())
-    view.self_tested.message += "; " + Failed(*proof).self_tested.message;
+    view.self_tested.message += "; " + Failed(language, *proof).self_tested.message;
   else if (proof->held)
-    view.self_tested.message += fmt::format("; what there was before last held at {}", FormatTime(*proof->held));
+    view.self_tested.message +=
+        Say(language, "; what there was before last held at {}",
+            " ; ce qu'il y avait avant a tenu pour la dernière fois le {}", FormatTime(*proof->held));
   view.status = StatusOf(*proof);
   return view;
 }
@@ -138,28 +151,35 @@ GateView NotWritten(const api::SovereignRegion& region, const std::optional<Gate
 GateView ViewGate(const api::SovereignRegion& region, const std::optional<GateProof>& proof,
                   const std::string& unwritten, const Json& before, WallTime now) {
   const RegionRules::Enforcement mode = region.rules.enforcement;
+  const Language language = region.rules.language;
   if (!unwritten.empty()) return NotWritten(region, proof, unwritten);
   if (mode != RegionRules::Enforcement::kEnforce) {
-    return NothingToProve(
-        "NotEnforced", fmt::format("spec.enforcement is {}: nothing is refused that could be shown", ModeName(mode)));
+    return NothingToProve("NotEnforced",
+                          Say(language, "spec.enforcement is {}: nothing is refused that could be shown",
+                              "spec.enforcement est {} : rien n'est refusé qui puisse être montré", ModeName(mode)));
   }
+  const std::string to_be_tested = Say(language, "the gate is about to be tested", "la porte va être éprouvée");
   if (!proof || proof->uid != region.meta.uid) {
     if (auto view = FromStatus(region, before, now)) return *std::move(view);
-    return Pending("the gate is about to be tested");
+    return Pending(to_be_tested);
   }
   if (proof->no_namespace)
-    return NothingToProve("NoNamespace", "the region governs no namespace: there is nothing to guard yet");
+    return NothingToProve("NoNamespace",
+                          Say(language, "the region governs no namespace: there is nothing to guard yet",
+                              "la région ne gouverne aucun espace de noms : il n'y a encore rien à garder"));
   if (proof->generation != region.meta.generation)
-    return Pending(LastHeld(*proof) + "the gate is about to be tested as it is now");
+    return Pending(LastHeld(language, *proof) + Say(language, "the gate is about to be tested as it is now",
+                                                    "la porte va être éprouvée comme elle est maintenant"));
   GateView view;
   if (!proof->problems.empty()) {
-    view = Failed(*proof);
+    view = Failed(language, *proof);
   } else if (!proof->held) {
-    view = Pending("the gate is about to be tested");
+    view = Pending(to_be_tested);
   } else {
-    view = Proven(*proof->held, now,
-                  fmt::format("{} objects were refused, each by its own rule, and {} were let in", proof->refused,
-                              proof->admitted));
+    view = Proven(
+        language, *proof->held, now,
+        Say(language, "{} objects were refused, each by its own rule, and {} were let in",
+            "{} objets ont été refusés, chacun par sa règle, et {} sont entrés", proof->refused, proof->admitted));
   }
   view.status = StatusOf(*proof);
   return view;

@@ -66,8 +66,11 @@ Status GuardReconciler::PatchNamespace(const api::Namespace& ns, const RegionPtr
   context.Wrote(caches_.namespaces, meta->resource_version);
   log::Info("the namespace's labels were written", {{"namespace", name}});
   if (plan.labels_restored && region)
-    TellRestored(*region, fmt::format("Pod Security's labels of namespace {} were changed", name),
-                 {api::kNamespaces.ApiVersion(), std::string(api::kNamespaces.kind), "", name, ns.meta.uid});
+    TellRestored(
+        *region,
+        api::Say(region->rules.language, "Pod Security's labels of namespace {} were changed by hand and put back",
+                 "les étiquettes Pod Security de l'espace de noms {} ont été modifiées à la main, et remises", name),
+        {api::kNamespaces.ApiVersion(), std::string(api::kNamespaces.kind), "", name, ns.meta.uid});
   return {};
 }
 
@@ -86,7 +89,11 @@ Status GuardReconciler::WritePolicy(const std::string& ns, const api::SovereignR
   log::Info("the namespace's network policy was written", {{"namespace", ns}});
   if (plan.policy_restored)
     TellRestored(
-        region, fmt::format("NetworkPolicy {} was {}", key.ToString(), plan.create ? "deleted" : "changed"),
+        region,
+        plan.create ? api::Say(region.rules.language, "NetworkPolicy {} was deleted by hand and put back",
+                               "NetworkPolicy {} a été supprimée à la main, et remise", key.ToString())
+                    : api::Say(region.rules.language, "NetworkPolicy {} was changed by hand and put back",
+                               "NetworkPolicy {} a été modifiée à la main, et remise", key.ToString()),
         {api::kNetworkPolicies.ApiVersion(), std::string(api::kNetworkPolicies.kind), ns, key.name, stored->meta.uid});
   return {};
 }
@@ -101,16 +108,17 @@ Status GuardReconciler::RemovePolicy(const api::NetworkGuard& policy, kube::Reco
   return {};
 }
 
-void GuardReconciler::TellRestored(const api::SovereignRegion& region, const std::string& what,
+void GuardReconciler::TellRestored(const api::SovereignRegion& region, const std::string& note,
                                    const kube::ObjectRef& object) {
   restored_.Add();
-  log::Warn("a guard of a namespace was changed by hand and is put back", {{"what", what}});
+  log::Warn("a guard of a namespace was changed by hand and is put back",
+            {{"kind", object.kind}, {"namespace", object.ns}, {"name", object.name}});
   events_.Record(
       {{api::kRegions.ApiVersion(), std::string(api::kRegions.kind), "", region.meta.key.name, region.meta.uid},
        kube::Event::Type::kWarning,
        "GuardRestored",
        "Restore",
-       what + " by hand and put back",
+       note,
        object});
 }
 

@@ -32,7 +32,7 @@ class GuardReconciler {
   Status WritePolicy(const std::string& ns, const api::SovereignRegion& region, const GuardPlan& plan,
                      kube::ReconcileContext& context);
   Status RemovePolicy(const api::NetworkGuard& policy, kube::ReconcileContext& context);
-  void TellRestored(const api::SovereignRegion& region, const std::string& what, const kube::ObjectRef& object);
+  void TellRestored(const api::SovereignRegion& region, const std::string& note, const kube::ObjectRef& object);
   GuardMemory Remembered(const std::string& ns);
   void Remember(const std::string& ns, GuardMemory memory);
   void Forget(const std::string& ns);

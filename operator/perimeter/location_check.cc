@@ -16,6 +16,7 @@ namespace {
 
 using api::Location;
 using api::Node;
+using api::Say;
 
 constexpr std::size_t kMaxPattern = 2048;  // bytes: the schema's 512 characters
 constexpr std::size_t kMaxReason = 96;     // bytes of RE2's own words inside a message
@@ -53,10 +54,10 @@ std::string ProfileNamed(const LocationList& list) {
 
 // The same with a word before or after it, or nothing at all.
 std::string By(const LocationList& list) {
-  return list.profile.empty() ? "" : fmt::format(" by {}", ProfileNamed(list));
+  return list.profile.empty() ? "" : Say(list.language, " by {}", " selon {}", ProfileNamed(list));
 }
 std::string Of(const LocationList& list) {
-  return list.profile.empty() ? "" : fmt::format(" of {}", ProfileNamed(list));
+  return list.profile.empty() ? "" : Say(list.language, " of {}", " de {}", ProfileNamed(list));
 }
 
 // Equal but for case and outer blanks: only to name a near miss in a message, never to decide.
@@ -69,19 +70,29 @@ bool NearlyEqual(std::string_view a, std::string_view b) {
   return std::ranges::equal(trimmed(a), trimmed(b), {}, lower, lower);
 }
 
-std::string Place(const Node& node) {
-  return fmt::format("zone {} of region {}", Quoted(node.topology_zone), Quoted(node.topology_region));
+std::string Place(std::string_view region, std::string_view zone, api::Language language) {
+  return Say(language, "zone {} of region {}", "la zone {} de la région {}", Quoted(zone), Quoted(region));
+}
+std::string PlaceOf(const Node& node, api::Language language) {
+  return Place(node.topology_region, node.topology_zone, language);
 }
 
 Verdict UnknownLocation(const Node& node, const LocationList& list) {
-  std::string message = Place(node) + (list.profile.empty() ? std::string(" is not declared in spec.hosting.locations")
-                                                            : " is unknown to " + ProfileNamed(list));
+  const bool own = list.profile.empty();
+  const std::string place = PlaceOf(node, list.language);
+  std::string message =
+      own ? Say(list.language, "{} is not declared in spec.hosting.locations",
+                "{} n'est pas déclarée dans spec.hosting.locations", place)
+          : Say(list.language, "{} is unknown to {}", "{} est inconnue de {}", place, ProfileNamed(list));
   for (const Location& location : list.locations) {
     if (!NearlyEqual(location.region, node.topology_region)) continue;
     for (const std::string& zone : location.zones) {
       if (NearlyEqual(zone, node.topology_zone)) {
-        message += fmt::format("; zone {} of region {} is{}, but values must be equal in case and blanks too",
-                               Quoted(zone), Quoted(location.region), list.profile.empty() ? "" : " known");
+        const std::string near = Place(location.region, zone, list.language);
+        message += own ? Say(list.language, "; {} is, but values must be equal in case and blanks too",
+                             " ; {} l'est, mais casse et espaces comptent aussi", near)
+                       : Say(list.language, "; {} is known, but values must be equal in case and blanks too",
+                             " ; {} est connue, mais casse et espaces comptent aussi", near);
         return Out(Outside::kUnknownLocation, message);
       }
     }
@@ -130,8 +141,11 @@ Verdict ProviderFails(const Node& node, const LocationList& list, std::size_t lo
   const std::string wanted =
       PatternField(list, location) + Of(list) + " (" + Quoted(list.locations[location].provider_id_pattern) + ")";
   if (node.provider_id.empty())
-    return Out(Outside::kProviderMissing, "spec.providerID is not set, " + wanted + " asks for it");
-  return Out(Outside::kProviderMismatch, "spec.providerID " + Quoted(node.provider_id) + " does not match " + wanted);
+    return Out(Outside::kProviderMissing, Say(list.language, "spec.providerID is not set, {} asks for it",
+                                              "spec.providerID manque, {} le demande", wanted));
+  return Out(Outside::kProviderMismatch,
+             Say(list.language, "spec.providerID {} does not match {}", "spec.providerID {} ne correspond pas à {}",
+                 Quoted(node.provider_id), wanted));
 }
 
 }  // namespace
@@ -153,20 +167,22 @@ std::string PatternProblem(const LocationList& list) {
   return {};
 }
 
-Verdict CheckLabels(const Node& node) {
+Verdict CheckLabels(const Node& node, api::Language language) {
   for (const auto& [label, value] :
        {std::pair{api::kTopologyRegion, &node.topology_region}, {api::kTopologyZone, &node.topology_zone}}) {
     if (value->empty()) {
       return Out(Outside::kNoLocation,
-                 fmt::format("label {} is not set: let the cloud controller or an admin set it", label));
+                 Say(language, "label {} is not set: let the cloud controller or an admin set it",
+                     "l'étiquette {} manque : au contrôleur du fournisseur ou à un administrateur de la poser", label));
     }
   }
-  const auto disagree = [](std::string_view label, std::string_view value, std::string_view old_label,
-                           std::string_view old_value) -> std::optional<Verdict> {
+  const auto disagree = [language](std::string_view label, std::string_view value, std::string_view old_label,
+                                   std::string_view old_value) -> std::optional<Verdict> {
     if (old_value.empty() || old_value == value) return std::nullopt;
     return Out(Outside::kLabelsDisagree,
-               fmt::format("label {} is {} but {} is {}: make them equal, or remove the latter", label, Quoted(value),
-                           old_label, Quoted(old_value)));
+               Say(language, "label {} is {} but {} is {}: make them equal, or remove the latter",
+                   "l'étiquette {} vaut {} mais {} vaut {} : rendez-les égales, ou retirez la seconde", label,
+                   Quoted(value), old_label, Quoted(old_value)));
   };
   if (auto v = disagree(api::kTopologyRegion, node.topology_region, api::kLegacyTopologyRegion, node.legacy_region))
     return *std::move(v);
@@ -179,14 +195,20 @@ Located Locate(const Node& node, std::string_view country, const LocationList& l
   const Matches found = MatchesOf(node, country, list);
   if (found.agreeing != nullptr && !found.other_agrees) return {{}, found.agreeing};
   if (found.agreeing != nullptr) {
-    return {Out(Outside::kOtherCountry, fmt::format("{} is declared in {} and in {}{}: give these locations provider "
-                                                    "id patterns that exclude each other",
-                                                    Place(node), country, found.other_country->country, By(list)))};
+    return {
+        Out(Outside::kOtherCountry,
+            Say(list.language,
+                "{} is declared in {} and in {}{}: give these locations provider id patterns that exclude each other",
+                "{} est déclarée en {} et en {}{} : donnez à ces lieux des motifs d'identifiant de fournisseur qui "
+                "s'excluent",
+                PlaceOf(node, list.language), country, found.other_country->country, By(list)))};
   }
   if (found.provider_fails && !found.other_agrees) return {ProviderFails(node, list, *found.provider_fails)};
   if (found.other_country != nullptr) {
-    return {Out(Outside::kOtherCountry, fmt::format("{} is in country {}{}, spec.country is {}", Place(node),
-                                                    Quoted(found.other_country->country), By(list), country))};
+    return {Out(
+        Outside::kOtherCountry,
+        Say(list.language, "{} is in country {}{}, spec.country is {}", "{} est dans le pays {}{}, spec.country est {}",
+            PlaceOf(node, list.language), Quoted(found.other_country->country), By(list), country))};
   }
   return {UnknownLocation(node, list)};
 }

@@ -6,6 +6,7 @@
 #include <string>
 #include <string_view>
 
+#include "operator/api/language.h"
 #include "operator/api/location.h"
 #include "operator/api/observed.h"
 #include "operator/perimeter/verdict.h"
@@ -16,13 +17,14 @@ namespace rempart::perimeter {
 struct LocationList {
   std::span<const api::Location> locations;
   std::string_view profile = {};  // the HostingProfile's name; "" for a region's own
+  api::Language language = api::Language::kEnglish;
 };
 
 // What a pattern that cannot be used is, as "field: what it is, and what to do"; "" where all can.
 std::string PatternProblem(const LocationList& list);
 
 // Topology labels that are missing, or that the old ones contradict.
-Verdict CheckLabels(const api::Node& node);
+Verdict CheckLabels(const api::Node& node, api::Language language);
 
 // Where the node is, as far as the list goes. Qualified, and `at` set: its region and zone labels equal a location
 // (exactly: no prefix, no case folding), that location's country is `country`, and spec.providerID matches where the

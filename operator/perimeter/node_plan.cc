@@ -13,7 +13,9 @@
 namespace rempart::perimeter {
 namespace {
 
+using api::Language;
 using api::Node;
+using api::Say;
 using api::SovereignRegion;
 using api::Taint;
 
@@ -55,6 +57,9 @@ struct Round {
     return api::HeldTo(pod, observed.workloads.contains({pod.meta.key.ns, pod.workload}));
   }
   bool HasLivePodsOf(std::string_view region) const;
+  // Of a region that lost the node just now, or whose record is not older than it takes to move them.
+  bool MayHaveBarePodsOf(std::string_view region) const { return now() < BarePodsEnd(region); }
+  WallTime BarePodsEnd(std::string_view region) const;
 };
 
 // Being deleted already, and within the time that a forced deletion would give it.
@@ -74,6 +79,13 @@ std::optional<WallTime> ReadableLostSince(const Node& node, WallTime now) {
   const auto since = ParseLostSince(node.lost_since_label);
   if (!since || *since > Plus(now, kClockSkew)) return std::nullopt;
   return since;
+}
+
+WallTime Round::BarePodsEnd(std::string_view name) const {
+  const SovereignRegion* region = Present(name);
+  if (region == nullptr || !MovesBarePods(*region)) return WallTime::min();
+  const WallTime lost = node.lost_region_label == name ? ReadableLostSince(node, now()).value_or(now()) : now();
+  return Plus(Plus(Plus(lost, region->grace_period), region->deadline), kLateBinding);
 }
 
 void SettleRegionLabels(Round& round) {
@@ -103,7 +115,9 @@ const SovereignRegion* LosesIt(const Round& round) {
 void SettleLoss(Round& round) {
   Node& want = round.want;
   const bool elsewhere = round.claim != nullptr;
-  const auto needless = [&](std::string_view region) { return elsewhere && !round.HasLivePodsOf(region); };
+  const auto needless = [&](std::string_view region) {
+    return elsewhere && !round.HasLivePodsOf(region) && !round.MayHaveBarePodsOf(region);
+  };
 
   if (const SovereignRegion* recorded = round.Present(want.lost_region_label);
       recorded == nullptr || round.ClaimedBy(want.lost_region_label) || needless(want.lost_region_label)) {
@@ -200,8 +214,9 @@ std::string WhyNot(const Round& round, const SovereignRegion& region) {
   Verdict verdict = Qualify(round.node, region, round.evidence);
   if (!verdict.qualified()) return std::move(verdict.message);
   if (round.claim != nullptr)
-    return fmt::format("region {}, which is older, claims the node", round.claim->meta.key.name);
-  return "the region gives its nodes up";
+    return Say(region.rules.language, "region {}, which is older, claims the node",
+               "la région {}, plus ancienne, revendique le nœud", round.claim->meta.key.name);
+  return Say(region.rules.language, "the region gives its nodes up", "la région abandonne ses nœuds");
 }
 
 class Telling {
@@ -219,7 +234,9 @@ class Telling {
     if (loser != nullptr) Lost(*loser);
     if (gained) {
       OnNode(Type::kNormal, "NodeQualified", "Label",
-             fmt::format("is in region {} (country {})", want.region_label, want.country_label), RefTo(*round_.claim));
+             Say(round_.claim->rules.language, "is in region {} (country {})", "est dans la région {} (pays {})",
+                 want.region_label, want.country_label),
+             RefTo(*round_.claim));
     }
     const bool leaving =
         !node.region_label.empty() && round_.Present(node.region_label) == nullptr && Known(node.region_label);
@@ -230,11 +247,15 @@ class Telling {
     if (round_.node.unschedulable == round_.want.unschedulable) return;
     if (round_.want.unschedulable) {
       OnNode(Type::kNormal, "NodeCordoned", "Cordon",
-             fmt::format("made unschedulable: lost to region {}, whose spec.hosting.onLoss.action is Cordon",
-                         round_.want.lost_region_label),
+             Say(LanguageOf(round_.want.lost_region_label),
+                 "made unschedulable: lost to region {}, whose spec.hosting.onLoss.action is Cordon",
+                 "fermé aux nouveaux pods : perdu pour la région {}, dont spec.hosting.onLoss.action est Cordon",
+                 round_.want.lost_region_label),
              {});
     } else {
-      OnNode(Type::kNormal, "NodeUncordoned", "Uncordon", "made schedulable again: the reason for its cordon is gone",
+      OnNode(Type::kNormal, "NodeUncordoned", "Uncordon",
+             Say(LanguageOf(round_.node.lost_region_label), "made schedulable again: the reason for its cordon is gone",
+                 "rouvert aux pods : la raison de sa fermeture a disparu"),
              {});
     }
   }
@@ -254,6 +275,12 @@ class Telling {
     events_.push_back({RefToNode(), type, reason, action, std::move(note), std::move(related)});
   }
 
+  // Of the region of that name; where there is none, of the one that has the node.
+  Language LanguageOf(std::string_view name) const {
+    const SovereignRegion* region = round_.Present(name);
+    if (region == nullptr) region = round_.claim.get();
+    return region == nullptr ? Language::kEnglish : region->rules.language;
+  }
   bool Known(std::string_view name) const {
     return std::ranges::any_of(round_.observed.regions, [&](const RegionPtr& r) { return r->meta.key.name == name; });
   }
@@ -275,29 +302,40 @@ class Telling {
 
   void Lost(const SovereignRegion& region) {
     const std::string& name = region.meta.key.name;
-    std::string note = fmt::format("is no longer in region {}: {}; ", name, WhyNot(round_, region));
+    const Language language = region.rules.language;
+    std::string note = Say(language, "is no longer in region {}: {}; ", "n'est plus dans la région {} : {} ; ", name,
+                           WhyNot(round_, region));
     if (round_.InTrouble(region)) {
-      note += "pods stay until the region can be used";
+      note += Say(language, "pods stay until the region can be used",
+                  "les pods restent jusqu'à ce que la région soit utilisable");
     } else if (region.on_loss == SovereignRegion::OnLoss::kCordon) {
-      note += "its pods stay (spec.hosting.onLoss.action: Cordon)";
+      note += Say(language, "its pods stay (spec.hosting.onLoss.action: Cordon)",
+                  "ses pods restent (spec.hosting.onLoss.action : Cordon)");
     } else {
-      note += fmt::format("its pods are evicted after {}", FormatDuration(region.grace_period));
+      note += Say(language, "its pods are evicted after {}", "ses pods sont évincés après {}",
+                  FormatDuration(region.grace_period));
     }
     OnNode(Type::kWarning, "NodeLost", "Unlabel", note, RefTo(region));
     events_.push_back({RefTo(region), Type::kWarning, "NodeLost", "Unlabel",
-                       "node " + round_.node.meta.key.name + " " + note, RefToNode()});
+                       Say(language, "node {} {}", "le nœud {} {}", round_.node.meta.key.name, note), RefToNode()});
   }
 
   void Restored() {
-    const auto change = [](std::string_view label, const std::string& is, const std::string& should) -> std::string {
+    const Language language = LanguageOf(round_.node.region_label);
+    const auto change = [language](std::string_view label, const std::string& is,
+                                   const std::string& should) -> std::string {
       if (is == should) return "";
-      const std::string to = should.empty() ? "taken off" : "put back to \"" + CleanText(should, 63) + "\"";
-      return fmt::format("label {} was {}, {}; ", label, is.empty() ? "missing" : "\"" + CleanText(is, 63) + "\"", to);
+      const std::string was = is.empty() ? Say(language, "missing", "absent") : "\"" + CleanText(is, 63) + "\"";
+      const std::string to = should.empty()
+                                 ? Say(language, "taken off", "retiré")
+                                 : Say(language, "put back to \"{}\"", "remis à \"{}\"", CleanText(should, 63));
+      return Say(language, "label {} was {}, {}; ", "l'étiquette {} : {}, {} ; ", label, was, to);
     };
     OnNode(Type::kWarning, "NodeLabelsRestored", "Label",
            change(api::kNodeRegionLabel, round_.node.region_label, round_.want.region_label) +
                change(api::kNodeCountryLabel, round_.node.country_label, round_.want.country_label) +
-               "only the operator sets them: declare the node's location in a SovereignRegion instead",
+               Say(language, "only the operator sets them: declare the node's location in a SovereignRegion instead",
+                   "seul l'opérateur les pose : déclarez plutôt l'emplacement du nœud dans un SovereignRegion"),
            round_.claim == nullptr ? std::optional<kube::ObjectRef>() : RefTo(*round_.claim));
   }
 
@@ -345,6 +383,11 @@ void PlanAttestations(const Round& round, NodePlan& plan) {
 }
 
 }  // namespace
+
+bool MovesBarePods(const SovereignRegion& region) {
+  return region.rules.enforcement == api::RegionRules::Enforcement::kEnforce &&
+         region.on_loss == SovereignRegion::OnLoss::kEvict;
+}
 
 std::string FormatLostSince(WallTime t) {
   const auto day = std::chrono::floor<std::chrono::days>(t);
@@ -399,6 +442,10 @@ NodePlan PlanNode(const NodeObservation& observed, WallTime now) {
   telling.Labels();
   telling.Cordon();
   PlanEvictions(round, plan);
+  if (round.claim != nullptr && !round.want.lost_region_label.empty()) {  // a record that is dropped some time
+    if (const WallTime end = round.BarePodsEnd(round.want.lost_region_label); end > now)
+      plan.look_again = std::min(plan.look_again.value_or(end - now), end - now);
+  }
   PlanAttestations(round, plan);
   return plan;
 }

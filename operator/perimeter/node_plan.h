@@ -86,6 +86,13 @@ struct NodePlan {
   std::optional<WallTime> attested_until;  // see AttestedUntil
 };
 
+// Whether the region moves pods of its namespaces, too, that carry no selector of it (see bare_pods.h): it enforces,
+// and evicts. The record of its loss of a node is then kept for as long as there may be such pods, though no cache has
+// them.
+bool MovesBarePods(const api::SovereignRegion& region);
+// After the grace period: a pod may be bound that late by a scheduler that has not seen the node's change.
+inline constexpr Duration kLateBinding = std::chrono::minutes(2);
+
 // Until what expires has expired, a look is taken each hour, since clocks may be set.
 inline constexpr Duration kExpiryLook = std::chrono::hours(1);
 

@@ -30,8 +30,14 @@ bool IsRefusal(const Error& error) {
 }  // namespace
 
 NodeReconciler::NodeReconciler(cache::Caches& caches, kube::Api& api, kube::EventRecorder& events, Clock& clock,
-                               Metrics& metrics, AttestationBook& book)
-    : caches_(caches), api_(api), events_(events), clock_(clock), metrics_(metrics), book_(book) {
+                               Metrics& metrics, AttestationBook& book, BarePods* bare_pods)
+    : caches_(caches),
+      api_(api),
+      events_(events),
+      clock_(clock),
+      metrics_(metrics),
+      book_(book),
+      bare_pods_(bare_pods) {
   const std::string name = "rempart_evictions_total",
                     help = "Pods moved off nodes that lost their qualification, by how it went.";
   evicted_ = metrics.GetCounter(name, help, {{"outcome", "evicted"}});
@@ -44,12 +50,24 @@ Result<kube::Outcome> NodeReconciler::Reconcile(kube::ReconcileContext& context)
   const auto node = caches_.nodes.Get(context.key());
   if (!node) {
     KeepInMind(context.key().name, std::nullopt);
+    {
+      std::scoped_lock lock(mutex_);
+      bare_since_.erase(context.key().name);
+    }
     MeasureExpiry(context.key().name, std::nullopt);
     return kube::Outcome::AwaitChange();
   }
-  NodePlan plan = PlanNode(Observe(node), clock_.Now());
+  const NodeObservation observed = Observe(node);
+  NodePlan plan = PlanNode(observed, clock_.Now());
   MeasureExpiry(context.key().name, plan.attested_until);
+  auto outcome = CarryOut(*node, std::move(plan), context);
+  if (!outcome || bare_pods_ == nullptr) return outcome;
+  if (const auto next = MoveBarePods(observed, context))
+    return kube::Outcome::Requeue(std::min(outcome->requeue_after.value_or(*next), *next));
+  return outcome;
+}
 
+Result<kube::Outcome> NodeReconciler::CarryOut(const api::Node& node, NodePlan plan, kube::ReconcileContext& context) {
   const Status written = WriteNode(plan, context);
   if (!written && written.error().kind == ErrorKind::kNotFound) return kube::Outcome::AwaitChange();
   if (!written && !IsRefusal(written.error())) return Fail(written.error());
@@ -58,7 +76,7 @@ Result<kube::Outcome> NodeReconciler::Reconcile(kube::ReconcileContext& context)
     // Events after the write that they tell of: a lost race tells nothing.
     for (auto& event : plan.events) events_.Record(std::move(event));
   } else {
-    TellRefused(*node, written.error());
+    TellRefused(node, written.error());
   }
 
   auto outcome = EvictAll(plan, context);
@@ -89,6 +107,39 @@ NodeObservation NodeReconciler::Observe(cache::NodePtr node) {
   }
   observed.node = std::move(node);
   return observed;
+}
+
+// After the node's own change and the pods that are known: what has to be asked for first must not hold those up.
+std::optional<Duration> NodeReconciler::MoveBarePods(const NodeObservation& observed, kube::ReconcileContext& context) {
+  const std::string& name = observed.node->meta.key.name;
+  const WallTime now = clock_.Now();
+  const Evidence evidence{observed.profiles, now, observed.attestations};
+  const auto loss = BareLossOf(observed, evidence);
+  if (!loss || now < loss->due) {
+    std::scoped_lock lock(mutex_);
+    bare_since_.erase(name);
+    return loss ? std::optional<Duration>(loss->due - now) : std::nullopt;
+  }
+  const auto& [region, due] = *loss;
+  const auto pods = bare_pods_->On(name, *region, context.stop());
+  if (!pods) {
+    log::Warn("pods without the region's selector cannot be listed, trying again",
+              {{"node", name}, {"region", region->meta.key.name}, {"error", pods.error()}});
+    return pods.error().kind == ErrorKind::kTransient ? kRetry : kSlowRetry;
+  }
+  WallTime since = now;
+  {
+    std::scoped_lock lock(mutex_);
+    if (pods->empty())
+      bare_since_.erase(name);
+    else
+      since = bare_since_.try_emplace(name, now).first->second;
+  }
+  if (pods->empty()) return now < due + kLateBinding ? std::optional<Duration>(due + kLateBinding - now) : std::nullopt;
+  NodePlan plan;
+  plan.evictions = PlanBareEvictions(*pods, *observed.node, *region, since, evidence);
+  const auto done = EvictAll(plan, context);
+  return done && done->requeue_after ? std::min(*done->requeue_after, kRetry) : kRetry;
 }
 
 Status NodeReconciler::WriteNode(const NodePlan& plan, kube::ReconcileContext& context) {
@@ -205,15 +256,16 @@ Status NodeReconciler::Evict(const Eviction& eviction, kube::ReconcileContext& c
             {{"pod", pod.meta.key.ToString()}, {"node", pod.node}, {"region", eviction.region}, {"why", eviction.why}});
 
   const std::string reason = eviction.force ? "DeletedAfterDeadline" : "EvictedFromLostNode";
-  const std::string note = fmt::format("pod {} on node {}: {}", pod.meta.key.ToString(), pod.node, eviction.why);
+  const auto region = caches_.regions.Get({"", eviction.region});
+  const std::string note = api::Say(region ? region->rules.language : api::Language::kEnglish, "pod {} on node {}: {}",
+                                    "le pod {} sur le nœud {} : {}", pod.meta.key.ToString(), pod.node, eviction.why);
   auto tell = [&](kube::ObjectRef regarding) {
     events_.Record({std::move(regarding), kube::Event::Type::kWarning, reason, "Evict", note, RefOf(pod)});
   };
   tell(RefOf(pod));
   if (const auto workload = caches_.workloads.Get({pod.meta.key.ns, pod.workload}))
     tell({api::kWorkloads.ApiVersion(), "TenantWorkload", pod.meta.key.ns, pod.workload, workload->meta.uid});
-  if (const auto region = caches_.regions.Get({"", eviction.region}))
-    tell({api::kRegions.ApiVersion(), "SovereignRegion", "", eviction.region, region->meta.uid});
+  if (region) tell({api::kRegions.ApiVersion(), "SovereignRegion", "", eviction.region, region->meta.uid});
   return {};
 }
 

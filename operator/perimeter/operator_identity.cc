@@ -2,7 +2,14 @@
 
 #include <utility>
 
+#include "operator/perimeter/profile_check.h"
+
 namespace rempart::perimeter {
+namespace {
+
+constexpr std::size_t kRegionsKept = 1'000;  // far above what a cluster has
+
+}  // namespace
 
 Result<rules::PolicyContext> OperatorIdentity::Get(std::stop_token stop) {
   {
@@ -14,6 +21,26 @@ Result<rules::PolicyContext> OperatorIdentity::Get(std::stop_token stop) {
   std::scoped_lock lock(mutex_);
   context_ = rules::PolicyContext::Of(*user);
   return *context_;
+}
+
+Result<rules::PolicyContext> OperatorIdentity::Get(const api::SovereignRegion& region, const cache::Caches& caches,
+                                                   std::stop_token stop) {
+  auto context = Get(std::move(stop));
+  if (!context) return context;
+  const auto profile = caches.ProfileOf(region);
+  std::scoped_lock lock(mutex_);
+  const auto known = places_.find(region.meta.uid);
+  const bool usable = region.profile.empty() || (profile && ProfileProblem(*profile).empty());
+  if (!usable && known != places_.end()) {
+    context->rules.places = known->second;
+    return context;
+  }
+  context->rules.places = rules::RulePlacesOf(region, usable ? profile.get() : nullptr);
+  if (usable && !region.profile.empty()) {
+    if (places_.size() >= kRegionsKept) places_.clear();
+    places_[region.meta.uid] = *context->rules.places;
+  }
+  return context;
 }
 
 }  // namespace rempart::perimeter

@@ -2,11 +2,13 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <mutex>
 #include <optional>
 #include <stop_token>
 #include <string>
 
+#include "operator/cache/caches.h"
 #include "operator/perimeter/rules/policies.h"
 #include "src/base/result.h"
 
@@ -18,11 +20,16 @@ class OperatorIdentity {
   using WhoAmI = std::function<Result<std::string>(std::stop_token)>;  // see kube::WhoAmI
   explicit OperatorIdentity(WhoAmI who_am_i) : who_am_i_(std::move(who_am_i)) {}
   Result<rules::PolicyContext> Get(std::stop_token stop);
+  // The same with the places of a region, as `caches` have the profile that it names. Where that is gone, or cannot be
+  // used, those that were known last stand; where none were, those that the region lists itself, if any.
+  Result<rules::PolicyContext> Get(const api::SovereignRegion& region, const cache::Caches& caches,
+                                   std::stop_token stop);
 
  private:
   const WhoAmI who_am_i_;
   std::mutex mutex_;
   std::optional<rules::PolicyContext> context_;
+  std::map<std::string, rules::RuleContext::Places> places_;  // by a region's uid, of those that name a profile
 };
 
 }  // namespace rempart::perimeter

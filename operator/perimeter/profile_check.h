@@ -16,10 +16,10 @@ namespace rempart::perimeter {
 std::string ProfileProblem(const api::HostingProfile& profile);
 
 // kProfileDefunct or kProfileExpired, with since when and why; else qualified, as far as this goes.
-Verdict CheckTime(const api::HostingProfile& profile, WallTime now);
+Verdict CheckTime(const api::HostingProfile& profile, WallTime now, api::Language language);
 
 // kRefusedByProfile where the profile refuses the node's region, whatever is declared elsewhere.
-Verdict CheckRefused(const api::Node& node, const api::HostingProfile& profile);
+Verdict CheckRefused(const api::Node& node, const api::HostingProfile& profile, api::Language language);
 
 // Whether the profile, which can be used, knows the node's place as one of the region's country, and the node has the
 // labels that it asks for. A place that is not confirmed counts once the region declares it: `declared` says that

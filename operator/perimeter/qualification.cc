@@ -15,11 +15,12 @@ namespace {
 
 using api::HostingProfile;
 using api::Node;
+using api::Say;
 using api::SovereignRegion;
 
 constexpr std::size_t kMaxLabelValue = 63;  // a region's name becomes a label value
 
-LocationList ListOf(const SovereignRegion& region) { return {region.locations}; }
+LocationList ListOf(const SovereignRegion& region) { return {region.locations, {}, region.rules.language}; }
 
 // What holds of a region whatever the node: looked for once, for loops over nodes.
 struct Standing {
@@ -32,21 +33,26 @@ Standing StandingOf(const SovereignRegion& region, const Evidence& evidence) {
   Standing standing;
   standing.profile = evidence.ProfileOf(region);
   standing.trouble = TroubleOf(region, standing.profile);
-  if (!standing.trouble && standing.profile != nullptr) standing.time = CheckTime(*standing.profile, evidence.now);
+  if (!standing.trouble && standing.profile != nullptr)
+    standing.time = CheckTime(*standing.profile, evidence.now, region.rules.language);
   return standing;
 }
 
 Verdict InTrouble(const Node& node, const SovereignRegion& region, const Trouble& trouble) {
-  std::string message = fmt::format("region {} cannot be used: {}", region.meta.key.name, trouble.message);
-  if (node.region_label == region.meta.key.name) message = "the node stays as it is: " + message;
-  return Out(trouble.outside, message);
+  const api::Language language = region.rules.language;
+  const std::string message = Say(language, "region {} cannot be used: {}", "la région {} est inutilisable : {}",
+                                  region.meta.key.name, trouble.message);
+  return Out(trouble.outside,
+             node.region_label == region.meta.key.name
+                 ? Say(language, "the node stays as it is: {}", "le nœud reste comme il est : {}", message)
+                 : message);
 }
 
 // Nothing is in the way of judging the node: its labels, the region's list, the profile.
 Verdict JudgePlace(const Node& node, const SovereignRegion& region, const HostingProfile* profile) {
-  if (Verdict labels = CheckLabels(node); !labels.qualified()) return labels;
+  if (Verdict labels = CheckLabels(node, region.rules.language); !labels.qualified()) return labels;
   if (profile != nullptr) {
-    if (Verdict refused = CheckRefused(node, *profile); !refused.qualified()) return refused;
+    if (Verdict refused = CheckRefused(node, *profile, region.rules.language); !refused.qualified()) return refused;
   }
   const bool declares = !region.locations.empty();
   if (declares || profile == nullptr) {
@@ -112,9 +118,14 @@ Trouble TroubleOf(const SovereignRegion& region, const HostingProfile* profile) 
     return {Outside::kRegionUnusable, std::move(problem)};
   if (region.profile.empty()) return {};
   if (profile == nullptr) {
-    return {Outside::kProfileMissing, fmt::format("spec.hosting.profile: there is no HostingProfile {}: create it, or "
-                                                  "name one that `kubectl get hostingprofiles` shows",
-                                                  Quoted(region.profile))};
+    return {
+        Outside::kProfileMissing,
+        Say(region.rules.language,
+            "spec.hosting.profile: there is no HostingProfile {}: create it, or name one that `kubectl get "
+            "hostingprofiles` shows",
+            "spec.hosting.profile : il n'y a pas de HostingProfile {} : créez-le, ou nommez-en un que montre `kubectl "
+            "get hostingprofiles`",
+            Quoted(region.profile))};
   }
   if (const std::string problem = ProfileProblem(*profile); !problem.empty())
     return {Outside::kProfileUnusable, fmt::format("HostingProfile {}: {}", region.profile, problem)};
@@ -172,14 +183,18 @@ RegionView ViewOf(const SovereignRegion& region, const std::vector<RegionPtr>& c
     } else if (owner != nullptr) {
       view.claimed_by_older.push_back(
           {node->meta.key.name, "ClaimedByOlderRegion",
-           CleanText(fmt::format("region {}, which is older, has the node: let only one of them declare its location",
-                                 owner->meta.key.name),
+           CleanText(Say(region.rules.language,
+                         "region {}, which is older, has the node: let only one of them declare its location",
+                         "la région {}, plus ancienne, a le nœud : qu'une seule déclare son emplacement",
+                         owner->meta.key.name),
                      kMaxMessage),
            owner->meta.key.name});
       view.outside.push_back(view.claimed_by_older.back());
     } else {
-      view.outside.push_back(
-          {node->meta.key.name, "RegionLeaving", "the region is being deleted and nobody uses it", ""});
+      view.outside.push_back({node->meta.key.name, "RegionLeaving",
+                              Say(region.rules.language, "the region is being deleted and nobody uses it",
+                                  "la région est en cours de suppression et personne ne l'utilise"),
+                              ""});
     }
   }
   std::ranges::sort(view.qualified, {}, [](const NodePtr& node) { return node->meta.key.name; });

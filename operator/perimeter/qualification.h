@@ -73,7 +73,7 @@ struct RegionView {
     std::string message;
     std::string owner;  // for ClaimedByOlderRegion: the region that has the node
   };
-  std::vector<OutsideNode> outside;           // all of them, by name; a message has at most 400 bytes
+  std::vector<OutsideNode> outside;           // all of them, by name; a message has at most 512 bytes
   std::vector<OutsideNode> claimed_by_older;  // subset of outside: reason "ClaimedByOlderRegion"
 };
 RegionView ViewOf(const api::SovereignRegion& region, const std::vector<RegionPtr>& claimants,

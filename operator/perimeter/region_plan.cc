@@ -18,6 +18,8 @@ namespace rempart::perimeter {
 namespace {
 
 using api::Condition;
+using api::Language;
+using api::Say;
 using api::SovereignRegion;
 
 constexpr std::size_t kOutsideListed = 50;
@@ -38,35 +40,43 @@ struct Facts {
   RegionView view;
   GateView gate;
   Outlook outlook;  // of the nodes that are in it
+  Language language() const { return region.rules.language; }
 };
 
 constexpr char kExpiring[] = "AttestationsExpiring";
 
-std::string Count(std::size_t n, std::string_view one, std::string_view many) {
-  return fmt::format("{} {}", n, n == 1 ? one : many);
+// What follows a number: of one, and of more.
+struct Noun {
+  std::string_view one, many;
+};
+std::string Count(Language language, std::size_t n, Noun english, Noun french) {
+  const Noun& noun = language == Language::kFrench ? french : english;
+  const bool one = n == 1 || (n == 0 && language == Language::kFrench);
+  return fmt::format("{} {}", n, one ? noun.one : noun.many);
 }
 
 // "a, b, c and 4 more" of `total`.
 template <class Names>
-std::string Some(const Names& names, std::size_t total) {
+std::string Some(Language language, const Names& names, std::size_t total) {
   std::string text;
   std::size_t named = 0;
   for (const auto& name : names) {
     if (named == kNamed) break;
     text += (named++ == 0 ? "" : ", ") + std::string(name);
   }
-  if (total > named) text += named == 0 ? fmt::format("{}", total) : fmt::format(" and {} more", total - named);
+  if (total > named)
+    text += named == 0 ? fmt::format("{}", total) : Say(language, " and {} more", " et {} de plus", total - named);
   return text;
 }
 
-std::string OwnersOf(const RegionView& view) {
+std::string OwnersOf(Language language, const RegionView& view) {
   std::set<std::string> owners;
   for (const auto& node : view.claimed_by_older) owners.insert(node.owner);
-  return Some(owners, owners.size());
+  return Some(language, owners, owners.size());
 }
 
 // "4 UnknownLocation, 2 NoLocation", the most frequent first.
-std::string ReasonsOf(const RegionView& view) {
+std::string ReasonsOf(Language language, const RegionView& view) {
   std::map<std::string, std::size_t> counts;
   for (const auto& node : view.outside) ++counts[node.reason];
   std::vector<std::pair<std::string, std::size_t>> by_count(counts.begin(), counts.end());
@@ -74,43 +84,56 @@ std::string ReasonsOf(const RegionView& view) {
   std::vector<std::string> texts;
   texts.reserve(by_count.size());
   for (const auto& [reason, count] : by_count) texts.push_back(fmt::format("{} {}", count, reason));
-  return Some(texts, texts.size());
+  return Some(language, texts, texts.size());
 }
 
-std::string UsedBy(const RegionObservation& observed) {
-  return fmt::format("{} the region: {}", Count(observed.user_count, "workload uses", "workloads use"),
-                     Some(observed.users, observed.user_count));
+std::string UsedBy(Language language, const RegionObservation& observed) {
+  return Say(
+      language, "{} the region: {}", "{} la région : {}",
+      Count(language, observed.user_count, {"workload uses", "workloads use"}, {"charge utilise", "charges utilisent"}),
+      Some(language, observed.users, observed.user_count));
 }
 
 std::string PodsOutside(const Facts& facts) {
+  const Language language = facts.language();
   const std::string pods =
-      Count(facts.observed.pods_outside, "pod of the region sits", "pods of the region sit") + " on nodes outside it; ";
+      Count(language, facts.observed.pods_outside, {"pod of the region sits", "pods of the region sit"},
+            {"pod de la région", "pods de la région"});
   if (facts.region.on_loss == SovereignRegion::OnLoss::kCordon)
-    return pods + "left there (spec.hosting.onLoss.action: Cordon)";
-  return fmt::format("{}evicted {} after the loss, by force after {}", pods, FormatDuration(facts.region.grace_period),
-                     FormatDuration(facts.region.deadline));
+    return Say(language, "{} on nodes outside it; left there (spec.hosting.onLoss.action: Cordon)",
+               "{} sur des nœuds hors d'elle ; rien n'y est fait (spec.hosting.onLoss.action : Cordon)", pods);
+  return Say(language, "{} on nodes outside it; evicted {} after the loss, by force after {}",
+             "{} sur des nœuds hors d'elle ; éviction {} après la perte, de force après {}", pods,
+             FormatDuration(facts.region.grace_period), FormatDuration(facts.region.deadline));
 }
 
-std::string Unguarded(const WriteFailures::View& unwritten) {
-  return fmt::format("what is kept in {} of the region cannot be written: {}",
-                     Count(unwritten.namespaces, "namespace", "namespaces"),
-                     CleanText(unwritten.first, kConditionMessage / 2));
+std::string Unguarded(Language language, const WriteFailures::View& unwritten) {
+  return Say(language, "what is kept in {} of the region cannot be written: {}",
+             "ce qui est tenu dans {} de la région ne peut être écrit : {}",
+             Count(language, unwritten.namespaces, {"namespace", "namespaces"}, {"espace de noms", "espaces de noms"}),
+             CleanText(unwritten.first, kConditionMessage / 2));
 }
 
-std::string DeletionMessage(const RegionObservation& observed) {
+std::string DeletionMessage(Language language, const RegionObservation& observed) {
   if (observed.user_count > 0)
-    return "deletion waits: " + UsedBy(observed) + "; delete each, or move it to another region";
+    return Say(language, "deletion waits: {}; delete each, or move it to another region",
+               "la suppression attend : {} ; supprimez chacune, ou changez-la de région", UsedBy(language, observed));
   if (observed.pod_count > 0) {
-    return fmt::format(
-        "deletion waits: {}: {}; delete them, or what makes them",
-        Count(observed.pod_count, "pod of the region is still there", "pods of the region are still there"),
-        Some(observed.pods, observed.pod_count));
+    return Say(
+        language, "deletion waits: {}: {}; delete them, or what makes them",
+        "la suppression attend : {} : {} ; supprimez-les, ou ce qui les crée",
+        Count(language, observed.pod_count, {"pod of the region is still there", "pods of the region are still there"},
+              {"pod de la région est encore là", "pods de la région sont encore là"}),
+        Some(language, observed.pods, observed.pod_count));
   }
   if (observed.labelled_nodes > 0) {
-    return fmt::format("deletion waits until {} the region's labels",
-                       Count(observed.labelled_nodes, "node has lost", "nodes have lost"));
+    return Say(language, "deletion waits until {} the region's labels",
+               "la suppression attend que {} les étiquettes de la région",
+               Count(language, observed.labelled_nodes, {"node has lost", "nodes have lost"},
+                     {"nœud ait perdu", "nœuds aient perdu"}));
   }
-  return "being deleted: nobody uses the region";
+  return Say(language, "being deleted: nobody uses the region",
+             "en cours de suppression : personne n'utilise la région");
 }
 
 // As Ready and Stalled have it: the spec is the region's own unless the name says something else.
@@ -122,85 +145,115 @@ std::string ReasonOf(const Trouble& trouble) {
 std::string ExpirySoon(const Facts& facts) {
   if (facts.profile == nullptr || !facts.profile->expires || *facts.profile->expires - facts.now > kExpirySoon)
     return "";
-  return fmt::format(
+  return Say(
+      facts.language(),
       "; HostingProfile {} expires at {}: check its facts again, and put a later date in its spec.expires",
+      " ; HostingProfile {} expire le {} : vérifiez de nouveau ce qu'il affirme, puis repoussez son spec.expires",
       facts.region.profile, FormatTime(*facts.profile->expires));
 }
 
 Condition Ready(const Facts& facts) {
   const RegionObservation& observed = facts.observed;
   const RegionView& view = facts.view;
-  if (facts.region.meta.deleting) return {"Ready", "False", "Deleting", DeletionMessage(observed)};
+  const Language language = facts.language();
+  if (facts.region.meta.deleting) return {"Ready", "False", "Deleting", DeletionMessage(language, observed)};
   if (facts.trouble) {
-    std::string message = CleanText(facts.trouble.message, kConditionMessage / 2) + "; until then no node qualifies";
+    std::string message = Say(language, "{}; until then no node qualifies", "{} ; d'ici là aucun nœud n'est qualifié",
+                              CleanText(facts.trouble.message, kConditionMessage / 2));
     if (observed.labelled_nodes > 0) {
-      message += fmt::format(", {} the region's label, and no pod is evicted",
-                             Count(observed.labelled_nodes, "node keeps", "nodes keep"));
+      message +=
+          Say(language, ", {} the region's label, and no pod is evicted",
+              ", {} l'étiquette de la région, et aucun pod n'est évincé",
+              Count(language, observed.labelled_nodes, {"node keeps", "nodes keep"}, {"nœud garde", "nœuds gardent"}));
     }
     return {"Ready", "False", ReasonOf(facts.trouble), message};
   }
   const std::string and_pods = observed.pods_outside > 0 ? "; " + PodsOutside(facts) : "";
   if (!facts.time.qualified()) return {"Ready", "False", ToString(facts.time.outside), facts.time.message + and_pods};
   if (facts.gate.state == GateView::State::kFailed)
-    return {"Ready", "False", facts.gate.self_tested.reason, "the gate: " + facts.gate.self_tested.message + and_pods};
+    return {"Ready", "False", facts.gate.self_tested.reason,
+            Say(language, "the gate: {}", "la porte : {}", facts.gate.self_tested.message) + and_pods};
   if (observed.unwritten.namespaces > 0)
-    return {"Ready", "False", "GuardsNotWritten", Unguarded(observed.unwritten) + and_pods};
+    return {"Ready", "False", "GuardsNotWritten", Unguarded(language, observed.unwritten) + and_pods};
   if (view.qualified.empty() && !view.claimed_by_older.empty()) {
     return {"Ready", "False", "ClaimedByOlderRegion",
-            fmt::format("{} the region, but older regions have {}: {}; let only one of them declare a location{}",
-                        Count(view.claimed_by_older.size(), "node matches", "nodes match"),
-                        view.claimed_by_older.size() == 1 ? "it" : "them all", OwnersOf(view), and_pods)};
+            Say(language, "{} the region, but older regions have {}: {}; let only one of them declare a location{}",
+                "{} à la région, mais des régions plus anciennes {} : {} ; qu'une seule déclare un emplacement{}",
+                Count(language, view.claimed_by_older.size(), {"node matches", "nodes match"},
+                      {"nœud répond", "nœuds répondent"}),
+                view.claimed_by_older.size() == 1 ? Say(language, "it", "l'ont")
+                                                  : Say(language, "them all", "les ont tous"),
+                OwnersOf(language, view), and_pods)};
   }
   if (view.qualified.empty()) {
-    const std::string why = observed.nodes.empty()
-                                ? "the cluster has no node"
-                                : fmt::format("none of {} is in the region: {}; see status.outside",
-                                              Count(observed.nodes.size(), "node", "nodes"), ReasonsOf(view));
+    const std::string why =
+        observed.nodes.empty()
+            ? Say(language, "the cluster has no node", "la grappe n'a aucun nœud")
+            : Say(language, "none of {} is in the region: {}; see status.outside",
+                  "aucun nœud sur {} n'est dans la région : {} ; voir status.outside",
+                  language == Language::kFrench ? fmt::format("{}", observed.nodes.size())
+                                                : Count(language, observed.nodes.size(), {"node", "nodes"}, {}),
+                  ReasonsOf(language, view));
     return {"Ready", "False", "NoQualifiedNode", why + and_pods};
   }
   if (observed.pods_outside > 0) return {"Ready", "False", "PodsOutside", PodsOutside(facts)};
   if (facts.gate.state == GateView::State::kPending)
     return {"Ready", "False", "GateNotProven", facts.gate.self_tested.message};
-  std::string message = Count(view.qualified.size(), "node is in the region", "nodes are in the region");
+  std::string message = Count(language, view.qualified.size(), {"node is in the region", "nodes are in the region"},
+                              {"nœud est dans la région", "nœuds sont dans la région"});
   if (!view.claimed_by_older.empty()) {
-    message += fmt::format("; {} too, but older regions have {}: {}",
-                           Count(view.claimed_by_older.size(), "other matches", "others match"),
-                           view.claimed_by_older.size() == 1 ? "it" : "them", OwnersOf(view));
+    message +=
+        Say(language, "; {} too, but older regions have {}: {}", " ; {} aussi, mais des régions plus anciennes {} : {}",
+            Count(language, view.claimed_by_older.size(), {"other matches", "others match"},
+                  {"autre y répond", "autres y répondent"}),
+            view.claimed_by_older.size() == 1 ? Say(language, "it", "l'ont") : Say(language, "them", "les ont"),
+            OwnersOf(language, view));
   }
   return {"Ready", "True", "Qualified", message + ExpirySoon(facts)};
 }
 
 Condition Reconciling(const Facts& facts) {
-  if (facts.region.meta.deleting) return {"Reconciling", "True", "Deleting", DeletionMessage(facts.observed)};
+  const Language language = facts.language();
+  if (facts.region.meta.deleting) return {"Reconciling", "True", "Deleting", DeletionMessage(language, facts.observed)};
   if (!facts.trouble && facts.observed.pods_outside > 0)
     return {"Reconciling", "True", "PodsOutside", PodsOutside(facts)};
   if (!facts.trouble && facts.gate.state == GateView::State::kPending)
     return {"Reconciling", "True", "GateNotProven", facts.gate.self_tested.message};
-  return {"Reconciling", "False", "Settled", "nothing is under way"};
+  return {"Reconciling", "False", "Settled", Say(language, "nothing is under way", "rien n'est en cours")};
 }
 
 Condition Stalled(const Facts& facts) {
   if (facts.region.meta.deleting && facts.observed.InUse())
-    return {"Stalled", "True", "InUse", DeletionMessage(facts.observed)};
+    return {"Stalled", "True", "InUse", DeletionMessage(facts.language(), facts.observed)};
   if (facts.trouble)
     return {"Stalled", "True", ReasonOf(facts.trouble), CleanText(facts.trouble.message, kConditionMessage / 2)};
   if (!facts.time.qualified()) return {"Stalled", "True", ToString(facts.time.outside), facts.time.message};
-  return {"Stalled", "False", "NotStalled", "nothing has to be done by hand"};
+  return {"Stalled", "False", "NotStalled",
+          Say(facts.language(), "nothing has to be done by hand", "rien n'est à faire à la main")};
 }
 
 Condition Expiring(const Facts& facts) {
+  const Language language = facts.language();
   if (facts.region.attestation.authorities.empty())
-    return {kExpiring, "False", "NoAuthorities", "the region takes nobody's word about its nodes"};
+    return {kExpiring, "False", "NoAuthorities",
+            Say(language, "the region takes nobody's word about its nodes",
+                "la région ne s'en remet à personne pour ses nœuds")};
   const auto& ending = facts.outlook.ending;
-  if (ending.empty()) return {kExpiring, "False", "NoneSoon", "no attestation of a node of the region expires soon"};
+  if (ending.empty())
+    return {kExpiring, "False", "NoneSoon",
+            Say(language, "no attestation of a node of the region expires soon",
+                "aucune attestation d'un nœud de la région n'expire bientôt")};
   std::vector<std::string> texts;
   for (const auto& [node, until] : ending) {
     if (texts.size() == kNamed) break;
-    texts.push_back(fmt::format("{} at {}", node, FormatTime(until)));
+    texts.push_back(Say(language, "{} at {}", "{} le {}", node, FormatTime(until)));
   }
   return {kExpiring, "True", "ExpiringSoon",
-          fmt::format("{} soon no longer attested: {}; attest them anew (kubectl rempart attest node)",
-                      Count(ending.size(), "node is", "nodes are"), Some(texts, ending.size()))};
+          Say(language, "{} soon no longer attested: {}; attest them anew (kubectl rempart attest node)",
+              "{} : {} ; attestez-les de nouveau (kubectl rempart attest node)",
+              Count(language, ending.size(), {"node is", "nodes are"},
+                    {"nœud ne sera bientôt plus attesté", "nœuds ne seront bientôt plus attestés"}),
+              Some(language, texts, ending.size()))};
 }
 
 Json NodesJson(const RegionView& view) {
@@ -324,7 +377,7 @@ RegionPlan PlanRegion(const RegionObservation& observed, WallTime now) {
               .region = region,
               .profile = profile,
               .trouble = TroubleOf(region, profile),
-              .time = profile == nullptr ? Verdict() : CheckTime(*profile, now),
+              .time = profile == nullptr ? Verdict() : CheckTime(*profile, now, region.rules.language),
               .now = now,
               .view = View(observed, evidence),
               .gate = ViewGate(region, observed.proof, observed.unwritten.gate, before, now),

@@ -84,7 +84,7 @@ Result<kube::Outcome> SelfTest::Reconcile(kube::ReconcileContext& context) {
   const std::string& name = context.key().name;
   const auto region = caches_.regions.Get(context.key());
   if (!IsTested(region)) return NothingToTest(name);
-  const auto identity = identity_.Get(context.stop());
+  const auto identity = identity_.Get(*region, caches_, context.stop());
   if (!identity) return Fail(Error(identity.error()));
 
   const std::vector<std::string> namespaces = UsableNamespaces(caches_, *region, *identity);

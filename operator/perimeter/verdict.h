@@ -39,7 +39,7 @@ struct Verdict {
   bool qualified() const { return outside == Outside::kNone; }
 };
 // With a message of at most kMaxMessage bytes.
-inline constexpr std::size_t kMaxMessage = 400;
+inline constexpr std::size_t kMaxMessage = 512;
 Verdict Out(Outside outside, const std::string& message);
 
 // A foreign value for a message: in quotes, cut where long.

@@ -19,7 +19,7 @@ struct Verdict {
 Verdict JudgePlaced(const WorkloadObservation& observed, const api::Child* child);
 
 // Ready, as far as the child itself goes.
-Verdict JudgeReady(const api::TenantWorkload& workload, const api::Child& child);
+Verdict JudgeReady(const api::TenantWorkload& workload, const api::Child& child, api::Language language);
 
 // status.nodes: pods that sit on qualified nodes and stay there, by zone ("unknown" where the node has none).
 std::map<std::string, int> CountByZone(const WorkloadObservation& observed);

@@ -15,6 +15,8 @@ namespace rempart::workload {
 namespace {
 
 constexpr std::string_view kTemplate = "spec.template";
+using api::Say;
+
 constexpr std::string_view kRequired = "requiredDuringSchedulingIgnoredDuringExecution";
 
 std::vector<std::string> ZonesOf(const std::vector<Place>& places) {
@@ -73,6 +75,12 @@ class Check {
     return nullptr;
   }
   std::string RegionName() const { return region_.meta.key.name; }
+  api::Language Language() const { return region_.rules.language; }
+  // "" where spec.placement.zones narrows nothing.
+  std::string AndZones(const char* english, const char* french) const {
+    if (workload_.placement.zones.empty()) return "";
+    return Language() == api::Language::kFrench ? french : english;
+  }
   bool Somewhere(const Requirement& requirement) const {
     return std::ranges::any_of(places_, [&](const Place& place) { return CanHold(requirement, place, region_); });
   }
@@ -88,8 +96,9 @@ class Check {
 
 std::string Check::WhatThereIs(std::string_view key) const {
   const auto values = KnownValues(key, places_, region_);
-  if (!values || values->empty()) return "no qualified node has this label";
-  return fmt::format("its nodes have {}", Listed(*values));
+  if (!values || values->empty())
+    return Say(Language(), "no qualified node has this label", "aucun nœud qualifié n'a cette étiquette");
+  return Say(Language(), "its nodes have {}", "ses nœuds ont {}", Listed(*values, Language()));
 }
 
 void Check::PlacementZones() {
@@ -101,8 +110,10 @@ void Check::PlacementZones() {
     if (!std::ranges::binary_search(known, zone)) unknown.push_back(Quoted(zone));
   if (!unknown.empty()) {
     Refuse("spec.placement.zones",
-           fmt::format("{}: not in region {}, whose zones are {}; take out what is not among them", Listed(unknown),
-                       RegionName(), known.empty() ? "none" : Listed(known)));
+           Say(Language(), "{}: not in region {}, whose zones are {}; take out what is not among them",
+               "{} : hors de la région {}, dont les zones sont {} ; retirez ce qui n'en est pas",
+               Listed(unknown, Language()), RegionName(),
+               known.empty() ? Say(Language(), "none", "aucune") : Listed(known, Language())));
   }
   std::vector<Place> left;
   for (const auto& place : left_)
@@ -120,18 +131,23 @@ void Check::Labels(const Json& pod_template) {
     const Json* found = Member(labels, key);
     if (!found || (found->is_string() && *Text(found) == value)) continue;
     Refuse(fmt::format("{}[{}]", field, key),
-           fmt::format("is {}; Rempart keeps this label and sets it to \"{}\": take it out",
-                       found->is_string() ? Quoted(*Text(found)) : "not a string", value));
+           Say(Language(), "is {}; Rempart keeps this label and sets it to \"{}\": take it out",
+               "vaut {} ; Rempart tient cette étiquette et la met à \"{}\" : retirez-le",
+               found->is_string() ? Quoted(*Text(found)) : Say(Language(), "not a string", "autre chose qu'un texte"),
+               value));
   }
 }
 
 void Check::NodeName(const Json& spec, const std::string& field) {
   const Json* name = Member(spec, "nodeName");
   if (!name || (name->is_string() && Text(name)->empty())) return;
-  Refuse(field, fmt::format("is {}; a pod with a node name passes the scheduler by, and with it the region: take it "
-                            "out, and choose a node "
-                            "with nodeSelector kubernetes.io/hostname instead",
-                            name->is_string() ? Quoted(*Text(name)) : "set"));
+  Refuse(field,
+         Say(Language(),
+             "is {}; a pod with a node name passes the scheduler by, and with it the region: take it out, and "
+             "choose a node with nodeSelector kubernetes.io/hostname instead",
+             "vaut {} ; un pod qui nomme son nœud contourne l'ordonnanceur, et la région avec lui : retirez-le, et "
+             "choisissez un nœud par nodeSelector kubernetes.io/hostname",
+             name->is_string() ? Quoted(*Text(name)) : Say(Language(), "set", "autre chose qu'un texte")));
 }
 
 void Check::NodeSelector(const Json& spec, const std::string& field) {
@@ -146,15 +162,16 @@ void Check::NodeSelector(const Json& spec, const std::string& field) {
     }
     if (!KnownValues(key, places_, region_)) continue;  // a label that the region does not determine
     if (++requirements_ > kMaxRequirements) {
-      Refuse(field,
-             fmt::format("names more than {} labels that the region determines: take some out", kMaxRequirements));
+      Refuse(field, Say(Language(), "names more than {} labels that the region determines: take some out",
+                        "nomme plus de {} étiquettes que la région détermine : retirez-en", kMaxRequirements));
       return;
     }
     Requirement requirement{key, Requirement::Op::kIn, {*text}};
     if (!places_.empty() && !Somewhere(requirement)) {
       Refuse(fmt::format("{}[{}]", field, key),
-             fmt::format("is {}, which no node of region {} has; {}: take it out or choose another", Quoted(*text),
-                         RegionName(), WhatThereIs(key)));
+             Say(Language(), "is {}, which no node of region {} has; {}: take it out or choose another",
+                 "vaut {}, qu'aucun nœud de la région {} n'a ; {} : retirez-le ou choisissez-en un autre",
+                 Quoted(*text), RegionName(), WhatThereIs(key)));
       continue;
     }
     requirements.push_back(std::move(requirement));
@@ -167,8 +184,9 @@ void Check::NodeSelector(const Json& spec, const std::string& field) {
     std::vector<std::string> stated;
     stated.reserve(requirements.size());
     for (const auto& r : requirements) stated.push_back(fmt::format("{}={}", r.key, *r.values.begin()));
-    Refuse(field, fmt::format("{}: no place of region {} is all of this{}: take one of them out", Listed(stated),
-                              RegionName(), workload_.placement.zones.empty() ? "" : " and in spec.placement.zones"));
+    Refuse(field, Say(Language(), "{}: no place of region {} is all of this{}: take one of them out",
+                      "{} : aucun lieu de la région {} n'est tout cela{} : retirez-en un", Listed(stated, Language()),
+                      RegionName(), AndZones(" and in spec.placement.zones", " et dans spec.placement.zones")));
     return;
   }
   left_ = std::move(left);
@@ -207,13 +225,16 @@ std::optional<Check::Term> Check::ReadTerm(const Json& json, const std::string& 
 }
 
 std::string Check::WhyImpossible(const Term& term) const {
-  if (!term.selects) return "states nothing, which matches no node";
+  if (!term.selects)
+    return Say(Language(), "states nothing, which matches no node", "ne dit rien, ce qui ne retient aucun nœud");
   for (const auto& r : term.requirements)
-    if (!Somewhere(r)) return fmt::format("asks for {}; {}", r.ToString(), WhatThereIs(r.key));
+    if (!Somewhere(r))
+      return Say(Language(), "asks for {}; {}", "demande {} ; {}", r.ToString(Language()), WhatThereIs(r.key));
   std::vector<std::string> stated;
   for (const auto& r : term.requirements)
-    if (KnownValues(r.key, places_, region_)) stated.push_back(r.ToString());
-  return fmt::format("asks for {}, which no place that is left meets together", Listed(stated, 4));
+    if (KnownValues(r.key, places_, region_)) stated.push_back(r.ToString(Language()));
+  return Say(Language(), "asks for {}, which no place that is left meets together",
+             "demande {}, qu'aucun des lieux restants ne réunit", Listed(stated, Language(), 4));
 }
 
 void Check::Affinity(const Json& spec, const std::string& field) {
@@ -235,7 +256,8 @@ void Check::Affinity(const Json& spec, const std::string& field) {
     const auto term = ReadTerm((*terms)[i], fmt::format("{}[{}]", terms_field, i));
     if (requirements_ > kMaxRequirements) {
       Refuse(terms_field,
-             fmt::format("states more than {} requirements: name labels that several nodes share", kMaxRequirements));
+             Say(Language(), "states more than {} requirements: name labels that several nodes share",
+                 "pose plus de {} conditions : nommez des étiquettes que plusieurs nœuds partagent", kMaxRequirements));
       return;
     }
     if (!term) continue;
@@ -246,16 +268,19 @@ void Check::Affinity(const Json& spec, const std::string& field) {
       possible = possible || met;
       meets[p] = meets[p] || met;
     }
-    if (!possible && reasons.size() < 3) reasons.push_back(fmt::format("term {} {}", i, WhyImpossible(*term)));
+    if (!possible && reasons.size() < 3)
+      reasons.push_back(Say(Language(), "term {} {}", "le terme {} {}", i, WhyImpossible(*term)));
   }
   if (refusals_.size() > before) return;  // what cannot be read was said; what is left is not known
   if (places_.empty()) return;            // not the tenant's doing
   if (std::ranges::find(meets, true) == meets.end()) {
     Refuse(terms_field,
-           fmt::format(
+           Say(Language(),
                "no term can be met in region {}{}: {}. Change one of the terms so that a node of the region meets it",
-               RegionName(), workload_.placement.zones.empty() ? "" : " and spec.placement.zones",
-               fmt::join(reasons, "; ")));
+               "aucun terme ne peut être satisfait dans la région {}{} : {}. Changez-en un pour qu'un nœud de la "
+               "région le satisfasse",
+               RegionName(), AndZones(" and spec.placement.zones", " et spec.placement.zones"),
+               fmt::format("{}", fmt::join(reasons, "; "))));
     return;
   }
   std::size_t kept = 0;
@@ -277,11 +302,14 @@ void Check::MinZones() {
   if (!refusals_.empty() || places_.empty() || workload_.placement.min_zones < 2) return;
   const auto zones = ZonesOf(left_);
   if (static_cast<std::size_t>(workload_.placement.min_zones) <= zones.size()) return;
-  Refuse("spec.placement.minZones",
-         fmt::format(
-             "is {}, but region {}, spec.placement.zones and the template leave {} ({}): lower it, or allow more zones",
-             workload_.placement.min_zones, RegionName(),
-             zones.size() == 1 ? "1 zone" : fmt::format("{} zones", zones.size()), Listed(zones)));
+  Refuse(
+      "spec.placement.minZones",
+      Say(Language(),
+          "is {}, but region {}, spec.placement.zones and the template leave {} ({}): lower it, or allow more zones",
+          "vaut {}, mais la région {}, spec.placement.zones et le modèle laissent {} ({}) : abaissez-le, ou admettez "
+          "plus de zones",
+          workload_.placement.min_zones, RegionName(),
+          zones.size() == 1 ? "1 zone" : fmt::format("{} zones", zones.size()), Listed(zones, Language())));
 }
 
 }  // namespace

@@ -57,45 +57,22 @@ std::string_view NameOf(Op op) {
 
 }  // namespace
 
-std::vector<Place> PlacesOf(const api::SovereignRegion& region, const api::HostingProfile* profile) {
-  const auto places_in = [&](const std::vector<api::Location>& locations, bool unconfirmed_too) {
-    std::vector<Place> places;
-    for (const auto& location : locations) {
-      if (location.country != region.country || !(location.confirmed || unconfirmed_too)) continue;
-      for (const auto& zone : location.zones) places.push_back({location.region, zone});
-    }
-    std::ranges::sort(places);
-    places.erase(std::unique(places.begin(), places.end()), places.end());
-    return places;
-  };
-  std::vector<Place> places = places_in(region.locations, true);
-  if (profile == nullptr) return places;
-  const bool declares = !region.locations.empty();
-  std::vector<Place> known = places_in(profile->locations, declares);
-  if (declares) std::erase_if(known, [&](const Place& place) { return !std::ranges::binary_search(places, place); });
-  std::erase_if(known, [&](const Place& place) {
-    return std::ranges::find(profile->refused, place.region, &api::HostingProfile::Refused::region) !=
-           profile->refused.end();
-  });
-  return known;
-}
-
 std::string Quoted(std::string_view text) { return fmt::format("\"{}\"", CleanText(text, 64)); }
 
-std::string Listed(const std::vector<std::string>& items, std::size_t most) {
+std::string Listed(const std::vector<std::string>& items, api::Language language, std::size_t most) {
   const std::size_t shown = std::min(items.size(), most);
   std::string text =
       fmt::format("{}", fmt::join(items.begin(), items.begin() + static_cast<std::ptrdiff_t>(shown), ", "));
-  if (items.size() > shown) text += fmt::format(" and {} more", items.size() - shown);
+  if (items.size() > shown) text += api::Say(language, " and {} more", " et {} de plus", items.size() - shown);
   return text;
 }
 
-std::string Requirement::ToString() const {
+std::string Requirement::ToString(api::Language language) const {
   if (op == Op::kExists || op == Op::kDoesNotExist) return fmt::format("{} {}", Quoted(key), NameOf(op));
   std::vector<std::string> quoted;
   quoted.reserve(values.size());
   for (const auto value : values) quoted.push_back(Quoted(value));
-  return fmt::format("{} {} [{}]", Quoted(key), NameOf(op), Listed(quoted, 4));
+  return fmt::format("{} {} [{}]", Quoted(key), NameOf(op), Listed(quoted, language, 4));
 }
 
 Result<Requirement> ReadRequirement(const Json& json) {

@@ -9,21 +9,15 @@
 #include <string_view>
 #include <vector>
 
-#include "operator/api/hosting_profile.h"
+#include "operator/api/places.h"
 #include "operator/api/sovereign_region.h"
 #include "src/base/json.h"
 #include "src/base/result.h"
 
 namespace rempart::workload {
 
-// Where a qualified node can be: one zone of a location of the region's own country. Views into the region or profile.
-struct Place {
-  std::string_view region, zone;
-  auto operator<=>(const Place&) const = default;
-};
-// Sorted, each once. Of a region that names a profile those that both have, or, where it lists none, those that are
-// confirmed in the profile; less what that refuses. `profile`: that which the region names, null for none.
-std::vector<Place> PlacesOf(const api::SovereignRegion& region, const api::HostingProfile* profile);
+using api::Place;
+using api::PlacesOf;
 
 // Requirements that a template may state in all: judging costs requirements × places.
 inline constexpr std::size_t kMaxRequirements = 1'000;
@@ -33,7 +27,7 @@ struct Requirement {
   std::string_view key;
   Op op = Op::kIn;
   std::set<std::string_view> values;
-  std::string ToString() const;  // "topology.kubernetes.io/zone In [a, b]", cut where long
+  std::string ToString(api::Language language) const;  // "topology.kubernetes.io/zone In [a, b]", cut where long
 };
 
 // One matchExpressions entry. kInvalid (what is wrong and what is expected) where the API server would not take it.
@@ -51,6 +45,6 @@ std::optional<std::vector<std::string>> KnownValues(std::string_view key, const 
 // `text` in quotes, cut at 64 bytes: tenants' values in messages.
 std::string Quoted(std::string_view text);
 // "a, b, c and 4 more".
-std::string Listed(const std::vector<std::string>& items, std::size_t most = 8);
+std::string Listed(const std::vector<std::string>& items, api::Language language, std::size_t most = 8);
 
 }  // namespace rempart::workload

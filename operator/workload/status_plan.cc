@@ -20,6 +20,8 @@ namespace {
 
 using Why = ChildPlan::Why;
 using Do = ChildPlan::Do;
+using api::Language;
+using api::Say;
 
 // Only these stalls are worth an event; the others are said by the condition alone.
 constexpr std::array<std::string_view, 4> kStallsWithEvent = {"PlacementRefused", "NameTaken", "ImmutableField",
@@ -40,25 +42,33 @@ bool SaysImmutable(const Error& error) {
          });
 }
 
-Why Immutable(const api::TenantWorkload& workload, const Error& error) {
+Why Immutable(const api::TenantWorkload& workload, const Error& error, Language language) {
   const kube::Resource& resource = api::ResourceOf(workload.kind);
   const std::string_view plural = resource.plural;  // kubectl takes it as well as the singular
   return {
       "ImmutableField",
-      fmt::format("{} cannot be changed like this, because one of the fields is immutable: delete it (kubectl delete "
-                  "{} {} -n {}{}); it is made "
-                  "anew from the workload. The server said: {}",
-                  Named(workload), plural.substr(0, plural.size() - 1), workload.meta.key.name, workload.meta.key.ns,
-                  workload.kind == api::ChildKind::kStatefulSet ? ", with --cascade=orphan to keep its pods" : "",
-                  CleanText(error.message, 600))};
+      Say(language,
+          "{} cannot be changed like this, because one of the fields is immutable: delete it (kubectl delete {} {} -n "
+          "{}{}); it is made anew from the workload. The server said: {}",
+          "{} ne peut être modifié ainsi, car l'un des champs est immuable : supprimez-le (kubectl delete {} {} -n "
+          "{}{}) ; "
+          "il sera refait d'après la charge. Le serveur a dit : {}",
+          Named(workload), plural.substr(0, plural.size() - 1), workload.meta.key.name, workload.meta.key.ns,
+          workload.kind == api::ChildKind::kStatefulSet ? Say(language, ", with --cascade=orphan to keep its pods",
+                                                              ", avec --cascade=orphan pour garder ses pods")
+                                                        : "",
+          CleanText(error.message, 600))};
 }
 
-Why JobFailed(const api::TenantWorkload& workload, const std::string& failure) {
-  std::string message = Named(workload) + " failed" + (failure.empty() ? "" : fmt::format(" ({})", failure));
+Why JobFailed(const api::TenantWorkload& workload, const std::string& failure, Language language) {
+  std::string message = Say(language, "{} failed{}", "{} a échoué{}", Named(workload),
+                            failure.empty() ? "" : fmt::format(" ({})", failure));
   // A Job that is removed by itself is not made anew when it is gone.
-  message += RemovedAfterEnd(workload) ? ": change spec.template to run it again"
-                                       : fmt::format(": delete it to run it again (kubectl delete job {} -n {})",
-                                                     workload.meta.key.name, workload.meta.key.ns);
+  message += RemovedAfterEnd(workload)
+                 ? Say(language, ": change spec.template to run it again", " : changez spec.template pour le relancer")
+                 : Say(language, ": delete it to run it again (kubectl delete job {} -n {})",
+                       " : supprimez-le pour le relancer (kubectl delete job {} -n {})", workload.meta.key.name,
+                       workload.meta.key.ns);
   return {"JobFailed", std::move(message)};
 }
 
@@ -66,18 +76,21 @@ Why JobFailed(const api::TenantWorkload& workload, const std::string& failure) {
 std::optional<Why> StalledBy(const WorkloadObservation& observed, const ChildPlan& plan,
                              const std::optional<ApplyOutcome>& outcome, const api::Child* child) {
   const api::TenantWorkload& workload = *observed.workload;
+  const Language language = observed.language();
   if (plan.stalled) return plan.stalled;
   if (outcome && outcome->error) {
     const Error& error = *outcome->error;
-    if (plan.action != Do::kCreate && SaysImmutable(error)) return Immutable(workload, error);
+    if (plan.action != Do::kCreate && SaysImmutable(error)) return Immutable(workload, error, language);
     if (error.kind == ErrorKind::kInvalid)
-      return Why{"ChildRefused", fmt::format("the API server refuses {}: {}", Named(workload), error.message)};
+      return Why{"ChildRefused", Say(language, "the API server refuses {}: {}", "le serveur d'API refuse {} : {}",
+                                     Named(workload), error.message)};
     if (error.kind == ErrorKind::kDenied)
-      return Why{"ChildForbidden", fmt::format("the API server forbids {}: {}", Named(workload), error.message)};
+      return Why{"ChildForbidden", Say(language, "the API server forbids {}: {}", "le serveur d'API interdit {} : {}",
+                                       Named(workload), error.message)};
     return std::nullopt;
   }
   const bool failed = child && child->kind == api::ChildKind::kJob && !child->failure.empty();
-  if (failed || plan.ended == Ended::kFailed) return JobFailed(workload, failed ? child->failure : "");
+  if (failed || plan.ended == Ended::kFailed) return JobFailed(workload, failed ? child->failure : "", language);
   return std::nullopt;
 }
 
@@ -88,6 +101,7 @@ struct Verdicts {
 Verdicts Judge(const WorkloadObservation& observed, const ChildPlan& plan, const std::optional<ApplyOutcome>& outcome,
                const api::Child* child) {
   const api::TenantWorkload& workload = *observed.workload;
+  const Language language = observed.language();
   Verdicts v;
   v.placed = JudgePlaced(observed, child);
   v.reconciling = {Verdict::kFalse, "Settled", ""};
@@ -100,16 +114,19 @@ Verdicts Judge(const WorkloadObservation& observed, const ChildPlan& plan, const
   }
   if (outcome && outcome->error) {
     v.ready = {Verdict::kFalse, "ApplyFailed",
-               fmt::format("{} could not be applied and is tried again: {}", Named(workload), outcome->error->message)};
+               Say(language, "{} could not be applied and is tried again: {}",
+                   "{} n'a pu être appliqué, nouvel essai en cours : {}", Named(workload), outcome->error->message)};
   } else if (plan.ended == Ended::kComplete) {
-    v.ready = {Verdict::kTrue, "Complete", "the Job has completed"};
-    if (v.placed.status == Verdict::kUnknown) v.placed = {Verdict::kTrue, "Finished", "every pod has finished"};
+    v.ready = {Verdict::kTrue, "Complete", Say(language, "the Job has completed", "le Job est terminé")};
+    if (v.placed.status == Verdict::kUnknown)
+      v.placed = {Verdict::kTrue, "Finished", Say(language, "every pod has finished", "tous les pods ont fini")};
   } else if (plan.waiting) {
     v.ready = {Verdict::kFalse, plan.waiting->reason, plan.waiting->message};
   } else if (!child || (plan.action != Do::kNothing && !outcome)) {
-    v.ready = {Verdict::kFalse, "Applying", fmt::format("{} is to be applied", Named(workload))};
+    v.ready = {Verdict::kFalse, "Applying",
+               Say(language, "{} is to be applied", "{} est à appliquer", Named(workload))};
   } else {
-    v.ready = JudgeReady(workload, *child);
+    v.ready = JudgeReady(workload, *child, language);
     // Where the pods cannot be placed, that is why they are not ready; and a workload outside its region is never
     // ready.
     if (v.placed.status == Verdict::kFalse) v.ready = v.placed;
@@ -147,6 +164,7 @@ std::vector<kube::Event> Events(const WorkloadObservation& observed, const Child
                                 const Json& before) {
   const api::TenantWorkload& workload = *observed.workload;
   const std::string named = Named(workload), stalled_before = StalledBefore(before);
+  const Language language = observed.language();
   std::vector<kube::Event> events;
   const auto send = [&](kube::Event::Type type, std::string reason, std::string action, const std::string& note) {
     kube::Event event;
@@ -168,8 +186,9 @@ std::vector<kube::Event> Events(const WorkloadObservation& observed, const Child
 
   for (const auto& [child, region] : plan.hold) {
     send(Type::kWarning, "ChildRestored", "Restore",
-         fmt::format("the pod template of {} {} was changed by hand and holds its pods to region {} again",
-                     api::ResourceOf(child->kind).kind, child->meta.key.ToString(), region.empty() ? "-" : region));
+         Say(language, "the pod template of {} {} was changed by hand and holds its pods to region {} again",
+             "le modèle de pod de {} {} a été modifié à la main et tient de nouveau ses pods à la région {}",
+             api::ResourceOf(child->kind).kind, child->meta.key.ToString(), region.empty() ? "-" : region));
   }
   if (outcome && outcome->child && !outcome->error) {
     const Json* child_before = Member(before, "child");
@@ -177,15 +196,17 @@ std::vector<kube::Event> Events(const WorkloadObservation& observed, const Child
         !TextAt(child_before, "uid").empty() && TextAt(child_before, "kind") == api::ResourceOf(workload.kind).kind;
     if (plan.action == Do::kUpdate && plan.drifted) {
       send(Type::kWarning, "ChildRestored", "Restore",
-           fmt::format("{} was changed by hand and has been put back", named));
+           Say(language, "{} was changed by hand and has been put back", "{} a été modifié à la main, et remis en état",
+               named));
     } else if (plan.action == Do::kCreate && had_one) {
       // Who was told to delete it has done as told.
       const bool as_told = stalled_before == "ImmutableField" || stalled_before == "JobFailed";
       send(as_told ? Type::kNormal : Type::kWarning, "ChildRestored", "Restore",
-           fmt::format("{} was deleted and has been made anew", named));
+           Say(language, "{} was deleted and has been made anew", "{} a été supprimé, et refait", named));
     } else if (plan.action == Do::kAdopt) {
       send(Type::kNormal, "AdoptedChild", "Adopt",
-           fmt::format("{} carried {}: \"true\" and has been taken over", named, api::kAdoptAnnotation));
+           Say(language, "{} carried {}: \"true\" and has been taken over", "{} portait {} : \"true\", et a été repris",
+               named, api::kAdoptAnnotation));
     }
   }
   const bool tells = std::ranges::find(kStallsWithEvent, stalled.reason) != kStallsWithEvent.end();

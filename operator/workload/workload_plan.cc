@@ -18,6 +18,8 @@ namespace {
 
 using Why = ChildPlan::Why;
 using Do = ChildPlan::Do;
+using api::Language;
+using api::Say;
 
 std::string Lower(std::string_view text) {
   std::string lower(text);
@@ -41,51 +43,60 @@ std::optional<Why> RegionTrouble(const WorkloadObservation& observed) {
   if (!observed.region) {
     return Why{
         "RegionNotFound",
+        // English, as all that is said where there is no region to ask for its language.
         fmt::format("there is no SovereignRegion \"{}\": create it, or name another in {}", name,
                     observed.workload->region.empty() ? "the namespace's label rempart.dev/region" : "spec.region")};
   }
   const auto trouble = perimeter::TroubleOf(*observed.region, observed.profile.get());
   if (!trouble) return std::nullopt;
-  return Why{"RegionInvalid", fmt::format("SovereignRegion {} cannot be used: {}", name, trouble.message)};
+  return Why{"RegionInvalid", Say(observed.language(), "SovereignRegion {} cannot be used: {}",
+                                  "SovereignRegion {} est inutilisable : {}", name, trouble.message)};
 }
 
-Why PlacementRefused(const std::vector<Refusal>& refusals) {
+Why PlacementRefused(const std::vector<Refusal>& refusals, Language language) {
   constexpr std::size_t kShown = 5;
   std::string message;
   for (std::size_t i = 0; i < std::min(refusals.size(), kShown); ++i)
     message += fmt::format("{}{} {}", i == 0 ? "" : ". ", refusals[i].field, refusals[i].message);
-  if (refusals.size() > kShown) message += fmt::format(". And {} more", refusals.size() - kShown);
+  if (refusals.size() > kShown) message += Say(language, ". And {} more", ". Et {} de plus", refusals.size() - kShown);
   return {"PlacementRefused", std::move(message)};
 }
 
-Why NameTaken(const api::Child& child) {
+Why NameTaken(const api::Child& child, Language language) {
   const std::string kind = Lower(api::ResourceOf(child.kind).kind);
   if (!child.controller_uid.empty()) {
-    return {"NameTaken",
-            fmt::format(
-                "{} exists and is controlled by another object (uid {}), so it is never taken over: name the workload "
-                "differently, or delete that object with its controller",
-                Named(child), child.controller_uid)};
+    return {
+        "NameTaken",
+        Say(language,
+            "{} exists and is controlled by another object (uid {}), so it is never taken over: name the workload "
+            "differently, or delete that object with its controller",
+            "{} existe et dépend d'un autre objet (uid {}), il n'est donc jamais repris : nommez la charge autrement, "
+            "ou supprimez cet objet et ce qui le contrôle",
+            Named(child), child.controller_uid)};
   }
-  return {"NameTaken",
-          fmt::format(
-              "{} exists and is not this workload's: name the workload differently, delete it, or let it be taken over "
-              "(kubectl annotate {} {} -n {} {}=true)",
-              Named(child), kind, child.meta.key.name, child.meta.key.ns, api::kAdoptAnnotation)};
+  return {
+      "NameTaken",
+      Say(language,
+          "{} exists and is not this workload's: name the workload differently, delete it, or let it be taken over "
+          "(kubectl annotate {} {} -n {} {}=true)",
+          "{} existe et n'est pas à cette charge : nommez la charge autrement, supprimez-le, ou permettez sa reprise "
+          "(kubectl annotate {} {} -n {} {}=true)",
+          Named(child), kind, child.meta.key.name, child.meta.key.ns, api::kAdoptAnnotation)};
 }
 
 // What stands under the child's name, and is not ours.
-void PlanForeign(const api::Child& child, ChildPlan& plan) {
+void PlanForeign(const api::Child& child, Language language, ChildPlan& plan) {
   if (child.controller_is_workload) {
     // Only an earlier workload of this name can control it; Kubernetes removes what an owner that is gone has left.
     plan.waiting =
         Why{"WaitingForOldChild",
-            fmt::format("{} belongs to an earlier TenantWorkload of this name (uid {}) and is to be collected first",
-                        Named(child), child.controller_uid)};
+            Say(language, "{} belongs to an earlier TenantWorkload of this name (uid {}) and is to be collected first",
+                "{} est à un TenantWorkload antérieur de ce nom (uid {}) et doit d'abord être ramassé", Named(child),
+                child.controller_uid)};
   } else if (child.controller_uid.empty() && child.adopt) {
     plan.action = Do::kAdopt;
   } else {
-    plan.stalled = NameTaken(child);
+    plan.stalled = NameTaken(child, language);
   }
 }
 
@@ -180,7 +191,7 @@ ChildPlan PlanWish(const WorkloadObservation& observed, const Applied& applied, 
   if (!pod_template) return stalled("InvalidSpec", "spec.template: " + pod_template.error().message);
   if (const auto refusals = CheckPlacement(workload, pod_template->judged, region, observed.profile.get());
       !refusals.empty()) {
-    plan.stalled = PlacementRefused(refusals);
+    plan.stalled = PlacementRefused(refusals, region.rules.language);
     return plan;
   }
   auto desired = RenderChild(workload, *std::move(pod_template), region);
@@ -193,16 +204,19 @@ ChildPlan PlanWish(const WorkloadObservation& observed, const Applied& applied, 
   const api::Child* child = observed.child.get();
   const bool ours = child && IsChildOf(*child, workload);
   if (region.meta.deleting && (!ours || child->meta.deleting))
-    return stalled("RegionDeleting",
-                   fmt::format("SovereignRegion {} is being deleted and takes no new child: name another region",
-                               observed.region_name));
+    return stalled(
+        "RegionDeleting",
+        Say(region.rules.language, "SovereignRegion {} is being deleted and takes no new child: name another region",
+            "SovereignRegion {} est en cours de suppression et n'admet plus rien : nommez une autre région",
+            observed.region_name));
   if (child && child->meta.deleting) {
-    plan.waiting =
-        Why{"WaitingForOldChild", fmt::format("{} is being deleted, and is made anew once it is gone", Named(*child))};
+    plan.waiting = Why{"WaitingForOldChild",
+                       Say(region.rules.language, "{} is being deleted, and is made anew once it is gone",
+                           "{} est en cours de suppression, et sera refait quand il aura disparu", Named(*child))};
   } else if (ours) {
     PlanOurs(*child, workload.meta.uid, region.meta.key.name, applied, plan);
   } else if (child) {
-    PlanForeign(*child, plan);
+    PlanForeign(*child, region.rules.language, plan);
   } else {
     plan.action = Do::kCreate;
   }
@@ -213,8 +227,10 @@ ChildPlan PlanWish(const WorkloadObservation& observed, const Applied& applied, 
     if (!other->meta.deleting) plan.remove.push_back(other);
     plan.waiting =
         Why{"WaitingForOldChild",
-            fmt::format("{} is being removed, because the workload is now a {}; that is made once it is gone",
-                        Named(*other), api::ResourceOf(workload.kind).kind)};
+            Say(region.rules.language,
+                "{} is being removed, because the workload is now a {}; that is made once it is gone",
+                "{} est retiré, car la charge est maintenant un {} ; celui-ci sera fait quand il aura disparu",
+                Named(*other), api::ResourceOf(workload.kind).kind)};
     if (plan.action != Do::kUpdate) plan.action = Do::kNothing;
   }
   if (plan.action != Do::kNothing) {

@@ -43,6 +43,7 @@ struct WorkloadObservation {
   // Controlled by this workload, of another kind: its kind was changed, and they are to be deleted.
   std::vector<ChildPtr> other_children;
   std::vector<PodPlace> pods;  // its pods
+  api::Language language() const { return region ? region->rules.language : api::Language::kEnglish; }
 };
 
 // How a Job ended.

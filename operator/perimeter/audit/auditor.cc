@@ -114,7 +114,7 @@ Result<kube::Outcome> Auditor::Reconcile(kube::ReconcileContext& context) {
       if (now < next) return kube::Outcome::Requeue(next - now);
     }
   }
-  const auto identity = identity_.Get(context.stop());
+  const auto identity = identity_.Get(*region, caches_, context.stop());
   if (!identity) return Fail(Error(identity.error()));
   const auto governed = perimeter::NamespacesOf(*region, {}, caches_.namespaces.List(), *identity).governed;
   const Namespaces namespaces(governed.begin(), governed.end());

@@ -23,20 +23,7 @@ constexpr char kRegionKey[] =
 // disk-encryption-kms-key, encryptionKMSID, diskEncryptionSetID.
 constexpr char kKeyParameter[] = R"(kms|encryption-?key|diskencryptionset|key-?vault|key-?(id|arn|name|ring)$)";
 
-struct Places {
-  std::vector<std::string> regions, zones;
-};
-
-// The declared ones that are in the region's country. A profile's are not known here.
-Places PlacesOf(const api::SovereignRegion& region) {
-  Places places;
-  for (const auto& location : region.locations) {
-    if (location.country != region.country) continue;
-    places.regions.push_back(location.region);
-    places.zones.insert(places.zones.end(), location.zones.begin(), location.zones.end());
-  }
-  return places;
-}
+using Places = RuleContext::Places;
 
 // Of a term of topology: {key, values}. A driver says "" for a volume that every zone reaches.
 Bool StaysInside(const Item& term, const Places& places) {
@@ -63,12 +50,13 @@ Text ValuesOf(const Item& terms) {
   return Join(MapEach(terms.AsList(), [](const Item& term) { return Join(term["values"].AsList(), ", "); }), ", ");
 }
 
-void AddTopologyRules(const api::SovereignRegion& region, const List& classes, Table& table) {
-  const Places places = PlacesOf(region);
-  if (places.regions.empty()) return;
+void AddTopologyRules(const api::SovereignRegion& region, const RuleContext& context, const List& classes,
+                      Table& table) {
+  const Places places = context.places.value_or(RulePlacesOf(region, nullptr));
+  if (!context.places && places.regions.empty()) return;
   const Sentence wrong = {"is a place outside the region", "est un lieu hors de la région"};
-  const Sentence fix = {"name regions and zones that spec.hosting.locations declares",
-                        "nommez des régions et des zones que spec.hosting.locations déclare"};
+  const Sentence fix = {"name regions and zones where the region's nodes can be (spec.hosting)",
+                        "nommez des régions et des zones où les nœuds de la région peuvent être (spec.hosting)"};
   const Item class_terms = It()["matchLabelExpressions"], volume_terms = It()["matchExpressions"];
   table.push_back({.id = "RP-403",
                    .gate = Gate::kClasses,
@@ -126,7 +114,7 @@ void AddInlineVolumeRule(const api::RegionRules::Storage& storage, Table& table)
 
 }  // namespace
 
-void AddStorageRules(const api::SovereignRegion& region, Table& table) {
+void AddStorageRules(const api::SovereignRegion& region, const RuleContext& context, Table& table) {
   if (!region.rules.storage || region.rules.storage->classes.empty()) return;
   const auto& storage = *region.rules.storage;
   const std::vector<std::string>& names = storage.classes;
@@ -195,7 +183,7 @@ void AddStorageRules(const api::SovereignRegion& region, Table& table) {
                              "donnez à spec.volumeSnapshotClassName l'une de : " + known},
                      .clauses = kLocation});
   }
-  AddTopologyRules(region, classes, table);
+  AddTopologyRules(region, context, classes, table);
 }
 
 void AddKeyRules(const api::SovereignRegion& region, const RuleContext& context, Table& table) {
@@ -251,9 +239,9 @@ void AddKeyRules(const api::SovereignRegion& region, const RuleContext& context,
                    .fix = fix,
                    .clauses = kKeys});
   if (region.rules.storage && !region.rules.storage->classes.empty()) {
-    const Map parameters = Object()["parameters"].AsMap();
+    const List names = KeysOf(It().AsMap());
     const auto asks = [&](const Item& name) {
-      const Text id = Object()["parameters"][name.AsText()].AsText();
+      const Text id = It()[name.AsText()].AsText();
       return Matches(Lower(name.AsText()), kKeyParameter) && id != "" && !In(id, Literal(keys.allowed_keys));
     };
     table.push_back(
@@ -262,9 +250,9 @@ void AddKeyRules(const api::SovereignRegion& region, const RuleContext& context,
          .variable = "parameters",
          .subjects = {{{"parameters"}}},
          .texts = false,
-         .holds = !In(Object()["metadata"]["name"].AsText(), Literal(region.rules.storage->classes)) ||
-                  !Any(KeysOf(parameters), asks),
-         .shown = Join(Filter(KeysOf(parameters), asks), ", "),
+         .holds =
+             !In(Object()["metadata"]["name"].AsText(), Literal(region.rules.storage->classes)) || !Any(names, asks),
+         .shown = Join(Filter(names, asks), ", "),
          .wrong = {"names a key that is not one of the region's", "nomme une clé qui n'est pas de la région"},
          .fix = {"use a key that the region allows (spec.keys.allowedKeys)",
                  "utilisez une clé que la région admet (spec.keys.allowedKeys)"},

@@ -3,10 +3,12 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "operator/api/hosting_profile.h"
 #include "operator/api/sovereign_region.h"
 #include "operator/perimeter/rules/expr.h"
 
@@ -97,7 +99,16 @@ inline Item It() { return Variable("it"); }
 // What a region's rules are made from, besides its spec.
 struct RuleContext {
   std::string operator_user;  // "system:serviceaccount:rempart-system:rempart"
+  // Regions and zones where its nodes can be (api::PlacesOf), sorted, each once.
+  struct Places {
+    std::vector<std::string> regions, zones;
+  };
+  // Not given where the profile that the region names is not at hand: then what the region itself lists is all that
+  // is known, and where it lists nothing, nothing is asked of topologies. Given and empty: no place is the region's.
+  std::optional<Places> places = {};
 };
+// The same of a region and its profile, see api::PlacesOf.
+RuleContext::Places RulePlacesOf(const api::SovereignRegion& region, const api::HostingProfile* profile);
 
 // The rules that a region asks for, in the order of their ids. Pure.
 std::vector<Rule> RulesOf(const api::SovereignRegion& region, const RuleContext& context);

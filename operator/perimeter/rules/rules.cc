@@ -2,7 +2,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
 
+#include "operator/api/places.h"
 #include "operator/perimeter/rules/table.h"
 
 namespace rempart::rules {
@@ -41,12 +43,21 @@ Bool IsClusterAdmin() {
              [](const Item& group) { return group.AsText() == "system:masters"; });
 }
 
+RuleContext::Places RulePlacesOf(const api::SovereignRegion& region, const api::HostingProfile* profile) {
+  std::set<std::string_view> regions, zones;
+  for (const auto& [in_region, zone] : api::PlacesOf(region, profile)) {
+    regions.insert(in_region);
+    zones.insert(zone);
+  }
+  return {{regions.begin(), regions.end()}, {zones.begin(), zones.end()}};
+}
+
 std::vector<Rule> RulesOf(const api::SovereignRegion& region, const RuleContext& context) {
   Table table;
   AddPlacementRules(region, table);
   AddNodeRules(region, context, table);
   AddImageRules(region, table);
-  AddStorageRules(region, table);
+  AddStorageRules(region, context, table);
   AddNetworkRules(region, table);
   AddEgressRules(region, context, table);
   AddEntryRules(region, table);

@@ -13,7 +13,7 @@ using Table = std::vector<Rule>;
 void AddPlacementRules(const api::SovereignRegion& region, Table& table);                            // RP-1xx
 void AddNodeRules(const api::SovereignRegion& region, const RuleContext& context, Table& table);     // RP-2xx
 void AddImageRules(const api::SovereignRegion& region, Table& table);                                // RP-3xx
-void AddStorageRules(const api::SovereignRegion& region, Table& table);                              // RP-4xx
+void AddStorageRules(const api::SovereignRegion& region, const RuleContext& context, Table& table);  // RP-4xx
 void AddNetworkRules(const api::SovereignRegion& region, Table& table);                              // RP-5xx
 void AddEgressRules(const api::SovereignRegion& region, const RuleContext& context, Table& table);   // RP-507-9, 517
 void AddEntryRules(const api::SovereignRegion& region, Table& table);                                // RP-510 to 516

@@ -132,7 +132,8 @@ TEST_F(WiringTest, AProfileWakesWhatDependsOnTheRegionsThatNameIt) {
   caches.regions.Put(Next(other));
   Woken();
 
-  const std::set<std::string> all = {"region france", "region germany", "node fr-1", "node de-1", "workload acme/web"};
+  const std::set<std::string> all = {"region france", "region germany", "gate france",
+                                     "node fr-1",     "node de-1",      "workload acme/web"};
   ++profile.meta.generation;
   caches.profiles.Put(Next(profile));
   EXPECT_EQ(Woken(), all) << "an older region's nodes are not a younger one's";

@@ -669,5 +669,34 @@ TEST(Judge, WrongTypesAreViolations) {
   }
 }
 
+// Of a region that has a profile, what both know counts; where the profile is not there, no place is the region's; and
+// where it is not at hand, as for a manifest without a cluster, nothing is asked.
+TEST(Topologies, AreComparedWithThePlacesOfTheProfileToo) {
+  auto region = test::Region();
+  region.locations.clear();
+  region.profile = "cloud";
+  api::HostingProfile profile;
+  profile.locations = {{"fr-par", {"fr-par-1"}, "FR", ""}, {"fr-lyo", {"fr-lyo-1"}, "FR", "", false}};
+  const auto in_zone = [](const char* zone) {
+    return Json::parse(R"({"metadata":{"name":"local-fr"},"provisioner":"csi.example","allowedTopologies":[)"
+                       R"({"matchLabelExpressions":[{"key":"topology.kubernetes.io/zone","values":[")" +
+                       std::string(zone) + R"("]}]}]})");
+  };
+  const auto found = [&](const RuleContext& context, const char* zone) {
+    const Json object = in_zone(zone);
+    const auto violations =
+        Judge(RulesOf(region, context), region.rules.language, ParametersOf(region, {}), {Gate::kClasses, &object});
+    return violations.empty() ? std::string() : violations.front().rule;
+  };
+  RuleContext context = test::Context().rules;
+  EXPECT_EQ(found(context, "de-fra-1"), "");
+  context.places = RulePlacesOf(region, &profile);
+  EXPECT_EQ(found(context, "fr-par-1"), "");
+  EXPECT_EQ(found(context, "de-fra-1"), "RP-403");
+  EXPECT_EQ(found(context, "fr-lyo-1"), "RP-403") << "not confirmed, and the region lists nothing";
+  context.places = RulePlacesOf(region, nullptr);
+  EXPECT_EQ(found(context, "fr-par-1"), "RP-403");
+}
+
 }  // namespace
 }  // namespace rempart::rules

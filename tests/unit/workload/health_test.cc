@@ -166,7 +166,7 @@ TEST_P(JudgeReadyTest, Table) {
   workload.child_json = GetParam().child_json;
   auto child = test::ChildOf(workload);
   GetParam().child(child);
-  const auto verdict = JudgeReady(workload, child);
+  const auto verdict = JudgeReady(workload, child, api::Language::kEnglish);
   EXPECT_EQ(Text(verdict), GetParam().verdict);
   EXPECT_THAT(verdict.message, HasSubstr(GetParam().says));
 }

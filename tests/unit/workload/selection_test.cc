@@ -14,29 +14,6 @@ using test::Parse;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
-TEST(PlacesOf, AreTheZonesOfTheRegionsOwnCountryEachOnce) {
-  auto region = test::Region();
-  region.locations.push_back({"fr-par", {"fr-par-1"}, "FR", "^kwok://"});
-  const auto places = PlacesOf(region, nullptr);
-  EXPECT_THAT(places, ElementsAre(Place{"fr-lyo", "fr-lyo-1"}, Place{"fr-par", "fr-par-1"}, Place{"fr-par", "fr-par-2"},
-                                  Place{"fr-par", "fr-par-3"}));
-}
-
-TEST(PlacesOf, WithAProfileAreThoseThatBothHave) {
-  auto region = test::Region();
-  api::HostingProfile profile;
-  profile.locations = {{"fr-par", {"fr-par-1"}, "FR", ""},
-                       {"fr-par", {"fr-par-2"}, "FR", "", false},
-                       {"fr-mrs", {"fr-mrs-1"}, "FR", ""},
-                       {"fr-lyo", {"fr-lyo-1"}, "FR", ""},
-                       {"de-fra", {"de-fra-1"}, "DE", ""}};
-  profile.refused = {{"fr-lyo", "closed"}};
-  EXPECT_THAT(PlacesOf(region, &profile), ElementsAre(Place{"fr-par", "fr-par-1"}, Place{"fr-par", "fr-par-2"}));
-  region.locations.clear();
-  EXPECT_THAT(PlacesOf(region, &profile), ElementsAre(Place{"fr-mrs", "fr-mrs-1"}, Place{"fr-par", "fr-par-1"}))
-      << "and by itself those that are confirmed";
-}
-
 struct HoldCase {
   const char* requirement;
   bool holds;  // at fr-par / fr-par-1 of region france (FR)
@@ -139,9 +116,9 @@ INSTANTIATE_TEST_SUITE_P(
 TEST(Texts, AreBounded) {
   EXPECT_EQ(Quoted("short"), "\"short\"");
   EXPECT_LE(Quoted(std::string(10'000, 'x')).size(), 70U);
-  EXPECT_EQ(Listed({"a", "b"}), "a, b");
-  EXPECT_EQ(Listed({"a", "b", "c"}, 2), "a, b and 1 more");
-  EXPECT_EQ(Listed({}), "");
+  EXPECT_EQ(Listed({"a", "b"}, api::Language::kEnglish), "a, b");
+  EXPECT_EQ(Listed({"a", "b", "c"}, api::Language::kEnglish, 2), "a, b and 1 more");
+  EXPECT_EQ(Listed({}, api::Language::kEnglish), "");
 }
 
 TEST(KnownValues, AreThoseOfTheRegionsNodes) {

@@ -20,13 +20,24 @@ void GiveVersion(Reply& reply) {
   reply.body = object->dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
+// Where a DELETE has options in its body, the server takes those and reads no query.
+Status MarkOptions(Api::Call& call) {
+  if (call.method != "DELETE" || call.body.empty()) return {};
+  auto options = ParseJson(call.body);
+  if (!options || !options->is_object()) return Fail(Error::Internal(call.doing + ": its options are no object"));
+  (*options)["dryRun"] = Json::array({"All"});
+  call.body = options->dump(-1, ' ', false, Json::error_handler_t::replace);
+  return {};
+}
+
 }  // namespace
 
 Result<Reply> DryRunApi::Do(const Call& call, std::stop_token stop) {
   if (call.method == "GET") return api_.Do(call, stop);
-  ++would_write_;
   Call harmless = call;
   harmless.target += (call.target.find('?') == std::string::npos ? "?" : "&") + std::string("dryRun=All");
+  if (auto marked = MarkOptions(harmless); !marked) return Fail(std::move(marked.error()));
+  ++would_write_;
   auto reply = api_.Do(harmless, stop);
   print_("would " + call.doing + (reply ? "" : " (the server would refuse it: " + reply.error().message + ")") +
          "\n  " + call.body);

@@ -18,13 +18,14 @@ class AnsweringApi final : public Api {
  public:
   Result<Reply> Do(const Call& call, std::stop_token) override {
     targets.push_back(call.method + " " + call.target);
+    bodies.push_back(call.body);
     return Reply{201, answer};
   }
   Status Stream(const std::string&, std::chrono::milliseconds, const http::Client::Sink&, std::stop_token) override {
     return {};
   }
   std::string answer;
-  std::vector<std::string> targets;
+  std::vector<std::string> targets, bodies;
 };
 
 struct DryRunApiTest : ::testing::Test {
@@ -42,6 +43,19 @@ TEST_F(DryRunApiTest, WritesAreSentAsDryRunsAndPrinted) {
   EXPECT_EQ(server.targets[1].find("dryRun"), std::string::npos) << server.targets[1];
   EXPECT_EQ(api.would_write(), 1);
   EXPECT_EQ(printed.size(), 1U);
+}
+
+// The API server reads no query where a DELETE has a body.
+TEST_F(DryRunApiTest, DeletionsSayItInTheirOptions) {
+  ASSERT_TRUE(api.Delete(kThings, {"acme", "web"}, R"({"kind":"DeleteOptions","preconditions":{"uid":"u"}})", {}));
+  ASSERT_TRUE(api.Delete(kThings, {"acme", "web"}, "", {}));
+  ASSERT_EQ(server.bodies.size(), 2U);
+  EXPECT_EQ(server.bodies[0], R"({"dryRun":["All"],"kind":"DeleteOptions","preconditions":{"uid":"u"}})");
+  EXPECT_EQ(server.bodies[1], "");
+  for (const auto& target : server.targets) EXPECT_NE(target.find("?dryRun=All"), std::string::npos) << target;
+  for (const char* body : {"[]", "{"}) EXPECT_FALSE(api.Delete(kThings, {"acme", "web"}, body, {})) << body;
+  EXPECT_EQ(server.bodies.size(), 2U) << "what cannot be marked is not sent";
+  EXPECT_EQ(api.would_write(), 2);
 }
 
 TEST_F(DryRunApiTest, WhatWouldBeCreatedCanBeReadLikeWhatWas) {

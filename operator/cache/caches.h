@@ -1,5 +1,6 @@
 // Everything the operator watches, and which keys a change wakes. Reconcilers observe the stores alone, and read
-// no object from the API server; but for the auditor, which lists what is not watched.
+// no object from the API server; but for the auditor, which lists what is not watched, and the plain pods of a lost
+// node.
 #pragma once
 
 #include <array>

@@ -26,21 +26,22 @@ std::optional<BareLoss> BareLossOf(const NodeObservation& observed, const Eviden
       std::ranges::find_if(observed.regions, [&](const RegionPtr& region) { return region->meta.key.name == name; });
   if (it == observed.regions.end() || !MovesBarePods(**it) || IsLeaving(**it, observed.leaving)) return std::nullopt;
   if (TroubleOf(**it, evidence.ProfileOf(**it))) return std::nullopt;
-  if (Claim(node, Claimants(observed.regions, observed.leaving), evidence) == *it) return std::nullopt;
+  RegionPtr claim = Claim(node, Claimants(observed.regions, observed.leaving), evidence);
+  if (claim == *it) return std::nullopt;
   const auto since = recorded ? ParseLostSince(node.lost_since_label) : std::optional(observed.unrecorded->since);
-  return BareLoss{*it, since ? std::min(*since, evidence.now) + (*it)->grace_period : evidence.now};
+  return BareLoss{*it, since ? Plus(std::min(*since, evidence.now), (*it)->grace_period) : evidence.now,
+                  std::move(claim)};
 }
 
-std::vector<Eviction> PlanBareEvictions(const std::vector<PodPtr>& pods, const api::Node& node,
-                                        const api::SovereignRegion& region, WallTime since, const Evidence& evidence) {
-  const bool forced = evidence.now >= since + region.deadline;
-  const std::string why = Qualify(node, region, evidence).message;
+std::vector<Eviction> PlanBareEvictions(const std::vector<PodPtr>& pods, const api::Node& node, const BareLoss& loss,
+                                        WallTime since, const Evidence& evidence) {
+  const bool forced = evidence.now >= Plus(since, loss.region->deadline);
+  const std::string why = WhyNot(node, *loss.region, loss.claim, evidence);
   std::vector<Eviction> evictions;
   for (const PodPtr& pod : pods) {
     // Evicted already, or deleted by somebody: left to end, but not for ever.
-    if (pod->meta.deleting && (!forced || pod->grace_seconds <= kForcedGraceSeconds)) continue;
-    const std::int64_t grace = std::clamp<std::int64_t>(pod->grace_seconds, 1, kForcedGraceSeconds);
-    evictions.push_back({pod, region.meta.key.name, forced, grace, why});
+    if (pod->meta.deleting && (!forced || EndsSoon(*pod))) continue;
+    evictions.push_back(EvictionOf(pod, loss.region->meta.key.name, forced, why));
   }
   return evictions;
 }

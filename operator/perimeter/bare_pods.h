@@ -22,14 +22,15 @@ namespace rempart::perimeter {
 struct BareLoss {
   RegionPtr region;
   WallTime due;
+  RegionPtr claim;  // which region has the node now; null for none
 };
 std::optional<BareLoss> BareLossOf(const NodeObservation& observed, const Evidence& evidence);
 
 // Those that are to be moved now. Disruption budgets hold until the deadline has passed since `since`, when the first
 // of them was found there: a region that only now enforces, or an operator that only now looks, deletes nothing by
 // force at first sight.
-std::vector<Eviction> PlanBareEvictions(const std::vector<PodPtr>& pods, const api::Node& node,
-                                        const api::SovereignRegion& region, WallTime since, const Evidence& evidence);
+std::vector<Eviction> PlanBareEvictions(const std::vector<PodPtr>& pods, const api::Node& node, const BareLoss& loss,
+                                        WallTime since, const Evidence& evidence);
 
 // Thread-safe.
 class BarePods {

@@ -1,10 +1,6 @@
 #include "operator/perimeter/node_plan.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
-#include <charconv>
-#include <limits>
 #include <utility>
 
 #include "operator/perimeter/attestation_check.h"
@@ -23,12 +19,6 @@ constexpr Duration kBudgetRetry = std::chrono::seconds(5);
 constexpr Duration kClockSkew = std::chrono::minutes(5);  // between the replica that wrote lost-since and this one
 constexpr std::string_view kTrue = "true";
 constexpr std::string_view kNoSchedule = "NoSchedule";
-
-// Without overflow, however long the duration.
-WallTime Plus(WallTime t, Duration d) {
-  d = std::max(d, Duration::zero());
-  return t > WallTime::max() - d ? WallTime::max() : t + d;
-}
 
 // What one round looks at; `want` is the node as it should be, and starts as the node is.
 struct Round {
@@ -49,6 +39,7 @@ struct Round {
     return nullptr;
   }
   WallTime now() const { return evidence.now; }
+  std::string WhyNot(const SovereignRegion& region) const { return perimeter::WhyNot(node, region, claim, evidence); }
   bool InTrouble(const SovereignRegion& region) const {
     return static_cast<bool>(TroubleOf(region, evidence.ProfileOf(region)));
   }
@@ -61,9 +52,6 @@ struct Round {
   bool MayHaveBarePodsOf(std::string_view region) const { return now() < BarePodsEnd(region); }
   WallTime BarePodsEnd(std::string_view region) const;
 };
-
-// Being deleted already, and within the time that a forced deletion would give it.
-bool EndsSoon(const api::Pod& pod) { return pod.meta.deleting && pod.grace_seconds <= kForcedGraceSeconds; }
 
 // Has not ended, will not soon, and does sit on the node.
 bool IsLive(const api::Pod& pod, const Node& node) {
@@ -209,16 +197,6 @@ Json PatchOf(const Node& node, const Node& want) {
   return patch;
 }
 
-// Why the node is not the region's.
-std::string WhyNot(const Round& round, const SovereignRegion& region) {
-  Verdict verdict = Qualify(round.node, region, round.evidence);
-  if (!verdict.qualified()) return std::move(verdict.message);
-  if (round.claim != nullptr)
-    return Say(region.rules.language, "region {}, which is older, claims the node",
-               "la région {}, plus ancienne, revendique le nœud", round.claim->meta.key.name);
-  return Say(region.rules.language, "the region gives its nodes up", "la région abandonne ses nœuds");
-}
-
 class Telling {
  public:
   Telling(const Round& round, std::vector<kube::Event>& events) : round_(round), events_(events) {}
@@ -304,7 +282,7 @@ class Telling {
     const std::string& name = region.meta.key.name;
     const Language language = region.rules.language;
     std::string note = Say(language, "is no longer in region {}: {}; ", "n'est plus dans la région {} : {} ; ", name,
-                           WhyNot(round_, region));
+                           round_.WhyNot(region));
     if (round_.InTrouble(region)) {
       note += Say(language, "pods stay until the region can be used",
                   "les pods restent jusqu'à ce que la région soit utilisable");
@@ -367,9 +345,7 @@ void PlanEvictions(const Round& round, NodePlan& plan) {
       look_again_in(due - round.now());
       continue;
     }
-    // At least a second: 0 would take the object away without the kubelet's word that the pod has ended.
-    const std::int64_t grace = std::clamp<std::int64_t>(pod->grace_seconds, 1, kForcedGraceSeconds);
-    plan.evictions.push_back({pod, held_to, forced, grace, WhyNot(round, *region)});
+    plan.evictions.push_back(EvictionOf(pod, held_to, forced, round.WhyNot(*region)));
     look_again_in(forced ? kBudgetRetry : std::min(kBudgetRetry, force - round.now()));
   }
 }
@@ -387,35 +363,6 @@ void PlanAttestations(const Round& round, NodePlan& plan) {
 bool MovesBarePods(const SovereignRegion& region) {
   return region.rules.enforcement == api::RegionRules::Enforcement::kEnforce &&
          region.on_loss == SovereignRegion::OnLoss::kEvict;
-}
-
-std::string FormatLostSince(WallTime t) {
-  const auto day = std::chrono::floor<std::chrono::days>(t);
-  const std::chrono::year_month_day date(day);
-  const std::chrono::hh_mm_ss time(std::chrono::floor<std::chrono::seconds>(t - day));
-  return fmt::format("{:04}{:02}{:02}T{:02}{:02}{:02}Z", static_cast<int>(date.year()),
-                     static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()), time.hours().count(),
-                     time.minutes().count(), time.seconds().count());
-}
-
-std::optional<WallTime> ParseLostSince(std::string_view text) {
-  if (text.size() != 16 || text[8] != 'T' || text[15] != 'Z') return std::nullopt;
-  bool ok = true;
-  const auto number = [&](std::size_t at, std::size_t digits) {
-    unsigned value = 0;
-    const char* end = text.data() + at + digits;
-    const auto [stop, error] = std::from_chars(text.data() + at, end, value);
-    ok = ok && error == std::errc() && stop == end;
-    return value;
-  };
-  const unsigned year = number(0, 4), month = number(4, 2), day = number(6, 2);
-  const unsigned hour = number(9, 2), minute = number(11, 2), second = number(13, 2);
-  const std::chrono::year_month_day date(std::chrono::year(static_cast<int>(year)), std::chrono::month(month),
-                                         std::chrono::day(day));
-  // Nanoseconds since 1970 reach to the year 2262.
-  if (!ok || !date.ok() || year < 1970 || year > 2261 || hour > 23 || minute > 59 || second > 59) return std::nullopt;
-  return std::chrono::sys_days(date) + std::chrono::hours(hour) + std::chrono::minutes(minute) +
-         std::chrono::seconds(second);
 }
 
 NodePlan PlanNode(const NodeObservation& observed, WallTime now) {

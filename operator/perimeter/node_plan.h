@@ -22,23 +22,21 @@
 // its account.
 #pragma once
 
-#include <cstdint>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <set>
 #include <string>
-#include <string_view>
 #include <vector>
 
+#include "operator/perimeter/eviction.h"
+#include "operator/perimeter/lost_since.h"
 #include "operator/perimeter/qualification.h"
 #include "src/base/clock.h"
 #include "src/base/json.h"
 #include "src/kube/events.h"
 
 namespace rempart::perimeter {
-
-using PodPtr = std::shared_ptr<const api::Pod>;
 
 // A loss that is known but could not be recorded on the node, because the API server refuses the change: without a
 // memory of it, the grace period would begin anew each round.
@@ -57,17 +55,6 @@ struct NodeObservation {
   std::optional<Loss> unrecorded = {};    // of this node
   std::vector<ProfilePtr> profiles = {};  // those that exist, of those that the regions name
   Attestations attestations = {};         // of this node
-};
-
-// What a pod has to end once the deadline has passed, whatever its template asks for.
-inline constexpr std::int64_t kForcedGraceSeconds = 30;
-
-struct Eviction {
-  PodPtr pod;
-  std::string region;  // the region that the pod is held to
-  bool force = false;  // the deadline has passed: delete, whatever disruption budgets say, with `grace_seconds`
-  std::int64_t grace_seconds = kForcedGraceSeconds;  // how long the pod then has to end: at most that, its own if less
-  std::string why;                                   // for the events: the verdict's message
 };
 
 struct NodePlan {
@@ -105,9 +92,5 @@ inline constexpr Duration kExpiryLook = std::chrono::hours(1);
 //
 // When a profile's time is over is not a change that a node sees: its region looks at that time, and wakes its nodes.
 NodePlan PlanNode(const NodeObservation& observed, WallTime now);
-
-// The lost-since label: UTC, whole seconds, "20261122T102300Z". Reading gives nothing for any other form.
-std::string FormatLostSince(WallTime t);
-std::optional<WallTime> ParseLostSince(std::string_view text);
 
 }  // namespace rempart::perimeter

@@ -120,7 +120,7 @@ std::optional<Duration> NodeReconciler::MoveBarePods(const NodeObservation& obse
     bare_since_.erase(name);
     return loss ? std::optional<Duration>(loss->due - now) : std::nullopt;
   }
-  const auto& [region, due] = *loss;
+  const auto& [region, due, claim] = *loss;
   const auto pods = bare_pods_->On(name, *region, context.stop());
   if (!pods) {
     log::Warn("pods without the region's selector cannot be listed, trying again",
@@ -135,9 +135,12 @@ std::optional<Duration> NodeReconciler::MoveBarePods(const NodeObservation& obse
     else
       since = bare_since_.try_emplace(name, now).first->second;
   }
-  if (pods->empty()) return now < due + kLateBinding ? std::optional<Duration>(due + kLateBinding - now) : std::nullopt;
+  if (pods->empty()) {
+    const WallTime end = Plus(due, kLateBinding);
+    return now < end ? std::optional<Duration>(end - now) : std::nullopt;
+  }
   NodePlan plan;
-  plan.evictions = PlanBareEvictions(*pods, *observed.node, *region, since, evidence);
+  plan.evictions = PlanBareEvictions(*pods, *observed.node, *loss, since, evidence);
   const auto done = EvictAll(plan, context);
   return done && done->requeue_after ? std::min(*done->requeue_after, kRetry) : kRetry;
 }

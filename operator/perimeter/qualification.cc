@@ -155,6 +155,15 @@ RegionPtr Claim(const Node& node, const std::vector<RegionPtr>& claimants, const
   return ClaimAmong(node, WithStanding(claimants, evidence), evidence, contenders);
 }
 
+std::string WhyNot(const Node& node, const SovereignRegion& region, const RegionPtr& claim, const Evidence& evidence) {
+  Verdict verdict = Qualify(node, region, evidence);
+  if (!verdict.qualified()) return std::move(verdict.message);
+  if (claim != nullptr)
+    return Say(region.rules.language, "region {}, which is older, claims the node",
+               "la région {}, plus ancienne, revendique le nœud", claim->meta.key.name);
+  return Say(region.rules.language, "the region gives its nodes up", "la région abandonne ses nœuds");
+}
+
 bool ClaimsAny(std::string_view region, const std::vector<RegionPtr>& claimants, const std::vector<NodePtr>& nodes,
                const Evidence& evidence) {
   const bool among = std::ranges::any_of(claimants, [&](const RegionPtr& r) { return r->meta.key.name == region; });

@@ -60,6 +60,11 @@ std::vector<RegionPtr> Claimants(const std::vector<RegionPtr>& regions, const Re
 RegionPtr Claim(const api::Node& node, const std::vector<RegionPtr>& claimants, const Evidence& evidence,
                 std::vector<RegionPtr>* contenders = nullptr);
 
+// Why the node is not the region's, in its language: its verdict, or that `claim` has the node, or, where none has,
+// that the region gives its nodes up.
+std::string WhyNot(const api::Node& node, const api::SovereignRegion& region, const RegionPtr& claim,
+                   const Evidence& evidence);
+
 // Whether any of the nodes is the region's, as Claim has it. For many nodes: trouble is looked for once.
 bool ClaimsAny(std::string_view region, const std::vector<RegionPtr>& claimants, const std::vector<NodePtr>& nodes,
                const Evidence& evidence);

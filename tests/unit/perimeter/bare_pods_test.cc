@@ -153,6 +153,18 @@ TEST_F(BarePodsTest, ALossIsRememberedThoughAnotherRegionHasTheNode) {
   EXPECT_THAT(api.bodies, Not(Contains(HasSubstr("lost-region")))) << "the record stays";
 }
 
+// The node's place speaks for the region that lost it: only who has it now says why the pod goes.
+TEST(PlanBareEvictions, SayWhichRegionHasTheNodeNow) {
+  const SimClock clock;
+  const auto france = std::make_shared<const api::SovereignRegion>(Region());
+  const auto other = std::make_shared<const api::SovereignRegion>(test::Germany());
+  const auto pod = std::make_shared<const api::Pod>(test::Pod("bare", "fr-1"));
+  const auto evictions = PlanBareEvictions({pod}, test::Node("fr-1"), {france, clock.Now(), other}, clock.Now(),
+                                           Evidence{{}, clock.Now(), {}});
+  ASSERT_THAT(evictions, SizeIs(1));
+  EXPECT_EQ(evictions[0].why, "region " + other->meta.key.name + ", which is older, claims the node");
+}
+
 TEST_F(BarePodsTest, OfANodeThatIsTheRegionsAreNotAskedFor) {
   caches.regions.Put(Next(region));
   caches.nodes.Put(Next(test::Labelled(test::Node("fr-1"))));

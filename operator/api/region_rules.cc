@@ -218,6 +218,18 @@ std::string ReadSelector(const Field& at, SpecReader& reader) {
 
 }  // namespace
 
+std::string_view LevelOf(RegionRules::PodSecurity level) {
+  switch (level) {
+    case RegionRules::PodSecurity::kRestricted:
+      return "restricted";
+    case RegionRules::PodSecurity::kBaseline:
+      return "baseline";
+    case RegionRules::PodSecurity::kUnmanaged:
+      break;
+  }
+  return "";
+}
+
 RegionRules ReadRegionRules(const Field& spec, SpecReader& reader) {
   RegionRules rules;
   using Enforcement = RegionRules::Enforcement;

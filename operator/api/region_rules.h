@@ -75,6 +75,9 @@ struct RegionRules {
   Access access;
 };
 
+// As Kubernetes' labels have it; "" for kUnmanaged.
+std::string_view LevelOf(RegionRules::PodSecurity level);
+
 // `spec`: the region's. What the schema would have refused is told to the reader.
 RegionRules ReadRegionRules(const Field& spec, SpecReader& reader);
 

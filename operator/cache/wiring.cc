@@ -32,6 +32,8 @@ class Wiring {
                          before->meta.uid != after->meta.uid || before->meta.deleting != after->meta.deleting;
     if (!matters) return;  // its status only
     Gate(name);
+    if (!before || !after)  // whether there are others matters to the rules of each
+      for (const auto& other : caches_.regions.List()) Gate(other->meta.key.name);
     queue_.Add({ids_.self_test, {"", name}});  // which may have to be forgotten; else it waits for the gate
     queue_.Add({ids_.audit, {"", name}});
     for (const auto& ns : caches_.namespaces.List()) Guard(ns->meta.key.name);

@@ -96,6 +96,23 @@ void JudgeManifest(kube::Manifest manifest, const CheckInput& input, PartReport&
   report.objects[index].has_rule = has_rule || !unreadable.empty();
 }
 
+// Which region a namespace will be in, its labels say. Only texts that have the word are read for it, a second time
+// then.
+void ExpectNamespaces(const std::vector<Part>& parts, const CheckInput& input) {
+  if (!input.expect_namespace) return;
+  for (const Part& part : parts) {
+    if (part.text.text.find("Namespace") == part.text.text.npos) continue;
+    for (const kube::Manifest& manifest : kube::ReadDocument(part.text).objects) {
+      const Json& object = manifest.object;
+      if (object.at("apiVersion") != "v1" || object.at("kind") != "Namespace") continue;
+      const auto metadata = object.find("metadata");
+      if (metadata == object.end() || !metadata->is_object()) continue;
+      if (const std::string name = TextOf(*metadata, "name"); !name.empty())
+        input.expect_namespace(name, LabelsOf(object));
+    }
+  }
+}
+
 PartReport JudgePart(const kube::DocumentText& text, const CheckInput& input) {
   PartReport report;
   kube::Manifests manifests = kube::ReadDocument(text);
@@ -176,6 +193,7 @@ CheckReport RunCheck(const CheckInput& input) {
     for (const kube::DocumentText& text : kube::SplitDocuments(*files[i].content)) parts.push_back({i, text});
   }
 
+  ExpectNamespaces(parts, input);
   std::vector<PartReport> judged = JudgeParts(parts, input);
   int documents_of_file = 0;
   for (std::size_t i = 0; i < parts.size(); ++i) {

@@ -10,6 +10,7 @@
 
 #include "src/base/json.h"
 #include "src/base/result.h"
+#include "src/kube/label_selector.h"
 #include "src/kube/manifest_files.h"
 
 namespace rempart::cli {
@@ -32,6 +33,8 @@ struct CheckInput {
   // Who judges the objects of a namespace ("": of none); null where no rule is for them: it is in no region, or exempt.
   // The judge lives until RunCheck returns. Called from several threads at once.
   std::function<const Judge*(const std::string& ns)> judge_of;
+  // Told of each Namespace among the manifests, with its labels, before anything is judged; may be null.
+  std::function<void(const std::string& ns, kube::Labels labels)> expect_namespace;
   kube::FileLimits limits;
 };
 

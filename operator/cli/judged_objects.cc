@@ -230,6 +230,16 @@ std::string FieldInManifest(std::string_view prefix, std::string_view field) {
   return std::string(prefix).append(field);
 }
 
+kube::Labels LabelsOf(const Json& object) {
+  kube::Labels labels;
+  const auto metadata = object.find("metadata");
+  if (metadata == object.end() || !metadata->is_object()) return labels;
+  if (const auto given = metadata->find("labels"); given != metadata->end() && given->is_object())
+    for (const auto& [key, value] : given->items())
+      if (value.is_string()) labels[key] = value.get<std::string>();
+  return labels;
+}
+
 bool IsClusterScoped(const Json& object) {
   return std::ranges::find(kClusterScoped, KindOf(object)) != kClusterScoped.end();
 }

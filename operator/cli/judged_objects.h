@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "src/base/json.h"
+#include "src/kube/label_selector.h"
 
 namespace rempart::cli {
 
@@ -31,6 +32,9 @@ std::vector<std::string> ForEachJudged(Json object,
 // A field of a judged object in the terms of the manifest: "spec.template." and "spec.nodeName" give
 // "spec.template.spec.nodeName"; no field gives the part itself, "spec.template".
 std::string FieldInManifest(std::string_view prefix, std::string_view field);
+
+// Its metadata.labels, as far as they are texts.
+kube::Labels LabelsOf(const Json& object);
 
 // Kinds of Kubernetes, Rempart and their usual neighbours that are in no namespace. Another kind is taken to be in one.
 bool IsClusterScoped(const Json& object);

@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "operator/perimeter/namespaces.h"
-
 namespace rempart::cli {
 namespace {
 
@@ -45,41 +43,49 @@ Result<std::unique_ptr<RegionChoice>> RegionChoice::Of(ClusterView cluster, cons
                        "get the right to list namespaces, or give the one to judge by with --region FILE"));
   }
   std::unique_ptr<RegionChoice> choice(new RegionChoice);
-  std::vector<Judge> judges;
-  std::vector<perimeter::RegionPtr> regions;
-  for (api::SovereignRegion& region : cluster.regions) {
+  for (const api::SovereignRegion& region : cluster.regions) {
     auto judge = make_judge(region);
     if (!judge) return Fail(std::move(judge.error()));
-    judges.push_back(*std::move(judge));
-    regions.push_back(std::make_shared<const api::SovereignRegion>(std::move(region)));
+    auto selector = kube::LabelSelector::Of(rules::NamespaceSelectorOf(region, context));
+    if (!selector)
+      return Fail(
+          std::move(selector.error()).While("SovereignRegion " + region.meta.key.name + ": spec.namespaceSelector"));
+    choice->judges_.push_back(*std::move(judge));
+    choice->selectors_.push_back(*std::move(selector));
   }
-  choice->one_region_ = regions.size() == 1;
-  choice->exempt_in_all_ = [regions, context](const std::string& ns) {
-    return std::ranges::all_of(regions, [&](const auto& region) { return IsExempt(ns, *region, context); });
-  };
+  choice->all_ = ByAll(choice->judges_);
   choice->lists_namespaces_ = cluster.namespaces.has_value();
-  if (cluster.namespaces) {
-    std::vector<perimeter::NamespacePtr> namespaces;
-    for (api::Namespace& ns : *cluster.namespaces) {
-      choice->known_.insert(ns.meta.key.name);
-      namespaces.push_back(std::make_shared<const api::Namespace>(std::move(ns)));
-    }
-    std::map<std::string, std::vector<Judge>> by_namespace;
-    for (std::size_t i = 0; i < regions.size(); ++i) {
-      for (const std::string& ns : perimeter::NamespacesOf(*regions[i], regions, namespaces, context).governed)
-        by_namespace[ns].push_back(judges[i]);
-    }
-    for (auto& [ns, its] : by_namespace) choice->governed_.emplace(ns, ByAll(std::move(its)));
-  }
-  choice->all_ = ByAll(std::move(judges));
+  if (cluster.namespaces)
+    for (const api::Namespace& ns : *cluster.namespaces) choice->Expect(ns.meta.key.name, ns.labels);
+  choice->exempt_in_all_ = [regions = std::move(cluster.regions), context](const std::string& ns) {
+    return std::ranges::all_of(regions, [&](const auto& region) { return IsExempt(ns, region, context); });
+  };
   return choice;
+}
+
+void RegionChoice::Expect(const std::string& ns, kube::Labels labels) {
+  labels[rules::kNamespaceName] = ns;  // as the API server does
+  std::set<std::size_t> regions;
+  if (const auto known = known_.find(ns); known != known_.end())
+    regions.insert(known->second.begin(), known->second.end());
+  for (std::size_t i = 0; i < selectors_.size(); ++i)
+    if (selectors_[i].Matches(labels)) regions.insert(i);
+  // Where the cluster's own namespaces are not known, this one may have a region's label there already.
+  if (regions.empty() && !lists_namespaces_) return;
+  Regions& its = known_[ns];
+  its.assign(regions.begin(), regions.end());
+  if (its.empty() || by_regions_.contains(its)) return;
+  std::vector<Judge> judges;
+  for (const std::size_t i : its) judges.push_back(judges_[i]);
+  by_regions_.emplace(its, ByAll(std::move(judges)));
 }
 
 const Judge* RegionChoice::JudgeOf(const std::string& ns) {
   if (ns.empty()) return &all_;  // no rule asks anything of an object in no namespace but by who makes it
-  if (const auto its = governed_.find(ns); its != governed_.end()) return &its->second;
-  if (known_.contains(ns) || exempt_in_all_(ns)) return nullptr;
-  if (one_region_ || !lists_namespaces_) return &all_;
+  if (const auto known = known_.find(ns); known != known_.end())
+    return known->second.empty() ? nullptr : &by_regions_.at(known->second);
+  if (exempt_in_all_(ns)) return nullptr;
+  if (judges_.size() == 1 || !lists_namespaces_) return &all_;
   const std::scoped_lock lock(mutex_);
   unknown_.insert(ns);
   return nullptr;

@@ -49,14 +49,21 @@ std::optional<UnknownField> Find(const Json& value, const Json& schema, const st
   return std::nullopt;
 }
 
+Json SchemaIn(std::string_view text) {
+  const auto definition = kube::ParseYaml(text, kube::YamlScalars::kKubernetes);
+  return definition ? definition->value("/spec/versions/0/schema/openAPIV3Schema"_json_pointer, Json::object())
+                    : Json::object();
+}
+
 }  // namespace
 
 const Json& RegionSchema() {
-  static const Json schema = [] {
-    const auto definition = kube::ParseYaml(kRegionDefinition, kube::YamlScalars::kKubernetes);
-    return definition ? definition->value("/spec/versions/0/schema/openAPIV3Schema"_json_pointer, Json::object())
-                      : Json::object();
-  }();
+  static const Json schema = SchemaIn(kRegionDefinition);
+  return schema;
+}
+
+const Json& ProfileSchema() {
+  static const Json schema = SchemaIn(kProfileDefinition);
   return schema;
 }
 
@@ -67,6 +74,8 @@ std::string UnknownField::Why() const {
          (near ? "did you mean " + *near + "?" : fmt::format("there are {}", fmt::join(known, ", ")));
 }
 
-std::optional<UnknownField> FindUnknownField(const Json& region) { return Find(region, RegionSchema(), ""); }
+std::optional<UnknownField> FindUnknownField(const Json& object, const Json& schema) {
+  return Find(object, schema, "");
+}
 
 }  // namespace rempart::cli

@@ -110,23 +110,9 @@ const typename Table::value_type* Entry(const Table& table, std::string_view gro
   return found == table.end() ? nullptr : &*found;
 }
 
-kube::Labels LabelsOf(const Json& object) {
-  kube::Labels labels;
-  const auto metadata = object.find("metadata");
-  if (metadata == object.end() || !metadata->is_object()) return labels;
-  if (const auto given = metadata->find("labels"); given != metadata->end() && given->is_object())
-    for (const auto& [key, value] : given->items())
-      if (value.is_string()) labels[key] = value.get<std::string>();
-  return labels;
-}
-
-// Whether a pod's node selector names a region; what cannot be read is taken to.
-bool Selects(const Json& pod) {
-  const auto spec = pod.find("spec");
-  if (spec == pod.end() || !spec->is_object()) return true;
-  const auto selector = spec->find("nodeSelector");
-  if (selector == spec->end()) return false;
-  return !selector->is_object() || selector->contains(api::kNodeRegionLabel);
+rules::RuleContext As(const char* user, rules::RuleContext context) {
+  context.operator_user = user;
+  return context;
 }
 
 // A region's rules, made ready to judge many objects.
@@ -147,7 +133,8 @@ class RegionJudge {
     const Judged* judged = Entry(kJudged, of_workload ? "" : group, kind);
     if (judged != nullptr && Has(judged->gate)) {
       violations.emplace();
-      const bool placed = of_workload || (selector_is_added_ && judged->gate == rules::Gate::kPods && !Selects(object));
+      const bool placed =
+          of_workload || (selector_is_added_ && judged->gate == rules::Gate::kPods && !rules::NamesARegion(object));
       for (auto& [rule, field, message] : rules::Judge(placed ? of_placed_pods_ : all_, language_, parameters_,
                                                        {judged->gate, &object, nullptr, nullptr}))
         violations->push_back({std::move(rule), std::move(field), std::move(message)});
@@ -170,12 +157,12 @@ class RegionJudge {
   RegionJudge(const api::SovereignRegion& region, const JudgeSettings& settings, kube::LabelSelector namespaces)
       : region_(region.meta.key.name),
         language_(region.rules.language),
-        all_(rules::RulesOf(region, {kOperator})),
+        all_(rules::RulesOf(region, As(kOperator, settings.context.rules))),
         parameters_(rules::ParametersOf(region, settings.nodes)),
         selector_is_added_(settings.mutates && rules::MutationOf(region, settings.context).has_value()),
         namespaces_(std::move(namespaces)) {
     std::ranges::copy_if(all_, std::back_inserter(of_placed_pods_),
-                         [](const rules::Rule& rule) { return rule.id != "RP-103"; });
+                         [](const rules::Rule& rule) { return rule.id != rules::kSelectorRule; });
     for (const rules::Rule& rule : all_)
       if (std::ranges::find(kOperators, rule.id, &Operators::rule) != kOperators.end())
         of_operators_[rule.id].push_back(rule);
@@ -195,7 +182,7 @@ class RegionJudge {
     }
     if (gate != rules::Gate::kNamespace) return true;
     const auto name = object.value("/metadata/name"_json_pointer, Json());
-    if (name.is_string()) labels["kubernetes.io/metadata.name"] = name.get<std::string>();  // as the server does
+    if (name.is_string()) labels[rules::kNamespaceName] = name.get<std::string>();  // as the server does
     return namespaces_.Matches(labels);
   }
 
@@ -221,11 +208,12 @@ Result<Judge> JudgeBy(const api::SovereignRegion& region, const JudgeSettings& s
   return [judge = *std::move(judge)](const Json& object) { return judge->Judge(object); };
 }
 
-std::vector<RuleText> RuleTexts(const std::vector<api::SovereignRegion>& regions) {
+std::vector<RuleText> RuleTexts(const std::vector<api::SovereignRegion>& regions, const RegionPlaces& places) {
   using Language = api::RegionRules::Language;
   const auto is_french = [](const auto& region) { return region.rules.language == Language::kFrench; };
   const bool french = !regions.empty() && std::ranges::all_of(regions, is_french);
-  const auto all = rules::RulesOf(regions.size() == 1 ? regions.front() : Everything(), {kOperator});
+  const api::SovereignRegion region = regions.size() == 1 ? regions.front() : Everything();
+  const auto all = rules::RulesOf(region, ContextOf(region, places, {{kOperator}, ""}).rules);
   std::vector<RuleText> texts;
   for (const auto& rule : all) {
     const auto language = french ? Language::kFrench : Language::kEnglish;
@@ -271,18 +259,19 @@ std::vector<std::string> NodesIn(const Json& parameters) {
 }
 
 std::string PrintPolicies(const std::vector<api::SovereignRegion>& regions, const QualifiedNodes& nodes,
-                          const rules::PolicyContext& context, bool mutates) {
+                          const RegionPlaces& places, const rules::PolicyContext& context, bool mutates) {
   Json items = Json::array();
   for (api::SovereignRegion region : regions) {
+    const rules::PolicyContext its_context = ContextOf(region, places, context);
     region.meta.uid.clear();  // an owner reference would name it
     if (const auto its = nodes.find(region.meta.key.name); its != nodes.end())
       items.push_back(rules::ParametersOf(region, its->second));
-    for (auto& [name, policy, binding] : rules::PoliciesOf(region, context)) {
+    for (auto& [name, policy, binding] : rules::PoliciesOf(region, its_context)) {
       items.push_back(std::move(policy));
       items.push_back(std::move(binding));
     }
     if (!mutates) continue;
-    for (auto& [name, policy, binding] : rules::MutationsOf(region, context)) {
+    for (auto& [name, policy, binding] : rules::MutationsOf(region, its_context)) {
       items.push_back(std::move(policy));
       items.push_back(std::move(binding));
     }

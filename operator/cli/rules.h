@@ -9,6 +9,7 @@
 #include "operator/api/sovereign_region.h"
 #include "operator/cli/check.h"
 #include "operator/cli/check_output.h"
+#include "operator/cli/region_places.h"
 #include "operator/perimeter/rules/policies.h"
 #include "src/base/result.h"
 
@@ -28,14 +29,14 @@ std::vector<std::string> NodesIn(const Json& parameters);
 // without what only the server knows (uids). The parameters of a region whose nodes are not known are left out: without
 // nodes, they would let nothing be bound. `mutates`: the server serves MutatingAdmissionPolicy in v1.
 std::string PrintPolicies(const std::vector<api::SovereignRegion>& regions, const QualifiedNodes& nodes,
-                          const rules::PolicyContext& context, bool mutates);
+                          const RegionPlaces& places, const rules::PolicyContext& context, bool mutates);
 
 // What a judge knows besides the region's spec.
 struct JudgeSettings {
   bool mutates = false;  // the server serves MutatingAdmissionPolicy in v1, by which a pod without the region's
                          // selector gets it
   std::vector<std::string> nodes{};  // those that qualify: a pod that names another is against RP-101
-  rules::PolicyContext context{};    // whose own namespace is exempt
+  rules::PolicyContext context{};    // whose own namespace is exempt, with the region's places where they are known
 };
 
 // Judges manifests by a region's rules, as the API server would judge their creation by somebody who is in no list and
@@ -45,6 +46,6 @@ Result<Judge> JudgeBy(const api::SovereignRegion& region, const JudgeSettings& s
 
 // The rules, for reports that describe them: of one region, those that it asks for, with its own values and in its
 // language. Of none or several, all that there are, in the language that the regions share.
-std::vector<RuleText> RuleTexts(const std::vector<api::SovereignRegion>& regions = {});
+std::vector<RuleText> RuleTexts(const std::vector<api::SovereignRegion>& regions = {}, const RegionPlaces& places = {});
 
 }  // namespace rempart::cli

@@ -84,8 +84,9 @@ void AddStatic(Json policy, std::string& manifests) {
 
 }  // namespace
 
-StaticPolicies StaticPoliciesOf(const std::vector<api::SovereignRegion>& regions, const rules::PolicyContext& context) {
-  StaticPolicies made;
+StaticPolicies StaticPoliciesOf(const std::vector<api::SovereignRegion>& regions, const RegionPlaces& places,
+                                const rules::PolicyContext& context) {
+  StaticPolicies made{"", UnknownPlaces(regions, places)};
   for (api::SovereignRegion region : regions) {
     const std::string name = region.meta.key.name;
     if (!region.Usable()) {
@@ -96,7 +97,7 @@ StaticPolicies StaticPoliciesOf(const std::vector<api::SovereignRegion>& regions
     region.meta.uid.clear();  // no owner: the files outlive the region
     const Json parameters = rules::ParametersOf(region, {});
     std::vector<rules::Rule> kept;
-    for (rules::Rule& rule : rules::RulesOf(region, context.rules)) {
+    for (rules::Rule& rule : rules::RulesOf(region, ContextOf(region, places, context).rules)) {
       if (rule.audit_only) continue;
       Inliner inliner(parameters);
       rule.holds.node = inliner.Inline(rule.holds.node);

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "operator/api/sovereign_region.h"
+#include "operator/cli/region_places.h"
 #include "operator/perimeter/rules/policies.h"
 
 namespace rempart::cli {
@@ -16,9 +17,10 @@ struct StaticPolicies {
   std::vector<std::string> left_out;  // a rule of a region that cannot be had so, and why
 };
 
-// What the region's spec lists (registries, released images) stands in the expressions; a change of the spec needs new
-// files. What only the cluster knows, which nodes are qualified, cannot be had so. A region whose spec cannot be used
-// has no policies, and is among what is left out.
-StaticPolicies StaticPoliciesOf(const std::vector<api::SovereignRegion>& regions, const rules::PolicyContext& context);
+// What the region's spec and its profile list (registries, released images, places) stands in the expressions; a change
+// needs new files. What only the cluster knows, which nodes are qualified, cannot be had so. A region whose spec cannot
+// be used has no policies, and is among what is left out.
+StaticPolicies StaticPoliciesOf(const std::vector<api::SovereignRegion>& regions, const RegionPlaces& places,
+                                const rules::PolicyContext& context);
 
 }  // namespace rempart::cli

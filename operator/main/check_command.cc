@@ -12,7 +12,7 @@ namespace {
 
 constexpr std::size_t kMaxRegionFile = 4 * 1024 * 1024;
 
-Result<api::SovereignRegion> ReadRegionFile(const std::string& file) {
+Result<cli::RegionFile> ReadRegionFile(const std::string& file) {
   auto content = kube::ReadFile(file, kMaxRegionFile);
   if (!content) return Fail(std::move(content.error()));
   return cli::ReadRegion(std::move(*content), file);
@@ -37,8 +37,8 @@ void AddUnknown(const cli::RegionChoice& choice, cli::CheckReport& report) {
     report.problems.push_back(
         {cli::CheckProblem::kNoFile, 0, 0,
          "namespace " + ns +
-             ": the cluster does not have it, and which of its regions it will be in is not known: "
-             "create it first, or give the region with --region FILE"});
+             ": neither the cluster nor the manifests have it, and which region it will be in is not known: "
+             "add its Namespace to the manifests, or give the region with --region FILE"});
   }
 }
 
@@ -60,8 +60,8 @@ CLI::App* AddCheckCommand(CLI::App& app, CheckArguments& arguments) {
       ->capture_default_str()
       ->check(CLI::IsMember({"table", "json", "sarif", "junit", "github"}));
   check->add_option("--region", arguments.region_file,
-                    "File with the SovereignRegion to judge by, no cluster needed; default the cluster's, for each "
-                    "namespace the one that governs it");
+                    "File with the SovereignRegion to judge by, and the HostingProfile that it names; no cluster "
+                    "needed. Default the cluster's, for each namespace the one that governs it");
   check->add_option("-n,--namespace", arguments.ns,
                     "Namespace of objects that name none; default the context's, `default` with --region");
   check->add_option(
@@ -82,39 +82,49 @@ CommandResult Check(const CheckArguments& arguments, const CheckWorld& world) {
   input.read_stdin = world.read_stdin;
   input.default_namespace = arguments.ns.empty() ? "default" : arguments.ns;
   Result<cli::Judge> judge;
-  std::vector<cli::RuleText> rules;
+  std::vector<api::SovereignRegion> regions;
+  cli::RegionPlaces places;
   Result<std::unique_ptr<cli::RegionChoice>> choice;
   if (!arguments.region_file.empty()) {
-    const auto region = ReadRegionFile(arguments.region_file);
-    if (!region) return Unusable(region.error().message);
+    const auto read = ReadRegionFile(arguments.region_file);
+    if (!read) return Unusable(read.error().message);
+    const api::SovereignRegion& region = read->region;
+    regions = {region};
+    places = cli::PlacesOfRegions(regions, read->profiles);
     const auto mutates = Mutates(arguments.kube_version);
     if (!mutates) return Unusable(mutates.error().message);
-    judge = world.make_judge(*region, {*mutates, {}, world.context});
+    judge = world.make_judge(region, {*mutates, {}, cli::ContextOf(region, places, world.context)});
     if (!judge) return Unusable(judge.error().message);
-    if (world.rules) rules = world.rules({*region});
-    const auto is_exempt = [&context = world.context, region = *region](const std::string& ns) {
-      return cli::IsExempt(ns, region, context);
-    };
+    const auto is_exempt = [&](const std::string& ns) { return cli::IsExempt(ns, regions.front(), world.context); };
     input.judge_of = [&judge, is_exempt](const std::string& ns) { return is_exempt(ns) ? nullptr : &*judge; };
   } else {
     if (!arguments.kube_version.empty()) return Unusable("--kube-version goes with --region: a cluster tells its own");
     auto cluster = world.cluster();
     if (!cluster) return Unusable(cluster.error().message);
-    const auto make_judge = [&world, mutates = cluster->mutates,
+    regions = cluster->regions;
+    places = cli::PlacesOfRegions(regions, cluster->profiles);
+    rules::PolicyContext context = world.context;
+    context.rules.other_regions = regions.size() > 1;
+    const auto make_judge = [&, context, mutates = cluster->mutates,
                              nodes = std::move(cluster->nodes)](const api::SovereignRegion& region) {
       const auto its = nodes.find(region.meta.key.name);
-      return world.make_judge(region,
-                              {mutates, its == nodes.end() ? std::vector<std::string>() : its->second, world.context});
+      return world.make_judge(region, {mutates, its == nodes.end() ? std::vector<std::string>() : its->second,
+                                       cli::ContextOf(region, places, context)});
     };
-    if (world.rules) rules = world.rules(cluster->regions);
     if (arguments.ns.empty()) input.default_namespace = cluster->default_namespace;
     choice = cli::RegionChoice::Of(*std::move(cluster), world.context, make_judge);
     if (!choice) return Unusable(choice.error().message);
     input.judge_of = [&](const std::string& ns) { return (*choice)->JudgeOf(ns); };
+    input.expect_namespace = [&](const std::string& ns, kube::Labels labels) {
+      (*choice)->Expect(ns, std::move(labels));
+    };
   }
   cli::CheckReport report = cli::RunCheck(input);
   if (arguments.region_file.empty()) AddUnknown(**choice, report);
-  return {cli::PrintCheck(report, {*format, world.version, std::move(rules)}), "", cli::ExitCode(report)};
+  auto rules = world.rules ? world.rules(regions, places) : std::vector<cli::RuleText>();
+  CommandResult result{cli::PrintCheck(report, {*format, world.version, std::move(rules)}), "", cli::ExitCode(report)};
+  for (const std::string& unknown : cli::UnknownPlaces(regions, places)) result.error += "warning: " + unknown + "\n";
+  return result;
 }
 
 }  // namespace rempart

@@ -39,7 +39,8 @@ struct CheckWorld {
   std::function<Result<cli::ClusterView>()> cluster;  // called where no region file is given
   rules::PolicyContext context;                       // of the operator: its own namespace is exempt
   std::function<Result<cli::Judge>(const api::SovereignRegion&, const cli::JudgeSettings&)> make_judge;  // cli::JudgeBy
-  std::function<std::vector<cli::RuleText>(const std::vector<api::SovereignRegion>&)> rules;  // cli::RuleTexts
+  std::function<std::vector<cli::RuleText>(const std::vector<api::SovereignRegion>&, const cli::RegionPlaces&)>
+      rules;  // cli::RuleTexts
   std::string version;
 };
 

@@ -84,6 +84,14 @@ Result<std::vector<api::HostingProfile>> ListProfiles(kube::Api& api,
   return ListAll(api, api::kProfiles, api::DecodeHostingProfile);
 }
 
+Result<std::vector<api::HostingProfile>> ProfilesAtHand(kube::Api& api,
+                                                        const std::vector<api::SovereignRegion>& regions) {
+  auto profiles = ListProfiles(api, regions);
+  if (!profiles && (profiles.error().kind == ErrorKind::kDenied || profiles.error().kind == ErrorKind::kNotFound))
+    return std::vector<api::HostingProfile>();
+  return profiles;
+}
+
 Result<std::vector<api::NodeAttestation>> ListAttestations(kube::Api& api, const std::string& node,
                                                            const std::vector<api::SovereignRegion>& regions) {
   if (std::ranges::all_of(regions, [](const auto& region) { return region.attestation.authorities.empty(); }))
@@ -128,6 +136,9 @@ Result<cli::ClusterView> ViewCluster(Cluster& cluster) {
   auto nodes = ReadQualifiedNodes(cluster.api(), view.regions);
   if (!nodes) return Fail(std::move(nodes.error()));
   view.nodes = *std::move(nodes);
+  auto profiles = ProfilesAtHand(cluster.api(), view.regions);
+  if (!profiles) return Fail(std::move(profiles.error()));
+  view.profiles = *std::move(profiles);
   return view;
 }
 

@@ -43,6 +43,9 @@ class Cluster {
 Result<std::vector<api::SovereignRegion>> ListRegions(kube::Api& api);
 // Asked for only where a region names one: whoever may read regions need not have a right to profiles.
 Result<std::vector<api::HostingProfile>> ListProfiles(kube::Api& api, const std::vector<api::SovereignRegion>& regions);
+// The same, and none where there is no right to list them, or no such kind.
+Result<std::vector<api::HostingProfile>> ProfilesAtHand(kube::Api& api,
+                                                        const std::vector<api::SovereignRegion>& regions);
 // Those of the node; asked for only where a region takes somebody's word.
 Result<std::vector<api::NodeAttestation>> ListAttestations(kube::Api& api, const std::string& node,
                                                            const std::vector<api::SovereignRegion>& regions);

@@ -173,6 +173,7 @@ int main(int argc, char** argv) {
     return Print(Attest(attest_arguments, world));
   }
   if (check->parsed()) {
+    if (check_arguments.ns.empty()) check_arguments.ns = ns;  // -n before the subcommand
     CheckWorld world;
     world.read_stdin = [] { return kube::ReadDescriptor(STDIN_FILENO, "standard input", kMaxStdin); };
     world.cluster = [&]() -> Result<cli::ClusterView> {
@@ -193,6 +194,9 @@ int main(int argc, char** argv) {
     };
     world.nodes = [&](const std::vector<api::SovereignRegion>& regions) {
       return ReadQualifiedNodes(cluster.api(), regions);
+    };
+    world.profiles = [&](const std::vector<api::SovereignRegion>& regions) {
+      return ProfilesAtHand(cluster.api(), regions);
     };
     world.mutates = [&]() -> Result<bool> { return kube::IsServed(cluster.api(), api::kMutatingPolicies, {}); };
     return Print(Policies(policies_arguments, world));

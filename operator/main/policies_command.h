@@ -31,6 +31,8 @@ CLI::App* AddPoliciesCommand(CLI::App& app, PoliciesArguments& arguments);
 struct PoliciesWorld {
   std::function<Result<std::vector<api::SovereignRegion>>()> regions;
   std::function<Result<cli::QualifiedNodes>(const std::vector<api::SovereignRegion>&)> nodes;
+  // Of those that the regions name, which are at hand.
+  std::function<Result<std::vector<api::HostingProfile>>(const std::vector<api::SovereignRegion>&)> profiles;
   std::function<Result<bool>()> mutates;  // serves MutatingAdmissionPolicy in v1
 };
 // Exit code 2 where the cluster cannot be read, and for what could be harmful: static policies that nobody said the

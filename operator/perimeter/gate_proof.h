@@ -31,6 +31,7 @@ struct GateProof {
   std::string uid;               // of the region that was tested
   std::int64_t generation = 0;   // the same
   std::optional<WallTime> held;  // when all probes last did as they should; none: not since this process began
+  std::string ns;                // that the probes were sent into
   std::size_t refused = 0, admitted = 0;
   std::vector<std::string> not_probed;  // rules that no request of the operator's own can show
   std::vector<ProbeProblem> problems;

@@ -77,12 +77,21 @@ GateView Failed(Language language, const GateProof& proof) {
   std::vector<ProbeProblem> worst_first = proof.problems;
   std::ranges::stable_sort(worst_first, {}, &ProbeProblem::kind);
   std::string message = LastHeld(language, proof);
+  if (!proof.ns.empty()) message += Say(language, "in namespace {}: ", "dans l'espace de noms {} : ", proof.ns);
   for (std::size_t i = 0; i < std::min(worst_first.size(), kProblemsNamed); ++i)
     message += (i == 0 ? "" : "; ") + Describe(language, worst_first[i]);
   if (worst_first.size() > kProblemsNamed)
     message += Say(language, "; and {} more", " ; et {} de plus", worst_first.size() - kProblemsNamed);
   return {.self_tested = {"SelfTested", "False", std::string(ReasonOf(proof.problems)), std::move(message)},
           .state = State::kFailed};
+}
+
+// What the proof does not cover.
+std::string NotProbed(Language language, const GateProof& proof) {
+  if (proof.not_probed.empty()) return "";
+  return Say(language, "; {} rules no request of the operator's own can show (status.gate.notProbed)",
+             " ; {} règles ne peuvent être montrées par une requête de l'opérateur (status.gate.notProbed)",
+             proof.not_probed.size());
 }
 
 // A status that was edited may name any time, and how long ago it was need not be a Duration.
@@ -179,7 +188,8 @@ GateView ViewGate(const api::SovereignRegion& region, const std::optional<GatePr
     view = Proven(
         language, *proof->held, now,
         Say(language, "{} objects were refused, each by its own rule, and {} were let in",
-            "{} objets ont été refusés, chacun par sa règle, et {} sont entrés", proof->refused, proof->admitted));
+            "{} objets ont été refusés, chacun par sa règle, et {} sont entrés", proof->refused, proof->admitted) +
+            NotProbed(language, *proof));
   }
   view.status = StatusOf(*proof);
   return view;

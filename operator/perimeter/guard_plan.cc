@@ -8,7 +8,6 @@ namespace rempart::perimeter {
 namespace {
 
 using Enforcement = api::RegionRules::Enforcement;
-using PodSecurity = api::RegionRules::PodSecurity;
 
 constexpr std::string_view kPodSecurityPrefix = "pod-security.kubernetes.io/";
 constexpr std::array<std::string_view, 3> kModes = {"audit", "enforce", "warn"};  // sorted, as they are recorded
@@ -16,17 +15,8 @@ constexpr std::array<std::string_view, 3> kModes = {"audit", "enforce", "warn"};
 // How much a level asks for; what is no level asks for nothing.
 int StrictnessOf(std::string_view level) { return level == "restricted" ? 2 : level == "baseline" ? 1 : 0; }
 
-std::string LevelOf(const Governor& governor) {
-  if (!governor.region) return "";
-  switch (governor.region->rules.pod_security) {
-    case PodSecurity::kRestricted:
-      return "restricted";
-    case PodSecurity::kBaseline:
-      return "baseline";
-    case PodSecurity::kUnmanaged:
-      break;
-  }
-  return "";
+std::string_view LevelOf(const Governor& governor) {
+  return governor.region ? api::LevelOf(governor.region->rules.pod_security) : "";
 }
 
 // Audit refuses and says nothing, Warn refuses nothing: as with the gate itself.
@@ -54,7 +44,7 @@ std::map<std::string, std::string, std::less<>> ReadRecord(std::string_view text
 }
 
 void PlanLabels(const api::Namespace& ns, const Governor& governor, GuardPlan& plan) {
-  const std::string level = LevelOf(governor);
+  const std::string level(LevelOf(governor));
   const auto before = ReadRecord(ns.guarded);
   Json labels = Json::object();
   std::string record;

@@ -5,17 +5,11 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "operator/perimeter/namespaces.h"
 #include "src/base/log.h"
 
 namespace rempart::perimeter {
-namespace {
-
-// A namespace whose deletion the caches have not seen yet takes no new object.
-bool IsOfWhatGoes(const Error& error) {
-  return error.kind == ErrorKind::kDenied && error.message.contains("because it is being terminated");
-}
-
-}  // namespace
+namespace {}  // namespace
 
 GuardReconciler::GuardReconciler(cache::Caches& caches, kube::Api& api, kube::EventRecorder& events, Clock& clock,
                                  Metrics& metrics, OperatorIdentity& identity, WriteFailures& failures)

@@ -18,6 +18,10 @@ std::optional<kube::LabelSelector> SelectorOf(const api::SovereignRegion& region
 
 }  // namespace
 
+bool IsOfWhatGoes(const Error& error) {
+  return error.kind == ErrorKind::kDenied && error.message.contains("because it is being terminated");
+}
+
 NamespaceView NamespacesOf(const api::SovereignRegion& region, const std::vector<RegionPtr>& regions,
                            const std::vector<NamespacePtr>& namespaces, const rules::PolicyContext& context) {
   const auto own = SelectorOf(region, context);

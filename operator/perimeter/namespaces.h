@@ -8,10 +8,14 @@
 #include "operator/api/observed.h"
 #include "operator/perimeter/qualification.h"
 #include "operator/perimeter/rules/policies.h"
+#include "src/base/result.h"
 
 namespace rempart::perimeter {
 
 using NamespacePtr = std::shared_ptr<const api::Namespace>;
+
+// What the API server answers about a namespace whose deletion the caches have not seen yet: it takes no new object.
+bool IsOfWhatGoes(const Error& error);
 
 struct NamespaceView {
   // False where the region's selector cannot be read: `governed` is empty then, and says nothing.

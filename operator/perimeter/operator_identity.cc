@@ -1,5 +1,6 @@
 #include "operator/perimeter/operator_identity.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "operator/perimeter/profile_check.h"
@@ -27,6 +28,8 @@ Result<rules::PolicyContext> OperatorIdentity::Get(const api::SovereignRegion& r
                                                    std::stop_token stop) {
   auto context = Get(std::move(stop));
   if (!context) return context;
+  context->rules.other_regions = std::ranges::any_of(
+      caches.regions.List(), [&](const auto& other) { return other->meta.key.name != region.meta.key.name; });
   const auto profile = caches.ProfileOf(region);
   std::scoped_lock lock(mutex_);
   const auto known = places_.find(region.meta.uid);

@@ -20,8 +20,9 @@ class OperatorIdentity {
   using WhoAmI = std::function<Result<std::string>(std::stop_token)>;  // see kube::WhoAmI
   explicit OperatorIdentity(WhoAmI who_am_i) : who_am_i_(std::move(who_am_i)) {}
   Result<rules::PolicyContext> Get(std::stop_token stop);
-  // The same with the places of a region, as `caches` have the profile that it names. Where that is gone, or cannot be
-  // used, those that were known last stand; where none were, those that the region lists itself, if any.
+  // The same with what the cluster has beside a region: whether there are others, and its places, as `caches` have the
+  // profile that it names. Where that is gone, or cannot be used, those that were known last stand; where none were,
+  // those that the region lists itself, if any.
   Result<rules::PolicyContext> Get(const api::SovereignRegion& region, const cache::Caches& caches,
                                    std::stop_token stop);
 

@@ -308,7 +308,26 @@ void DropEmpty(Json& object) {
   }
 }
 
-// What Ready says where that is new, and that attestations begin to end.
+// Ids of the rules that a text names.
+std::set<std::string> RulesIn(std::string_view text) {
+  constexpr std::size_t kId = 6;  // "RP-101"
+  std::set<std::string> rules;
+  for (auto at = text.find("RP-"); at != text.npos; at = text.find("RP-", at + 1)) rules.emplace(text.substr(at, kId));
+  return rules;
+}
+
+// Those that the condition of that type named.
+std::set<std::string> RulesNamedBy(std::string_view type, const Json& conditions) {
+  std::set<std::string> rules;
+  for (const Json& condition : conditions) {
+    if (!condition.is_object() || condition.value("type", Json()) != type) continue;
+    if (const Json message = condition.value("message", Json()); message.is_string())
+      rules.merge(RulesIn(message.get_ref<const std::string&>()));
+  }
+  return rules;
+}
+
+// What Ready says where that is new, which rules the gate does not hold, and that attestations begin to end.
 void PlanEvents(const SovereignRegion& region, const std::vector<Condition>& conditions, const Json& before,
                 RegionPlan& plan) {
   const auto tell = [&](kube::Event::Type type, const Condition& condition) {
@@ -320,10 +339,17 @@ void PlanEvents(const SovereignRegion& region, const std::vector<Condition>& con
          condition.message,
          std::nullopt});
   };
+  std::set<std::string> told_rules = RulesNamedBy("SelfTested", before);
   for (const Condition& condition : conditions) {
+    // A further rule, or one that is open while Ready has something else to say.
+    if (condition.type == "SelfTested" && condition.status == "False" &&
+        !std::ranges::includes(told_rules, RulesIn(condition.message)))
+      tell(kube::Event::Type::kWarning, condition);
     if (api::SaidBefore(before, condition)) continue;
-    if (condition.type == "Ready")
+    if (condition.type == "Ready") {
       tell(condition.status == "True" ? kube::Event::Type::kNormal : kube::Event::Type::kWarning, condition);
+      told_rules.merge(RulesIn(condition.message));
+    }
     if (condition.type == kExpiring && condition.status == "True") {
       Condition told = condition;
       told.reason = kExpiring;

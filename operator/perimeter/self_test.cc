@@ -38,6 +38,12 @@ bool IsNotServed(const Result<kube::Reply>& answer) {
           answer.error().message.contains("404 page not found"));
 }
 
+// Of a namespace that comes or goes: it takes no new object, or has no account yet to run pods under.
+bool IsPassing(const Error& error) {
+  return IsOfWhatGoes(error) ||
+         (error.kind == ErrorKind::kDenied && error.message.contains("error looking up service account"));
+}
+
 double Seconds(WallTime time) { return std::chrono::duration<double>(time.time_since_epoch()).count(); }
 
 MetricLabels Labels(const std::string& region) { return {{"region", region}}; }
@@ -87,8 +93,8 @@ Result<kube::Outcome> SelfTest::Reconcile(kube::ReconcileContext& context) {
   const auto identity = identity_.Get(*region, caches_, context.stop());
   if (!identity) return Fail(Error(identity.error()));
 
-  const std::vector<std::string> namespaces = UsableNamespaces(caches_, *region, *identity);
-  const SelfTestObservation observed{region, proofs_.Written(name), namespaces.size(), proofs_.Get(name)};
+  const SelfTestObservation observed{region, proofs_.Written(name), UsableNamespaces(caches_, *region, *identity),
+                                     proofs_.Get(name)};
   const MonoTime now = clock_.Mono();
   SelfTestMemory memory;
   {
@@ -106,7 +112,7 @@ Result<kube::Outcome> SelfTest::Reconcile(kube::ReconcileContext& context) {
     case SelfTestPlan::Do::kSend:
       break;
   }
-  auto proof = Send(*region, *identity, namespaces[plan.ns], plan, context.stop());
+  auto proof = Send(*region, *identity, plan, context.stop());
   if (!proof) return Fail(std::move(proof.error()));
   const bool held = proof->problems.empty();
   const SelfTestResult result = AfterProbes(observed, plan, now, proofs_.Written(name), held);
@@ -127,8 +133,8 @@ void SelfTest::Remember(const std::string& region, const SelfTestMemory& memory)
 }
 
 Result<GateProof> SelfTest::Send(const api::SovereignRegion& region, const rules::PolicyContext& identity,
-                                 const std::string& ns, const SelfTestPlan& how, std::stop_token stop) {
-  GateProof proof{.uid = region.meta.uid, .generation = region.meta.generation};
+                                 const SelfTestPlan& how, std::stop_token stop) {
+  GateProof proof{.uid = region.meta.uid, .generation = region.meta.generation, .held = {}, .ns = how.ns};
   std::vector<std::string> nodes;
   for (const auto& node : caches_.NodesWithLabel(region.meta.key.name)) nodes.push_back(node->meta.key.name);
   const auto probes =
@@ -142,10 +148,10 @@ Result<GateProof> SelfTest::Send(const api::SovereignRegion& region, const rules
       if (!probe.rule.empty()) proof.not_probed.push_back(probe.rule);
       continue;
     }
-    const auto answer = api_.Do(probe.CallIn(ns), stop);
+    const auto answer = api_.Do(probe.CallIn(how.ns), stop);
     // No answer shows nothing: asked again soon.
-    const bool unanswered = !answer && answer.error().kind == ErrorKind::kTransient;
-    if (unanswered && !how.unanswered_tells) return Fail(Error(answer.error()));
+    const bool unanswered = !answer && (answer.error().kind == ErrorKind::kTransient || IsPassing(answer.error()));
+    if (unanswered && !how.unanswered_tells) return Fail(Error::Transient(answer.error().message));
     if (!answer && answer.error().kind == ErrorKind::kCancelled) return Fail(Error(answer.error()));
     if (IsNotServed(answer)) {  // what does not exist cannot be made by anybody
       if (!probe.rule.empty()) proof.not_probed.push_back(probe.rule);

@@ -39,7 +39,7 @@ class SelfTest {
  private:
   Result<kube::Outcome> NothingToTest(const std::string& region);
   Result<GateProof> Send(const api::SovereignRegion& region, const rules::PolicyContext& identity,
-                         const std::string& ns, const SelfTestPlan& how, std::stop_token stop);
+                         const SelfTestPlan& how, std::stop_token stop);
   void Publish(const std::string& region, GateProof proof);
 
   cache::Caches& caches_;

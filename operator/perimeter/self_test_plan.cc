@@ -1,5 +1,7 @@
 #include "operator/perimeter/self_test_plan.h"
 
+#include <algorithm>
+
 namespace rempart::perimeter {
 namespace {
 
@@ -15,9 +17,13 @@ bool IsCarriedOut(const SelfTestObservation& observed, const std::optional<GateW
 bool IsStillShown(const SelfTestObservation& observed, const SelfTestMemory& memory) {
   const auto& meta = observed.region->meta;
   const auto& last = observed.last;
-  return last && last->problems.empty() && last->no_namespace == (observed.namespaces == 0) &&
+  return last && last->problems.empty() && last->no_namespace == observed.namespaces.empty() &&
          last->generation == meta.generation && last->uid == meta.uid && memory.tested &&
          *memory.tested > observed.written->at;
+}
+
+bool DidNotHold(const SelfTestObservation& observed) {
+  return observed.last && observed.last->uid == observed.region->meta.uid && !observed.last->problems.empty();
 }
 
 // What is written after something was told is perhaps what mends it, and has all the time that a first write has. What
@@ -42,7 +48,7 @@ SelfTestPlan PlanSelfTest(const SelfTestObservation& observed, const SelfTestMem
     plan.look_again = *memory.tested + kSelfTestPeriod - now;
     return plan;
   }
-  if (observed.namespaces == 0) {
+  if (observed.namespaces.empty()) {
     plan.what = Do::kTellNoNamespace;
     plan.memory.doubt_since.reset();
     return plan;
@@ -50,7 +56,9 @@ SelfTestPlan PlanSelfTest(const SelfTestObservation& observed, const SelfTestMem
   const MonoTime doubt_since = DoubtSince(observed, memory, now);
   const bool in_doubt_for_long = now - doubt_since >= kDoubtEnds;
   plan.what = Do::kSend;
-  plan.ns = plan.memory.sent++ % observed.namespaces;
+  const bool again =
+      DidNotHold(observed) && std::ranges::find(observed.namespaces, observed.last->ns) != observed.namespaces.end();
+  plan.ns = again ? observed.last->ns : observed.namespaces[plan.memory.sent++ % observed.namespaces.size()];
   plan.settling = now - observed.written->at < kGateSettles && !in_doubt_for_long;
   plan.unanswered_tells = in_doubt_for_long;
   plan.memory.doubt_since = doubt_since;

@@ -4,6 +4,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <string>
+#include <vector>
 
 #include "operator/perimeter/gate_proof.h"
 #include "operator/perimeter/qualification.h"
@@ -24,21 +26,23 @@ inline constexpr Duration kDoubtEnds = std::chrono::minutes(1);
 // What the tests so far leave to the next one.
 struct SelfTestMemory {
   std::optional<MonoTime> tested;       // when the last test that was published began
-  std::size_t sent = 0;                 // how many tests there were: each takes the next namespace
+  std::size_t sent = 0;                 // how many tests took the next namespace
   std::optional<MonoTime> doubt_since;  // no probes have all done as they should since then
 };
 
 struct SelfTestObservation {
   RegionPtr region;  // for which IsTested is true
   std::optional<GateWritten> written;
-  std::size_t namespaces = 0;  // that probes can be sent into
+  std::vector<std::string> namespaces;  // that probes can be sent into
   std::optional<GateProof> last;
 };
 
 struct SelfTestPlan {
   enum class Do : std::uint8_t { kWait, kTellNoNamespace, kSend } what = Do::kWait;
   std::optional<Duration> look_again;  // kWait: none where a change tells
-  std::size_t ns = 0;                  // kSend: into which of the namespaces
+  // kSend: into which of the namespaces. Each test takes the next one; but one where the gate did not hold is tested
+  // until it holds: another's test says nothing of it.
+  std::string ns;
   // The API server may not have seen the gate as it is: the first problem ends the test, and none is told.
   bool settling = false;
   bool unanswered_tells = false;  // a probe without an answer is a problem like another, and no error

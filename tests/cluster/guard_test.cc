@@ -64,6 +64,41 @@ TEST_F(GuardTest, ANamespaceHasBothAndGetsThemBack) {
   EXPECT_TRUE(AwaitLabel(kEnforce, "restricted")) << "it was loosened";
 }
 
+// By the API server itself, so that there is no moment, and no dead operator, in which pods could do more.
+TEST_F(GuardTest, ANamespaceThatComesHasItsLevelFromTheBeginning) {
+  Declare("Enforce");
+  const auto made = [&](const Json& labels, const std::string& name) -> Json {
+    const Json ns = {{"apiVersion", "v1"}, {"kind", "Namespace"}, {"metadata", {{"name", name}, {"labels", labels}}}};
+    const auto reply = cluster().api().Create(api::kNamespaces, "", ns.dump(), {}, "dryRun=All");
+    return reply ? Json::parse(reply->body)["metadata"] : Json(reply.error().message);
+  };
+  const Json ours = {{"rempart.dev/region", region_}};
+  Json got;
+  EXPECT_TRUE(AwaitServer([&] {
+    got = made(ours, ns_ + "-new");
+    return got.is_object() && got["labels"].value(kEnforce, "") == "restricted";
+  })) << got;
+  EXPECT_EQ(got["annotations"].value("rempart.dev/pod-security", ""), "enforce=restricted") << "it is the operator's";
+  EXPECT_FALSE(made(Json::object(), ns_ + "-free")["labels"].contains(kEnforce));
+  Json privileged = ours;
+  privileged[kEnforce] = "privileged";
+  EXPECT_THAT(made(privileged, ns_ + "-new").dump(), ::testing::HasSubstr("RP-705"));
+
+  // Moved in: without a level it gets one, with a weaker one it stays outside.
+  const std::string moved = ns_ + "-moved";
+  const auto label = [&](const Json& labels) {
+    return cluster().MergePatch(api::kNamespaces, {"", moved}, {{"metadata", {{"labels", labels}}}});
+  };
+  Must({"kubectl", "create", "namespace", moved});
+  ASSERT_TRUE(label({{kEnforce, "privileged"}}));
+  const auto refused = label(ours);
+  EXPECT_TRUE(!refused && refused.error().message.contains("RP-705"));
+  ASSERT_TRUE(label({{kEnforce, nullptr}}));
+  ASSERT_TRUE(label(ours));
+  EXPECT_EQ((*cluster().Get(api::kNamespaces, {"", moved}))["metadata"]["labels"].value(kEnforce, ""), "restricted");
+  Must({"kubectl", "delete", "namespace", moved});
+}
+
 TEST_F(GuardTest, ATenantNeitherTakesThePolicyNorWidensIt) {
   Declare("Enforce", Egress());
   ASSERT_TRUE(AwaitPolicy([](const Json& now) { return now.is_object(); }));

@@ -21,9 +21,15 @@ struct Kind {
   Gate gate;
   kube::Resource resource;
   bool same_as_before = false;  // where the one before is served, this shows the same objects
+  // Where the template of its pods is. It is judged in their place where none of them runs: they come one day.
+  const char* pods = nullptr;
 };
 constexpr std::array kKinds{
     Kind{Gate::kPods, {"", "v1", "pods", "Pod", true}},
+    Kind{Gate::kPods, {"apps", "v1", "deployments", "Deployment", true}, false, "/spec/template"},
+    Kind{Gate::kPods, {"apps", "v1", "statefulsets", "StatefulSet", true}, false, "/spec/template"},
+    Kind{Gate::kPods, {"batch", "v1", "jobs", "Job", true}, false, "/spec/template"},
+    Kind{Gate::kPods, {"batch", "v1", "cronjobs", "CronJob", true}, false, "/spec/jobTemplate/spec/template"},
     Kind{Gate::kServices, {"", "v1", "services", "Service", true}},
     Kind{Gate::kEndpoints, {"discovery.k8s.io", "v1", "endpointslices", "EndpointSlice", true}},
     Kind{Gate::kEndpoints, {"", "v1", "endpoints", "Endpoints", true}},
@@ -56,6 +62,33 @@ constexpr Duration kNodesApart = std::chrono::seconds(10);
 constexpr std::size_t kMaxPage = 64 * 1024 * 1024;
 constexpr char kViolations[] = "rempart_violations";
 constexpr char kDone[] = "rempart_audit_timestamp_seconds";
+
+// Scaled to nothing, suspended, or one whose pods come and go.
+bool RunsNothing(const Json& holder) {
+  static const Json kNone;
+  const auto spec = holder.find("spec");
+  if (spec == holder.end() || !spec->is_object()) return false;
+  return holder.value("kind", "") == "CronJob" || spec->value("replicas", kNone) == 0 ||
+         spec->value("suspend", kNone) == true;
+}
+
+// A pod of it, under the holder's own name.
+std::optional<Json> PodOf(const Json& holder, const Json::json_pointer& at) {
+  if (!RunsNothing(holder) || !holder.contains(at) || !holder.at(at).is_object()) return std::nullopt;
+  Json pod = holder.at(at);
+  if (!pod.contains("metadata") || !pod["metadata"].is_object()) pod["metadata"] = Json::object();
+  for (const char* own : {"name", "namespace", "uid"}) pod["metadata"][own] = holder["metadata"].value(own, "");
+  pod["apiVersion"] = "v1";
+  pod["kind"] = "Pod";
+  return pod;
+}
+
+// "/spec/template" is "spec.template." in front of a field.
+std::string FieldPrefix(std::string_view pointer) {
+  std::string prefix(pointer.substr(1));
+  std::ranges::replace(prefix, '/', '.');
+  return prefix + ".";
+}
 
 // A page of a list; its text ends with the call.
 struct Page {
@@ -121,7 +154,8 @@ Result<kube::Outcome> Auditor::Reconcile(kube::ReconcileContext& context) {
 
   auto reports = ReadReports(name, context.stop());  // first: where there are none, nothing is kept for them
   Tally tally(*region, rules::RulesOf(*region, identity->rules), rules::ParametersOf(*region, nodes),
-              reports ? Tally::Keep::kFindings : Tally::Keep::kCounts);
+              reports ? Tally::Keep::kFindings : Tally::Keep::kCounts,
+              caches_.mutation_served() && rules::NeedsSelector(*region, identity->rules));
   auto left_out = Collect(tally, namespaces, context.stop());
   if (!left_out) return Fail(std::move(left_out.error()));
   if (!left_out->empty()) log::Warn("the audit is not complete", {{"region", name}, {"left_out", *left_out}});
@@ -146,9 +180,13 @@ Result<kube::Outcome> Auditor::Reconcile(kube::ReconcileContext& context) {
 Result<std::string> Auditor::Collect(Tally& tally, const Namespaces& governed, std::stop_token stop) {
   std::vector<std::string> left_out;
   bool served_before = false;
-  for (const auto& [gate, resource, same_as_before] : kKinds) {
+  for (const auto& [gate, resource, same_as_before, pods] : kKinds) {
     if (!tally.Asks(gate) || (same_as_before && served_before) || (resource.namespaced && governed.empty())) continue;
-    auto left_out_of_it = CollectKind(tally, gate, resource, governed, stop);
+    const auto add = [&, gate = gate, &resource = resource, pods = pods](const Json& object) {
+      if (pods == nullptr) return tally.Add(gate, resource, object);
+      if (const auto pod = PodOf(object, Json::json_pointer(pods))) tally.Add(gate, resource, *pod, FieldPrefix(pods));
+    };
+    auto left_out_of_it = CollectKind(resource, governed, add, stop);
     served_before = left_out_of_it || left_out_of_it.error().kind != ErrorKind::kNotFound;
     if (left_out_of_it) {
       if (!left_out_of_it->empty()) left_out.push_back(*std::move(left_out_of_it));
@@ -164,8 +202,8 @@ Result<std::string> Auditor::Collect(Tally& tally, const Namespaces& governed, s
   return fmt::format("{}", fmt::join(left_out, "; "));
 }
 
-Result<std::string> Auditor::CollectKind(Tally& tally, Gate gate, const kube::Resource& resource,
-                                         const Namespaces& governed, std::stop_token stop) {
+Result<std::string> Auditor::CollectKind(const kube::Resource& resource, const Namespaces& governed,
+                                         const std::function<void(const Json& object)>& add, std::stop_token stop) {
   std::size_t unreadable = 0;
   std::string first;
   const auto judge = [&](kube::View item) {
@@ -179,7 +217,7 @@ Result<std::string> Auditor::CollectKind(Tally& tally, Gate gate, const kube::Re
     }
     (*object)["apiVersion"] = resource.ApiVersion();  // which items of a list do not carry
     (*object)["kind"] = resource.kind;
-    tally.Add(gate, resource, *object);
+    add(*object);
   };
   std::string more;
   for (int limit = kObjectsOfAPage;;) {

@@ -1,4 +1,5 @@
-// The audit of what already runs in a region's namespaces: lists what the rules are about (pods, services, endpoints,
+// The audit of what already is in a region's namespaces: lists what the rules are about (pods, and templates of those
+// that do not run now: of CronJobs, of what is suspended or scaled to nothing; services, endpoints,
 // claims, network policies, entries, secret stores; storage classes and volumes of the whole cluster), judges it by the
 // region's rules, and writes what it found to
 //   the region's status (by AuditSummaries), rempart_violations{region,rule}, rempart_audit_timestamp_seconds{region},
@@ -49,8 +50,8 @@ class Auditor {
   // What was left out, see AuditSummary. Errors: what may be had later, kTransient, kGone, kCancelled.
   Result<std::string> Collect(Tally& tally, const Namespaces& governed, std::stop_token stop);
   // kNotFound where the cluster does not serve the kind; else what was left out of it.
-  Result<std::string> CollectKind(Tally& tally, rules::Gate gate, const kube::Resource& resource,
-                                  const Namespaces& governed, std::stop_token stop);
+  Result<std::string> CollectKind(const kube::Resource& resource, const Namespaces& governed,
+                                  const std::function<void(const Json& object)>& add, std::stop_token stop);
   // `there`: those of the region, before.
   Status WriteReports(const api::SovereignRegion& region, const Tally& tally, const Namespaces& governed, Reports there,
                       std::stop_token stop);

@@ -30,21 +30,28 @@ bool IsKeptByACluster(const Json& endpoints) {
 
 }  // namespace
 
-Tally::Tally(const api::SovereignRegion& region, std::vector<rules::Rule> rules, Json parameters, Keep keep)
-    : language_(region.rules.language), rules_(std::move(rules)), parameters_(std::move(parameters)), keep_(keep) {}
+Tally::Tally(const api::SovereignRegion& region, std::vector<rules::Rule> rules, Json parameters, Keep keep,
+             bool selector_is_added)
+    : language_(region.rules.language),
+      rules_(std::move(rules)),
+      parameters_(std::move(parameters)),
+      keep_(keep),
+      selector_is_added_(selector_is_added) {}
 
 bool Tally::Asks(rules::Gate gate) const {
   return std::ranges::any_of(rules_,
                              [gate](const rules::Rule& rule) { return rule.gate == gate && !rule.needs_request; });
 }
 
-void Tally::Add(rules::Gate gate, const kube::Resource& resource, const Json& object) {
+void Tally::Add(rules::Gate gate, const kube::Resource& resource, const Json& object, const std::string& prefix) {
   if (gate == rules::Gate::kPods && HasEnded(object)) return;
   if (gate == rules::Gate::kEndpoints && IsKeptByACluster(object)) return;
   const std::string ns = TextAt(object, "/metadata/namespace");
   NamespaceTally& tally = by_namespace_[ns];
   ++objects_, ++tally.objects;
   auto violations = rules::Judge(rules_, language_, parameters_, {.gate = gate, .object = &object});
+  if (selector_is_added_ && gate == rules::Gate::kPods && !rules::NamesARegion(object))
+    std::erase_if(violations, [](const rules::Violation& violation) { return violation.rule == rules::kSelectorRule; });
   if (violations.empty()) ++tally.clean;
   violations_ += violations.size(), tally.violations += violations.size();
   for (auto& violation : violations) {
@@ -55,7 +62,7 @@ void Tally::Add(rules::Gate gate, const kube::Resource& resource, const Json& ob
     tally.findings.push_back(Finding{.object = {resource.ApiVersion(), std::string(resource.kind), ns,
                                                 TextAt(object, "/metadata/name"), TextAt(object, "/metadata/uid")},
                                      .rule = std::move(violation.rule),
-                                     .field = std::move(violation.field),
+                                     .field = prefix + violation.field,
                                      .message = CleanText(violation.message, kMaxMessage)});
   }
 }

@@ -35,14 +35,17 @@ class Tally {
   // What is kept of each violation: all that a report says of it, or nothing where no report will be made.
   enum class Keep { kFindings, kCounts };
   // `parameters`: see rules::ParametersOf. Rules that ask who makes a request are left out, see rules::Judge.
+  // `selector_is_added`: the API server gives it to pods that lack it, once the region enforces; RP-103 would refuse
+  // none of those.
   Tally(const api::SovereignRegion& region, std::vector<rules::Rule> rules, Json parameters,
-        Keep keep = Keep::kFindings);
+        Keep keep = Keep::kFindings, bool selector_is_added = false);
 
   // Whether any rule can be asked of what is there.
   bool Asks(rules::Gate gate) const;
   // Pods that have ended, and endpoints that a controller of the cluster keeps, are not judged: nothing can be done
   // about the former, and the latter say where the region's own pods are.
-  void Add(rules::Gate gate, const kube::Resource& resource, const Json& object);
+  // `prefix`: of the fields, where `object` is a pod of a template in an object of that resource, by its name.
+  void Add(rules::Gate gate, const kube::Resource& resource, const Json& object, const std::string& prefix = "");
 
   const std::map<std::string, std::size_t>& by_rule() const { return by_rule_; }
   // What belongs to the whole cluster is under "", and has no findings: there is no namespace for a report of it.
@@ -55,6 +58,7 @@ class Tally {
   const std::vector<rules::Rule> rules_;
   const Json parameters_;
   const Keep keep_;
+  const bool selector_is_added_;
   std::map<std::string, std::size_t> by_rule_;
   std::map<std::string, NamespaceTally> by_namespace_;
   std::size_t objects_ = 0, violations_ = 0, findings_ = 0;

@@ -27,17 +27,29 @@ std::set<std::string> SelectorKeys(const api::SovereignRegion& region) {
   return keys;
 }
 
+// An update that leaves the labels alone that say whether a namespace is the region's.
+Bool KeepsItsPlace(const api::SovereignRegion& region) {
+  Bool keeps = Request()["operation"].AsText() == "UPDATE";
+  for (const std::string& key : SelectorKeys(region)) {  // one that is there and empty is not one that is absent
+    const Item now = Object()["metadata"]["labels"][std::string_view(key)];
+    const Item before = OldObject()["metadata"]["labels"][std::string_view(key)];
+    keeps = keeps && now.AsText() == before.AsText() &&
+            ((now.Present() && before.Present()) || (!now.Present() && !before.Present()));
+  }
+  return keeps;
+}
+
 // Between a weaker label and the operator that puts it back, a pod could get in.
 void AddPodSecurityRule(const api::SovereignRegion& region, const RuleContext& context, Table& table) {
   using PodSecurity = api::RegionRules::PodSecurity;
   if (region.rules.pod_security == PodSecurity::kUnmanaged) return;
   const bool baseline = region.rules.pod_security == PodSecurity::kBaseline;
-  const Text operation = Request()["operation"].AsText();
   const auto label = [](const Item& of, std::string_view key) { return of["metadata"]["labels"][key].AsText(); };
   constexpr std::string_view kLevel = "pod-security.kubernetes.io/enforce";
   constexpr std::string_view kVersion = "pod-security.kubernetes.io/enforce-version";
+  const Bool keeps_its_place = KeepsItsPlace(region);
   const auto untouched = [&](std::string_view key) {
-    return operation == "UPDATE" && label(Object(), key) == label(OldObject(), key);
+    return keeps_its_place && label(Object(), key) == label(OldObject(), key);
   };
   std::vector<std::string> levels = {"restricted"};
   if (baseline) levels.emplace_back("baseline");
@@ -46,7 +58,8 @@ void AddPodSecurityRule(const api::SovereignRegion& region, const RuleContext& c
                    .gate = Gate::kNamespace,
                    .holds = IsUser(context.operator_user) ||
                             ((untouched(kLevel) || In(level, Literal(levels)) ||
-                              (operation == "CREATE" && level == "")) &&  // the operator sets it in a moment
+                              // Where the server has no mutation that sets it, the operator does in a moment.
+                              (!keeps_its_place && level == "")) &&
                              (untouched(kVersion) || version == "" || version == "latest")),
                    .wrong = {"would let pods do more than the region's level of Pod Security",
                              "laisserait les pods faire plus que le niveau de Pod Security de la région"},
@@ -88,16 +101,9 @@ void AddControlRules(const api::SovereignRegion& region, const RuleContext& cont
   const Text user = Request()["userInfo"]["username"].AsText();
   if (!access.admins.empty()) {
     const Bool is_trusted = IsUser(context.operator_user) || IsClusterAdmin() || IsOneOf(access.admins);
-    Bool stays = operation == "UPDATE";
-    for (const std::string& key : SelectorKeys(region)) {  // one that is there and empty is not one that is absent
-      const Item now = Object()["metadata"]["labels"][std::string_view(key)];
-      const Item before = OldObject()["metadata"]["labels"][std::string_view(key)];
-      stays = stays && now.AsText() == before.AsText() &&
-              ((now.Present() && before.Present()) || (!now.Present() && !before.Present()));
-    }
     table.push_back({.id = "RP-701",
                      .gate = Gate::kNamespace,
-                     .holds = is_trusted || stays,
+                     .holds = is_trusted || KeepsItsPlace(region),
                      .wrong = {"only the region's admins move a namespace in or out",
                                "seuls les administrateurs de la région y font entrer ou sortir un espace de noms"},
                      .fix = AskOneOf(access.admins),

@@ -259,7 +259,7 @@ void AddKeyRules(const api::SovereignRegion& region, const RuleContext& context,
          .clauses = kKeys});
   }
   // Tenants' references reach the allowed ones alone (RP-602), so that others may do with their own what they like.
-  if (!region.rules.access.admins.empty() && !keys.allowed_stores.empty()) {
+  if (!keys.allowed_stores.empty()) {
     const Bool is_trusted = IsUser(context.operator_user) || IsClusterAdmin() || IsOneOf(region.rules.access.admins);
     const auto rule = [&](std::string id, Gate gate, const Bool& concerns) {
       return Rule{.id = std::move(id),

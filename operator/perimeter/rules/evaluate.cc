@@ -30,6 +30,7 @@ struct Address {
 
 // As Go's netip reads it, which is what CEL's ip() is made of: no zone, no IPv4 in IPv6.
 std::optional<Address> ReadAddress(const std::string& text) {
+  if (text.contains('\0')) return std::nullopt;  // inet_pton would read what stands before it
   Address address{AF_INET};
   if (inet_pton(AF_INET, text.c_str(), address.bytes.data()) == 1) return address;
   address.family = AF_INET6;

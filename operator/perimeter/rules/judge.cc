@@ -116,4 +116,12 @@ std::vector<Violation> Judge(const std::vector<Rule>& rules, api::RegionRules::L
   return violations;
 }
 
+bool NamesARegion(const Json& pod) {
+  const auto spec = pod.find("spec");
+  if (spec == pod.end() || !spec->is_object()) return true;
+  const auto selector = spec->find("nodeSelector");
+  if (selector == spec->end()) return false;
+  return !selector->is_object() || selector->contains(api::kNodeRegionLabel);
+}
+
 }  // namespace rempart::rules

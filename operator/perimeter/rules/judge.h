@@ -31,4 +31,7 @@ struct Case {
 std::vector<Violation> Judge(const std::vector<Rule>& rules, api::RegionRules::Language language,
                              const Json& parameters, const Case& judged);
 
+// Whether a pod's node selector names a region; what cannot be read is taken to.
+bool NamesARegion(const Json& pod);
+
 }  // namespace rempart::rules

@@ -22,7 +22,11 @@ Bool OursAreIn(const Item& a, const Item& b) {
 
 }  // namespace
 
-void AddPlacementRules(const api::SovereignRegion& region, Table& table) {
+bool NeedsSelector(const api::SovereignRegion& region, const RuleContext& context) {
+  return !region.taint_outside_nodes || context.other_regions;
+}
+
+void AddPlacementRules(const api::SovereignRegion& region, const RuleContext& context, Table& table) {
   const std::string& name = region.meta.key.name;
   const Text it = It().AsText();
   const Sentence not_a_node = {fmt::format("is not a qualified node of region {}", name),
@@ -46,9 +50,9 @@ void AddPlacementRules(const api::SovereignRegion& region, Table& table) {
                    .wrong = not_a_node,
                    .fix = {"bind the pod to a node of the region", "liez le pod à un nœud de la région"},
                    .clauses = kHosted});
-  if (!region.taint_outside_nodes) {  // the taint keeps pods away as well, and asks nothing of who writes them
+  if (NeedsSelector(region, context)) {
     table.push_back(
-        {.id = "RP-103",
+        {.id = kSelectorRule,
          .gate = Gate::kPods,
          .variable = "regionSelector",
          .subjects = {{{"spec", "nodeSelector", std::string(api::kNodeRegionLabel)}}},

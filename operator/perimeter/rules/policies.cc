@@ -13,8 +13,6 @@
 namespace rempart::rules {
 namespace {
 
-constexpr std::string_view kNamespaceName = "kubernetes.io/metadata.name";  // set by the API server on every namespace
-
 bool Uses(const Node& node, std::string_view variable) {
   if (node.op == Op::kVariable && node.text == variable) return true;
   return std::ranges::any_of(node.of, [&](const NodePtr& child) { return Uses(*child, variable); });
@@ -101,16 +99,16 @@ Policy PolicyOf(Gate gate, const std::vector<const Rule*>& rules, const api::Sov
           object(api::kAdmissionPolicyBindings, std::move(binding))};
 }
 
-// A policy that changes what is created of a core resource, and its binding, which `binding_spec` narrows.
+// A policy that changes what is written of a core resource, and its binding, which `binding_spec` narrows.
 Policy Mutation(const api::SovereignRegion& region, const std::string& name, std::string_view resource,
-                const std::string& expression, Json binding_spec) {
+                const Json& operations, const std::string& expression, Json binding_spec) {
   const Json policy = {
       {"failurePolicy", "Ignore"},
       {"reinvocationPolicy", "Never"},
       {"matchConstraints",
        {{"resourceRules", Json::array({{{"apiGroups", Json::array({""})},
                                         {"apiVersions", Json::array({"v1"})},
-                                        {"operations", Json::array({"CREATE"})},
+                                        {"operations", operations},
                                         {"resources", Json::array({resource})}}})}}},
       {"mutations", Json::array({{{"patchType", "JSONPatch"}, {"jsonPatch", {{"expression", expression}}}}})}};
   binding_spec["policyName"] = name;
@@ -172,7 +170,7 @@ std::vector<Policy> PoliciesOf(const std::vector<Rule>& rules, const api::Sovere
 }
 
 std::optional<Policy> MutationOf(const api::SovereignRegion& region, const PolicyContext& context) {
-  if (region.rules.enforcement != api::RegionRules::Enforcement::kEnforce || region.taint_outside_nodes)
+  if (region.rules.enforcement != api::RegionRules::Enforcement::kEnforce || !NeedsSelector(region, context.rules))
     return std::nullopt;
   const std::string name = api::GateObjectName(region.meta.key.name, "placement");
   const std::string label = CelText(api::kNodeRegionLabel), value = CelText(region.meta.key.name);
@@ -186,7 +184,7 @@ std::optional<Policy> MutationOf(const api::SovereignRegion& region, const Polic
       "{0} in object.spec.nodeSelector ? [] : "
       "[JSONPatch{{op: \"add\", path: \"/spec/nodeSelector/\" + jsonpatch.escapeKey({0}), value: {1}}}]",
       label, value);
-  return Mutation(region, name, "pods", expression,
+  return Mutation(region, name, "pods", {"CREATE"}, expression,
                   {{"matchResources", {{"namespaceSelector", NamespaceSelectorOf(region, context)}}}});
 }
 
@@ -200,13 +198,33 @@ std::optional<Policy> NodeMutationOf(const api::SovereignRegion& region) {
       "object.spec.taints.exists(taint, taint.key == {1}) ? [] : "
       "[JSONPatch{{op: \"add\", path: \"/spec/taints/-\", value: {0}}}]",
       taint, key);
-  return Mutation(region, api::GateObjectName(region.meta.key.name, "taints"), "nodes", expression, Json::object());
+  return Mutation(region, api::GateObjectName(region.meta.key.name, "taints"), "nodes", {"CREATE"}, expression,
+                  Json::object());
+}
+
+std::optional<Policy> NamespaceMutationOf(const api::SovereignRegion& region, const PolicyContext& context) {
+  const std::string_view level = api::LevelOf(region.rules.pod_security);
+  if (region.rules.enforcement != api::RegionRules::Enforcement::kEnforce || level.empty()) return std::nullopt;
+  const std::string label = CelText("pod-security.kubernetes.io/enforce");
+  const std::string record = CelText(api::kPodSecurityAnnotation), recorded = CelText(fmt::format("enforce={}", level));
+  // What the region's namespaces are is told by their labels, so that these are there. The operator itself knows.
+  const std::string expression = fmt::format(
+      "request.userInfo.username == {4} || {0} in object.metadata.labels ? [] : "
+      "[JSONPatch{{op: \"add\", path: \"/metadata/labels/\" + jsonpatch.escapeKey({0}), value: {1}}}] + "
+      "(!has(object.metadata.annotations) ? "
+      "[JSONPatch{{op: \"add\", path: \"/metadata/annotations\", value: {{{2}: {3}}}}}] : "
+      "[JSONPatch{{op: \"add\", path: \"/metadata/annotations/\" + jsonpatch.escapeKey({2}), "
+      "value: {2} in object.metadata.annotations ? {3} + \",\" + object.metadata.annotations[{2}] : {3}}}])",
+      label, CelText(level), record, recorded, CelText(context.rules.operator_user));
+  return Mutation(region, api::GateObjectName(region.meta.key.name, "pod-security"), "namespaces", {"CREATE", "UPDATE"},
+                  expression, {{"matchResources", {{"objectSelector", NamespaceSelectorOf(region, context)}}}});
 }
 
 std::vector<Policy> MutationsOf(const api::SovereignRegion& region, const PolicyContext& context) {
   std::vector<Policy> mutations;
   if (auto mutation = MutationOf(region, context)) mutations.push_back(*std::move(mutation));
   if (auto mutation = NodeMutationOf(region)) mutations.push_back(*std::move(mutation));
+  if (auto mutation = NamespaceMutationOf(region, context)) mutations.push_back(*std::move(mutation));
   return mutations;
 }
 

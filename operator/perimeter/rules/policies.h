@@ -12,6 +12,8 @@
 
 namespace rempart::rules {
 
+inline constexpr char kNamespaceName[] = "kubernetes.io/metadata.name";  // set by the API server on every namespace
+
 struct Policy {
   std::string name;  // of both, see api::GateObjectName
   Json policy, binding;
@@ -36,12 +38,15 @@ std::vector<Policy> PoliciesOf(const std::vector<Rule>& rules, const api::Sovere
                                const PolicyContext& context);
 
 // What gives pods the region's node label in their nodeSelector (KEP-3962), so that whoever applies a pod need not know
-// of it: in a region that enforces, and does not taint the nodes outside; else none. A selector that names something
+// of it: in a region that enforces, and whose pods need it (NeedsSelector); else none. A selector that names something
 // else is left, and refused by RP-103. With failurePolicy Ignore: what it does not mend is refused.
 std::optional<Policy> MutationOf(const api::SovereignRegion& region, const PolicyContext& context);
 // What gives a node that joins the taint of those outside, in a region that taints them: until the operator has looked
 // at it, nothing is placed there, also where no operator runs. In every mode, as the taint itself.
 std::optional<Policy> NodeMutationOf(const api::SovereignRegion& region);
+// What gives a namespace that comes into a region that enforces the region's level of Pod Security, where it has none,
+// and the record that it is the operator's, who takes it off one day: pods are held to it also where no operator runs.
+std::optional<Policy> NamespaceMutationOf(const api::SovereignRegion& region, const PolicyContext& context);
 std::vector<Policy> MutationsOf(const api::SovereignRegion& region, const PolicyContext& context);
 
 // What changes often, for lookups by key: spec {nodes: {<name>: true}, registries: {<host>: true}, released: {<digest>:

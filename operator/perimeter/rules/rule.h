@@ -102,11 +102,21 @@ struct RuleContext {
   // Regions and zones where its nodes can be (api::PlacesOf), sorted, each once.
   struct Places {
     std::vector<std::string> regions, zones;
+    bool operator==(const Places&) const = default;
   };
   // Not given where the profile that the region names is not at hand: then what the region itself lists is all that
   // is known, and where it lists nothing, nothing is asked of topologies. Given and empty: no place is the region's.
   std::optional<Places> places = {};
+  bool other_regions = false;  // the cluster has; their nodes carry no taint of those outside
+  bool operator==(const RuleContext&) const = default;
 };
+
+// What each pod of a region has to select nodes by: its label.
+inline constexpr char kSelectorRule[] = "RP-103";
+// Whether pods have to. Where nodes outside carry the taint it does that job, and asks nothing of who writes pods; but
+// it is not on the nodes of other regions.
+bool NeedsSelector(const api::SovereignRegion& region, const RuleContext& context);
+
 // The same of a region and its profile, see api::PlacesOf.
 RuleContext::Places RulePlacesOf(const api::SovereignRegion& region, const api::HostingProfile* profile);
 

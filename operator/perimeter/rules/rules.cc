@@ -20,6 +20,9 @@ std::string ListOfNames(const std::vector<std::string>& names) {
 }
 
 Sentence AskOneOf(const std::vector<std::string>& identities) {
+  if (identities.empty())
+    return {"ask an admin of the cluster; spec.access.admins may list those of the region",
+            "demandez à un administrateur du cluster ; spec.access.admins peut nommer ceux de la région"};
   return {"ask one of: " + ListOfNames(identities), "demandez à : " + ListOfNames(identities)};
 }
 
@@ -54,7 +57,7 @@ RuleContext::Places RulePlacesOf(const api::SovereignRegion& region, const api::
 
 std::vector<Rule> RulesOf(const api::SovereignRegion& region, const RuleContext& context) {
   Table table;
-  AddPlacementRules(region, table);
+  AddPlacementRules(region, context, table);
   AddNodeRules(region, context, table);
   AddImageRules(region, table);
   AddStorageRules(region, context, table);

@@ -10,15 +10,15 @@ namespace rempart::rules {
 
 using Table = std::vector<Rule>;
 
-void AddPlacementRules(const api::SovereignRegion& region, Table& table);                            // RP-1xx
-void AddNodeRules(const api::SovereignRegion& region, const RuleContext& context, Table& table);     // RP-2xx
-void AddImageRules(const api::SovereignRegion& region, Table& table);                                // RP-3xx
-void AddStorageRules(const api::SovereignRegion& region, const RuleContext& context, Table& table);  // RP-4xx
-void AddNetworkRules(const api::SovereignRegion& region, Table& table);                              // RP-5xx
-void AddEgressRules(const api::SovereignRegion& region, const RuleContext& context, Table& table);   // RP-507-9, 517
-void AddEntryRules(const api::SovereignRegion& region, Table& table);                                // RP-510 to 516
-void AddKeyRules(const api::SovereignRegion& region, const RuleContext& context, Table& table);      // RP-6xx
-void AddControlRules(const api::SovereignRegion& region, const RuleContext& context, Table& table);  // RP-7xx
+void AddPlacementRules(const api::SovereignRegion& region, const RuleContext& context, Table& table);  // RP-1xx
+void AddNodeRules(const api::SovereignRegion& region, const RuleContext& context, Table& table);       // RP-2xx
+void AddImageRules(const api::SovereignRegion& region, Table& table);                                  // RP-3xx
+void AddStorageRules(const api::SovereignRegion& region, const RuleContext& context, Table& table);    // RP-4xx
+void AddNetworkRules(const api::SovereignRegion& region, Table& table);                                // RP-5xx
+void AddEgressRules(const api::SovereignRegion& region, const RuleContext& context, Table& table);     // RP-507-9, 517
+void AddEntryRules(const api::SovereignRegion& region, Table& table);                                  // RP-510 to 516
+void AddKeyRules(const api::SovereignRegion& region, const RuleContext& context, Table& table);        // RP-6xx
+void AddControlRules(const api::SovereignRegion& region, const RuleContext& context, Table& table);    // RP-7xx
 
 // What is asked about. What is deleted has no object, and where a collection is, the request has no name.
 Bool IsDeletion();

@@ -46,6 +46,7 @@ struct FakeServer final : kube::test::ApiWithoutWatches {
     if (path == "/apis/networking.k8s.io/v1/ingresses" && denied) return Fail(Error::Denied("no right to list"));
     if (path == "/apis/storage.k8s.io/v1/storageclasses") return Items(classes);
     if (path == "/api/v1/persistentvolumes") return Items(volumes);
+    if (const auto holder = holders.find(path); holder != holders.end()) return Items(holder->second);
     if (path != "/api/v1/pods") return Fail(Error::NotFound("not served"));
     if (failing) return Fail(Error::Transient("away"));
     const auto at = call.target.find("continue=");
@@ -77,6 +78,7 @@ struct FakeServer final : kube::test::ApiWithoutWatches {
     return kube::Reply{200, "{}"};
   }
   std::vector<Json> pods, classes, volumes;
+  std::map<std::string, std::vector<Json>> holders;  // of pod templates, by path
   std::map<std::string, Json> reports;
   bool serves_reports = true, failing = false, denied = false;
   std::size_t too_large_from = 1000;
@@ -255,6 +257,38 @@ TEST_F(AuditorTest, CountsStorageClassesAndVolumesOfTheCluster) {
   EXPECT_TRUE(Look());
   EXPECT_THAT(server.calls, Contains("GET /apis/storage.k8s.io/v1/storageclasses"));
   EXPECT_THAT(server.calls, Not(Contains("GET /api/v1/pods")));
+}
+
+// What runs at night, or is scaled to nothing for now, would be refused the day after.
+TEST_F(AuditorTest, JudgesTheTemplatesOfWhatDoesNotRunNow) {
+  const auto holder = [](const std::string& name, const Json& spec, const char* at) {
+    Json made = {{"metadata", {{"name", name}, {"namespace", "acme"}, {"uid", "uid-of-" + name}}}, {"spec", spec}};
+    Json pod = Pod("", "", "docker.io/library/nginx:1");
+    pod["metadata"] = {{"labels", {{"app", name}}}};
+    made[Json::json_pointer(at)] = pod;
+    return made;
+  };
+  const char* const kTemplate = "/spec/template";
+  server.pods.clear();
+  server.serves_reports = true;
+  server.holders = {
+      {"/apis/apps/v1/deployments",
+       {holder("runs", {{"replicas", 2}}, kTemplate), holder("by-default", Json::object(), kTemplate),
+        holder("asleep", {{"replicas", 0}}, kTemplate)}},
+      {"/apis/apps/v1/statefulsets", {holder("asleep-too", {{"replicas", 0}}, kTemplate)}},
+      {"/apis/batch/v1/jobs", {holder("suspended", {{"suspend", true}}, kTemplate), holder("ran", {}, kTemplate)}},
+      {"/apis/batch/v1/cronjobs", {holder("nightly", Json::object(), "/spec/jobTemplate/spec/template")}}};
+  ASSERT_TRUE(Look());
+  ASSERT_TRUE(summaries.Get("france"));
+  EXPECT_EQ(summaries.Get("france")->by_rule.at("RP-301"), 4U);
+  std::set<std::string> told;
+  for (const auto& [name, report] : server.reports)
+    for (const Json& result : report["results"])
+      if (result["rule"] == "RP-301")
+        told.insert(result["resources"][0]["kind"].get<std::string>() + " " +
+                    result["resources"][0]["name"].get<std::string>());
+  EXPECT_EQ(told,
+            (std::set<std::string>{"Deployment asleep", "StatefulSet asleep-too", "Job suspended", "CronJob nightly"}));
 }
 
 TEST_F(AuditorTest, ReadsWhatTakesDataOutOfTheRegion) {

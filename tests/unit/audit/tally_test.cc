@@ -45,6 +45,23 @@ Json Pod(const std::string& ns, const std::string& name, const std::string& imag
             {"containers", Json::array({{{"name", "app"}, {"image", image}}})}}}};
 }
 
+// "Audit until the count is zero" must be reachable: what the server will add, nobody has to.
+TEST(Tally, ASelectorThatTheServerAddsIsNotMissed) {
+  const auto region = Region();
+  Json without = Pod("acme", "plain", "registry.example/app:1"), elsewhere = without;
+  without["spec"].erase("nodeSelector");
+  elsewhere["spec"]["nodeSelector"][std::string(api::kNodeRegionLabel)] = "germany";
+  for (const bool added : {false, true}) {
+    Tally tally(region, rules::RulesOf(region, {"operator"}), rules::ParametersOf(region, {"fr-1"}),
+                Tally::Keep::kFindings, added);
+    tally.Add(Gate::kPods, api::kPods, without);
+    EXPECT_EQ(tally.violations(), added ? 0U : 1U);
+    tally.Add(Gate::kPods, api::kPods, elsewhere);
+    EXPECT_THAT(tally.by_rule(), ElementsAre(Pair("RP-103", added ? 1 : 2)))
+        << "one that names a place is left as it is";
+  }
+}
+
 TEST(Tally, CountsByRuleAndByNamespace) {
   Tally tally = MakeTally();
   tally.Add(Gate::kPods, api::kPods, Pod("acme", "good", "registry.example/app:1"));

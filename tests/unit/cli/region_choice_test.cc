@@ -91,6 +91,30 @@ TEST(RegionChoice, OneRegionJudgesWhatIsToCome) {
   EXPECT_THAT((*choice)->Unknown(), IsEmpty());
 }
 
+// What is applied is what they will be, and what they are does not end by that.
+TEST(RegionChoice, NamespacesAmongTheManifests) {
+  const auto choice = Choose({{Region("france"), Region("germany")},
+                              {{Namespace("acme", {{"rempart.dev/region", "france"}}), Namespace("default", {})}}});
+  ASSERT_TRUE(choice);
+  (*choice)->Expect("new", {{"rempart.dev/region", "germany"}});
+  (*choice)->Expect("free", {});
+  (*choice)->Expect("acme", {{"rempart.dev/region", "germany"}});
+  (*choice)->Expect("default", {{"rempart.dev/region", "france"}});
+  (*choice)->Expect("kube-system", {{"rempart.dev/region", "france"}});
+  EXPECT_THAT(Said((*choice)->JudgeOf("new")), ElementsAre("germany", "the same in all"));
+  EXPECT_THAT(Said((*choice)->JudgeOf("free")), ElementsAre("(not judged)"));
+  EXPECT_THAT(Said((*choice)->JudgeOf("acme")), ElementsAre("france", "the same in all", "germany"));
+  EXPECT_THAT(Said((*choice)->JudgeOf("default")), ElementsAre("france", "the same in all"));
+  EXPECT_THAT(Said((*choice)->JudgeOf("kube-system")), ElementsAre("(not judged)"));
+  EXPECT_THAT((*choice)->Unknown(), IsEmpty());
+
+  const auto unlisted = Choose({{Region("france")}, std::nullopt});
+  ASSERT_TRUE(unlisted);
+  (*unlisted)->Expect("free", {});
+  EXPECT_THAT(Said((*unlisted)->JudgeOf("free")), ElementsAre("france", "the same in all"))
+      << "the cluster may have it already, with the region's label";
+}
+
 TEST(RegionChoice, WithoutTheRightToListNamespaces) {
   const auto one = Choose({{Region("france")}, std::nullopt});
   ASSERT_TRUE(one);

@@ -19,16 +19,16 @@ TEST(ReadRegion, TheSample) {
   ASSERT_TRUE(content) << content.error().message;
   const auto region = ReadRegion(*content, "region-france.yaml");
   ASSERT_TRUE(region) << region.error().message;
-  EXPECT_EQ(region->meta.key.name, "france");
-  EXPECT_EQ(region->country, "FR");
-  EXPECT_EQ(region->locations.at(0).zones.size(), 3U);
+  EXPECT_EQ(region->region.meta.key.name, "france");
+  EXPECT_EQ(region->region.country, "FR");
+  EXPECT_EQ(region->region.locations.at(0).zones.size(), 3U);
 }
 
 TEST(ReadRegion, AmongOthers) {
   const auto region =
       ReadRegion("apiVersion: v1\nkind: Namespace\nmetadata: {name: acme}\n---\n" + std::string(kRegion), "r");
   ASSERT_TRUE(region) << region.error().message;
-  EXPECT_EQ(region->meta.key.name, "france");
+  EXPECT_EQ(region->region.meta.key.name, "france");
 }
 
 TEST(ReadRegion, RefusesWithFileAndLine) {

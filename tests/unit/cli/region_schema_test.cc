@@ -36,7 +36,7 @@ void Misspell(const Json& schema, Json& root, Json& value, std::vector<std::stri
     if (path.empty() && name != "spec") continue;
     Misspell(described, root, value[name], passed, path + "/" + name);
     value[name + "s"] = value[name];
-    const auto unknown = FindUnknownField(root);
+    const auto unknown = FindUnknownField(root, RegionSchema());
     if (!unknown || !unknown->path.ends_with(name + "s")) passed.push_back(path + "/" + name);
     value.erase(name + "s");
   }
@@ -45,11 +45,11 @@ void Misspell(const Json& schema, Json& root, Json& value, std::vector<std::stri
 TEST(RegionSchema, TakesEveryFieldAndNoOther) {
   Json region = WithEveryField(RegionSchema());
   ASSERT_TRUE(region["spec"]["hosting"]["locations"][0].contains("zones")) << "the definition was read";
-  const auto unknown = FindUnknownField(region);
+  const auto unknown = FindUnknownField(region, RegionSchema());
   EXPECT_FALSE(unknown) << unknown->path;
   region["status"]["of"]["tomorrow"] = 1;
   region["metadata"]["managedFields"] = Json::array({{{"manager", "kubectl"}}});
-  EXPECT_FALSE(FindUnknownField(region));
+  EXPECT_FALSE(FindUnknownField(region, RegionSchema()));
   std::vector<std::string> passed;
   Misspell(RegionSchema(), region, region, passed, "");
   EXPECT_THAT(passed, IsEmpty());

@@ -173,7 +173,8 @@ TEST(PrintPolicies, AreObjectsThatKubectlTakes) {
   api::SovereignRegion region;
   region.meta.key.name = "france";
   region.meta.uid = "uid";
-  const Json list = Json::parse(PrintPolicies({region}, {{"france", {"a"}}}, {{"operator"}, "rempart-system"}, true));
+  const Json list =
+      Json::parse(PrintPolicies({region}, {{"france", {"a"}}}, {}, {{"operator"}, "rempart-system"}, true));
   EXPECT_EQ(list["kind"], "List");
   std::string kinds;
   for (const auto& item : list["items"]) {
@@ -183,9 +184,9 @@ TEST(PrintPolicies, AreObjectsThatKubectlTakes) {
   EXPECT_THAT(kinds, HasSubstr("PerimeterParameters ValidatingAdmissionPolicy ValidatingAdmissionPolicyBinding"));
   EXPECT_THAT(kinds, Not(HasSubstr("Mutating"))) << "it only audits";
   region.rules.enforcement = api::RegionRules::Enforcement::kEnforce;
-  EXPECT_THAT(PrintPolicies({region}, {}, {{"operator"}, "rempart-system"}, true),
+  EXPECT_THAT(PrintPolicies({region}, {}, {}, {{"operator"}, "rempart-system"}, true),
               HasSubstr("MutatingAdmissionPolicyBinding"));
-  EXPECT_THAT(PrintPolicies({region}, {}, {{"operator"}, "rempart-system"}, false), Not(HasSubstr("Mutating")));
+  EXPECT_THAT(PrintPolicies({region}, {}, {}, {{"operator"}, "rempart-system"}, false), Not(HasSubstr("Mutating")));
 }
 
 }  // namespace

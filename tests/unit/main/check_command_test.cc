@@ -107,7 +107,7 @@ TEST_F(CheckCommandRun, TellsTheJudgeOfTheNodesOfItsRegion) {
     nodes = settings.nodes;
     return cli::Judge([](const Json&) { return std::vector<cli::Violation>(); });
   };
-  world_.rules = [&](const std::vector<api::SovereignRegion>& regions) {
+  world_.rules = [&](const std::vector<api::SovereignRegion>& regions, const cli::RegionPlaces&) {
     for (const auto& region : regions) described.push_back(region.meta.key.name);
     return std::vector<cli::RuleText>{{"RP-1", "of germany", ""}};
   };
@@ -160,7 +160,83 @@ TEST_F(CheckCommandRun, JudgesEachNamespaceByItsRegion) {
   arguments_.ns = "to-come";
   result = Check(arguments_, world_);
   EXPECT_EQ(result.exit_code, 2) << "neither clean nor not";
-  EXPECT_THAT(result.output, HasSubstr("namespace to-come: the cluster does not have it"));
+  EXPECT_THAT(result.output, HasSubstr("namespace to-come: neither the cluster nor the manifests have it"));
+  world_.read_stdin = []() -> Result<std::string> {
+    return "apiVersion: v1\nkind: Pod\nspec: {nodeName: n}\n---\n"
+           "apiVersion: v1\nkind: Namespace\nmetadata: {name: to-come, labels: {rempart.dev/region: germany}}\n";
+  };
+  world_.make_judge = [](const api::SovereignRegion& region, const cli::JudgeSettings&) -> Result<cli::Judge> {
+    return cli::Judge([name = region.meta.key.name](const Json& object) -> std::optional<std::vector<cli::Violation>> {
+      if (object["kind"] != "Pod") return std::nullopt;
+      return std::vector<cli::Violation>{{"RP-1", "spec.nodeName", "by " + name}};
+    });
+  };
+  result = Check(arguments_, world_);
+  EXPECT_EQ(result.exit_code, 1) << "its Namespace stands behind the pod, and says which region";
+  EXPECT_THAT(result.output, HasSubstr("by germany"));
+  EXPECT_THAT(result.output, HasSubstr("1 violation in"));
+}
+
+constexpr char kOfAProfile[] =
+    "apiVersion: rempart.dev/v1alpha1\nkind: SovereignRegion\nmetadata: {name: france}\nspec:\n  country: FR\n"
+    "  hosting: {profile: cloud}\n  storage: {classes: [local]}\n";
+constexpr char kProfile[] =
+    "---\napiVersion: rempart.dev/v1alpha1\nkind: HostingProfile\nmetadata: {name: cloud}\nspec:\n  system: Cloud\n"
+    "  provider: Cloud SAS\n  state: Live\n"
+    "  locations: [{region: eu-west, zones: [eu-west-a], country: FR, source: its site}]\n";
+
+TEST_F(CheckCommandRun, KnowsThePlacesOfTheProfileThatIsInTheFileToo) {
+  std::optional<rules::RuleContext::Places> places;
+  world_.make_judge = [&](const api::SovereignRegion&, const cli::JudgeSettings& settings) -> Result<cli::Judge> {
+    places = settings.context.rules.places;
+    return cli::Judge([](const Json&) { return std::vector<cli::Violation>(); });
+  };
+  arguments_.region_file = dir_.Write("alone.yaml", kOfAProfile);
+  EXPECT_THAT(Check(arguments_, world_).error,
+              HasSubstr("warning: region france: HostingProfile cloud is not at hand, or cannot be used: topologies of "
+                        "storage are not asked for"));
+  EXPECT_FALSE(places.has_value());
+  arguments_.region_file = dir_.Write("both.yaml", std::string(kOfAProfile) + kProfile);
+  EXPECT_EQ(Check(arguments_, world_).error, "");
+  ASSERT_TRUE(places.has_value());
+  EXPECT_THAT(places->regions, ElementsAre("eu-west"));
+  EXPECT_THAT(places->zones, ElementsAre("eu-west-a"));
+
+  arguments_.region_file = dir_.Write("typo.yaml", std::string(kOfAProfile) + kProfile + "  refus: []\n");
+  const auto typo = Check(arguments_, world_);
+  EXPECT_EQ(typo.exit_code, 2);
+  EXPECT_THAT(typo.error, HasSubstr("HostingProfile: spec.refus is no field of it: did you mean refuse?"));
+}
+
+TEST_F(CheckCommandRun, KnowsThePlacesOfTheClustersProfiles) {
+  arguments_.region_file.clear();
+  std::vector<std::string> zones, described;
+  world_.make_judge = [&](const api::SovereignRegion&, const cli::JudgeSettings& settings) -> Result<cli::Judge> {
+    if (settings.context.rules.places) zones = settings.context.rules.places->zones;
+    return cli::Judge([](const Json&) { return std::vector<cli::Violation>(); });
+  };
+  world_.rules = [&](const std::vector<api::SovereignRegion>&, const cli::RegionPlaces& places) {
+    for (const auto& [region, its] : places) described.push_back(region);
+    return std::vector<cli::RuleText>();
+  };
+  bool readable = true;
+  world_.cluster = [&]() -> Result<cli::ClusterView> {
+    auto region = Region("france");
+    region.country = "FR";
+    region.profile = "cloud";
+    region.rules.storage.emplace();
+    api::HostingProfile profile;
+    profile.meta.key.name = "cloud";
+    profile.locations = {{.region = "eu-west", .zones = {"eu-west-a"}, .country = "FR"}};
+    cli::ClusterView view{.regions = {region}, .namespaces = std::nullopt};
+    if (readable) view.profiles = {profile};
+    return view;
+  };
+  EXPECT_EQ(Check(arguments_, world_).error, "");
+  EXPECT_THAT(zones, ElementsAre("eu-west-a"));
+  EXPECT_THAT(described, ElementsAre("france"));
+  readable = false;
+  EXPECT_THAT(Check(arguments_, world_).error, HasSubstr("HostingProfile cloud is not at hand"));
 }
 
 TEST_F(CheckCommandRun, ForTheServerThatIsMeant) {

@@ -24,11 +24,15 @@ class PoliciesCommand : public ::testing::Test {
     world_.nodes = [](const std::vector<api::SovereignRegion>&) -> Result<cli::QualifiedNodes> {
       return cli::QualifiedNodes{{"france", {"node-a"}}};
     };
+    world_.profiles = [this](const std::vector<api::SovereignRegion>&) -> Result<std::vector<api::HostingProfile>> {
+      return profiles_;
+    };
     world_.mutates = []() -> Result<bool> { return false; };
   }
 
   PoliciesArguments arguments_;
   PoliciesWorld world_;
+  std::vector<api::HostingProfile> profiles_;
 };
 
 TEST_F(PoliciesCommand, PrintsTheNodesThatTheClusterHas) {
@@ -65,6 +69,34 @@ TEST_F(PoliciesCommand, StaticOnesForAnOperatorThatIsNamed) {
   EXPECT_EQ(made.exit_code, 0);
   EXPECT_THAT(made.output, HasSubstr("system:serviceaccount:elsewhere:rempart-2"));
   EXPECT_THAT(made.output, Not(HasSubstr(kUsualOperator)));
+}
+
+TEST_F(PoliciesCommand, NamesThePlacesOfTheRegionsProfile) {
+  world_.regions = []() -> Result<std::vector<api::SovereignRegion>> {
+    api::SovereignRegion region;
+    region.meta.key.name = "france";
+    region.country = "FR";
+    region.profile = "cloud";
+    region.rules.storage = {{"local"}};
+    return std::vector{region};
+  };
+  arguments_.operator_user = kUsualOperator;
+  for (const bool as_files : {false, true}) {
+    arguments_.as_files = as_files;
+    profiles_.clear();
+    const auto without = Policies(arguments_, world_);
+    EXPECT_THAT(without.error, HasSubstr("left out: region france: HostingProfile cloud is not at hand"));
+    EXPECT_THAT(without.output, Not(HasSubstr("RP-403: ")));
+    profiles_.resize(1);
+    profiles_[0].meta.key.name = "cloud";
+    profiles_[0].locations = {{.region = "eu-west", .zones = {"eu-west-a"}, .country = "FR"}};
+    const auto with = Policies(arguments_, world_);
+    EXPECT_THAT(with.error, Not(HasSubstr("HostingProfile")));
+    EXPECT_THAT(with.output, HasSubstr("RP-403"));
+    EXPECT_THAT(with.output, HasSubstr("eu-west-a"));
+    profiles_[0].invalid = "spec.system is missing";
+    EXPECT_THAT(Policies(arguments_, world_).error, HasSubstr("cannot be used"));
+  }
 }
 
 TEST_F(PoliciesCommand, Arguments) {

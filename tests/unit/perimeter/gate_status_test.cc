@@ -16,6 +16,8 @@ using test::Node;
 using test::Ptr;
 using test::Ptrs;
 using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::Not;
 using State = GateView::State;
 using Kind = ProbeProblem::Kind;
 
@@ -172,8 +174,38 @@ TEST(GateStatus, ReadyWaitsForTheProofAndFallsWithIt) {
   EXPECT_EQ(condition(0)["status"], "False");
   EXPECT_EQ(condition(0)["reason"], "ProbeAdmitted");
   EXPECT_THAT(PlanRegion(observed, kNow).events.at(0).note, HasSubstr("RP-101"));
+  EXPECT_EQ(PlanRegion(observed, kNow).events.size(), 1U) << "not once more for SelfTested";
   observed.region = Ptr(test::Region());  // Audit
   EXPECT_EQ(condition(0)["status"], "True");
+}
+
+// Ready says the same as before, or something else: an event names the rule all the same.
+TEST(GateStatus, AFurtherRuleThatIsOpenIsToldByAnEvent) {
+  RegionObservation observed;
+  auto region = Enforcing();
+  observed.region = Ptr(region);
+  observed.proof = Held();
+  observed.proof->problems = {{Kind::kGotIn, "RP-301", "let in"}};
+  region.status_json = PlanRegion(observed, kNow).status_patch.dump();
+  observed.region = Ptr(region);
+  EXPECT_THAT(PlanRegion(observed, kNow).events, IsEmpty()) << "it was told";
+  observed.proof->problems.push_back({Kind::kGotIn, "RP-104", "let in"});
+  const auto further = PlanRegion(observed, kNow).events;
+  ASSERT_EQ(further.size(), 1U);
+  EXPECT_THAT(further[0].note, HasSubstr("RP-104"));
+  EXPECT_EQ(further[0].type, kube::Event::Type::kWarning);
+}
+
+TEST(GateStatus, SaysWhereAndWhatNoProbeShows) {
+  GateProof proof = Held(kNow - 1min);
+  EXPECT_THAT(ViewGate(Enforcing(), proof, "", nullptr, kNow).self_tested.message,
+              HasSubstr("; 1 rules no request of the operator's own can show (status.gate.notProbed)"));
+  proof.not_probed.clear();
+  EXPECT_THAT(ViewGate(Enforcing(), proof, "", nullptr, kNow).self_tested.message, Not(HasSubstr("notProbed")));
+  proof.ns = "acme";
+  proof.problems = {{Kind::kGotIn, "RP-101", "let in"}};
+  EXPECT_THAT(ViewGate(Enforcing(), proof, "", nullptr, kNow).self_tested.message,
+              HasSubstr("; in namespace acme: RP-101: an object"));
 }
 
 }  // namespace

@@ -16,7 +16,7 @@ struct SelfTestPlanTest : ::testing::Test {
     auto region = test::Region();
     region.rules.enforcement = api::RegionRules::Enforcement::kEnforce;
     observed.region = test::Ptr(region);
-    observed.namespaces = 2;
+    observed.namespaces = {"a", "b"};
   }
   void Write() { observed.written = GateWritten{"uid-of-france", 3, now}; }
   SelfTestPlan Plan() {
@@ -66,7 +66,7 @@ TEST_F(SelfTestPlanTest, WaitsUntilTheSpecIsCarriedOut) {
     observed.written = written;
     EXPECT_TRUE(waits()) << written.uid << written.generation;
   }
-  observed.namespaces = 0;
+  observed.namespaces.clear();
   EXPECT_TRUE(waits()) << "that there is no namespace is said of the spec as it is carried out";
   Write();
   EXPECT_EQ(Plan().what, Do::kTellNoNamespace);
@@ -85,11 +85,27 @@ TEST_F(SelfTestPlanTest, WhatWasShownStaysShownForAMinute) {
 TEST_F(SelfTestPlanTest, TakesTheNamespacesInTurn) {
   Write();
   now += kGateSettles;
-  EXPECT_EQ(Plan().ns, 0U);
-  EXPECT_EQ(Plan().ns, 1U);
-  EXPECT_EQ(Plan().ns, 0U);
-  observed.namespaces = 1;
-  EXPECT_EQ(Plan().ns, 0U);
+  EXPECT_EQ(Plan().ns, "a");
+  EXPECT_EQ(Plan().ns, "b");
+  EXPECT_EQ(Plan().ns, "a");
+  observed.namespaces = {"a"};
+  EXPECT_EQ(Plan().ns, "a");
+}
+
+// What a webhook of one namespace lets in, another namespace's test does not see.
+TEST_F(SelfTestPlanTest, StaysWhereTheGateDoesNotHold) {
+  Write();
+  now += kGateSettles;
+  EXPECT_TRUE(Told(false));
+  observed.last->ns = "a";
+  for (int i = 0; i < 3; ++i) EXPECT_EQ(Plan().ns, "a") << i;
+  observed.namespaces = {"b", "c"};
+  EXPECT_EQ(Plan().ns, "c") << "it is gone";
+  observed.namespaces = {"a", "b"};
+  observed.last->problems.clear();
+  now += kSelfTestPeriod;
+  EXPECT_EQ(Plan().ns, "a") << "in turn again";
+  EXPECT_EQ(Plan().ns, "b");
 }
 
 TEST_F(SelfTestPlanTest, AWriteThatMendsHasAllItsTime) {

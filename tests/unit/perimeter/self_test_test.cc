@@ -39,6 +39,7 @@ struct FakeGate final : kube::test::ApiWithoutWatches {
     EXPECT_THAT(call.target, HasSubstr("dryRun=All"));
     if (meanwhile) std::exchange(meanwhile, nullptr)();
     if (away) return Fail(Error::Transient("the server is away"));
+    if (!denied.empty()) return Fail(Error{ErrorKind::kDenied, denied, "Forbidden", 403});
     if (!not_served.empty() && call.target.contains("/binding")) return Fail(Error::NotFound(not_served));
     const auto region = Enforcing();
     for (const auto& probe : rules::ProbesOf(region, rules::RulesOf(region, {kUser}),
@@ -59,6 +60,7 @@ struct FakeGate final : kube::test::ApiWithoutWatches {
   std::set<std::string> open;  // rules that let everything in
   bool away = false;
   std::string not_served;           // the answer to bindings
+  std::string denied;               // the answer to all
   std::function<void()> meanwhile;  // once
   std::vector<std::string> sent;
 };
@@ -245,6 +247,21 @@ TEST_F(SelfTestTest, WhatTheServerDoesNotServeNobodyCanMake) {
   Settle();
   Look();
   EXPECT_THAT(proofs.Get("france")->problems, Not(IsEmpty()));
+}
+
+// Neither is the gate's doing, and both pass: the test is taken again before anything is said.
+TEST_F(SelfTestTest, ANamespaceThatComesOrGoesShowsNothing) {
+  for (const char* answer :
+       {"pods \"probe\" is forbidden: unable to create new content in namespace acme because it is being terminated",
+        "pods \"probe\" is forbidden: error looking up service account acme/default: serviceaccount \"default\" not "
+        "found"}) {
+    gate.denied = answer;
+    Settle();
+    const auto outcome = Look();
+    ASSERT_FALSE(outcome) << answer;
+    EXPECT_EQ(outcome.error().kind, ErrorKind::kTransient);
+    EXPECT_FALSE(proofs.Get("france")) << answer;
+  }
 }
 
 TEST_F(SelfTestTest, TakesTheNamespacesInTurn) {

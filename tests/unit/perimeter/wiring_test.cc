@@ -121,6 +121,19 @@ TEST_F(WiringTest, TheGateFollowsItsRegionItsNodesAndItself) {
   EXPECT_THAT(Woken(), Contains("gate france"));
 }
 
+// With another region about, the taint of nodes in none no longer holds pods to their own.
+TEST_F(WiringTest, GatesFollowWhetherThereAreOtherRegions) {
+  Woken();
+  auto germany = perimeter::test::Germany();
+  caches.regions.Put(Next(germany));
+  EXPECT_THAT(Woken(), Contains("gate france"));
+  ++germany.meta.generation;
+  caches.regions.Put(Next(germany));
+  EXPECT_THAT(Woken(), Not(Contains("gate france")));
+  caches.regions.Remove(germany.meta.key, 0);
+  EXPECT_THAT(Woken(), Contains("gate france"));
+}
+
 TEST_F(WiringTest, AProfileWakesWhatDependsOnTheRegionsThatNameIt) {
   caches.workloads.Put(Next(Web()));
   Woken();

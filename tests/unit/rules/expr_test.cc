@@ -126,7 +126,7 @@ TEST(Evaluate, Ranges) {
   const List ranges =
       Literal(std::vector<std::string>{"10.0.0.0/8", "fd00::/8", "192.0.2.7/32", "garbage", "1.2.3.4/33"});
   const struct {
-    const char* address;
+    std::string address;
     bool within;
   } rows[] = {{"10.1.2.3", true},
               {"11.0.0.1", false},
@@ -139,16 +139,17 @@ TEST(Evaluate, Ranges) {
               {"::ffff:10.1.2.3", false},
               {"fd12::1%eth0", false},
               {"10.1.2.3/32", false},
-              {" 10.1.2.3", false}};
+              {" 10.1.2.3", false},
+              {std::string("10.1.2.3\0x", 10), false}};
   for (const auto& [address, within] : rows)
     EXPECT_EQ(Judge(InRange(kName, ranges), Json{{"metadata", {{"name", address}}}}.dump()),
               within ? Is::kTrue : Is::kFalse)
         << address;
   const struct {
-    const char* range;
+    std::string range;
     bool within;
-  } wider[] = {
-      {"10.2.0.0/16", true}, {"10.0.0.0/8", true}, {"10.0.0.0/7", false}, {"0.0.0.0/0", false}, {"10.0.0.1", false}};
+  } wider[] = {{"10.2.0.0/16", true}, {"10.0.0.0/8", true}, {"10.0.0.0/7", false},
+               {"0.0.0.0/0", false},  {"10.0.0.1", false},  {std::string("10.0.0.0\0/16", 12), false}};
   for (const auto& [range, within] : wider)
     EXPECT_EQ(Judge(RangeWithin(kName, ranges), Json{{"metadata", {{"name", range}}}}.dump()),
               within ? Is::kTrue : Is::kFalse)

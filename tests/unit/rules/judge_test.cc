@@ -477,6 +477,8 @@ TEST(Requests, WhoMayDoWhat) {
   Json restricted = labelled, privileged = labelled, pinned = labelled;
   restricted["metadata"]["labels"]["pod-security.kubernetes.io/enforce"] = "restricted";
   privileged["metadata"]["labels"]["pod-security.kubernetes.io/enforce"] = "privileged";
+  Json privileged_outside = privileged;
+  privileged_outside["metadata"]["labels"].erase(std::string(api::kRegionLabel));
   pinned = restricted;
   pinned["metadata"]["labels"]["pod-security.kubernetes.io/enforce-version"] = "v1.20";
   const Json allowed_store = {{"metadata", {{"name", "vault-fr"}}}};
@@ -517,6 +519,7 @@ TEST(Requests, WhoMayDoWhat) {
       {Gate::kNamespace, &restricted, &labelled, "UPDATE", "group:system:masters", "RP-705"},
       {Gate::kNamespace, &restricted, &pinned, "UPDATE", "bob", "RP-705"},
       {Gate::kNamespace, &privileged, &privileged, "UPDATE", "bob", ""},
+      {Gate::kNamespace, &privileged_outside, &privileged, "UPDATE", "group:region-admins", "RP-705"},
       {Gate::kNamespace, &restricted, &labelled, "UPDATE", test::kOperator, ""},
       {Gate::kNamespace, nullptr, &privileged, "CREATE", "group:region-admins", "RP-705"},
       {Gate::kGuards, nullptr, &guard, "CREATE", "bob", "RP-507"},
@@ -623,6 +626,10 @@ TEST(Judge, SectionsThatAreNotThereAskForNothing) {
   ids.clear();
   for (const auto& rule : RulesOf(region, {})) ids.push_back(rule.id);
   EXPECT_THAT(ids, ElementsAre("RP-101", "RP-102", "RP-104", "RP-105", "RP-201", "RP-705"));
+  ids.clear();
+  for (const auto& rule : RulesOf(region, {.operator_user = "", .other_regions = true})) ids.push_back(rule.id);
+  EXPECT_THAT(ids, ElementsAre("RP-101", "RP-102", "RP-103", "RP-104", "RP-105", "RP-201", "RP-705"))
+      << "nodes of another region carry no taint";
 }
 
 TEST(Rules, SayAllThatARefusalHasToSay) {

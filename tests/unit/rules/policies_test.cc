@@ -94,6 +94,7 @@ TEST(Mutations, ThePlaceOfPodsOrTheTaintOfNodes) {
     for (const auto& mutation : MutationsOf(region, test::Context())) all.push_back(mutation.name);
     return all;
   };
+  region.rules.pod_security = api::RegionRules::PodSecurity::kUnmanaged;
   EXPECT_THAT(names(), ElementsAre("france.placement.rempart.dev"));
   region.taint_outside_nodes = true;
   EXPECT_THAT(names(), ElementsAre("france.taints.rempart.dev"));
@@ -107,6 +108,35 @@ TEST(Mutations, ThePlaceOfPodsOrTheTaintOfNodes) {
   EXPECT_THAT(names(), ElementsAre("france.taints.rempart.dev")) << "as the operator taints them, in every mode";
   region.taint_outside_nodes = false;
   EXPECT_THAT(names(), ElementsAre()) << "what is only looked at is not changed";
+}
+
+// Nodes of another region carry no taint.
+TEST(Mutations, ThePlaceOfPodsAlsoWhereThereAreOtherRegions) {
+  auto region = test::Region();
+  region.taint_outside_nodes = true;
+  PolicyContext context = test::Context();
+  EXPECT_FALSE(MutationOf(region, context));
+  context.rules.other_regions = true;
+  EXPECT_TRUE(MutationOf(region, context));
+}
+
+TEST(Mutations, TheLevelOfNamespacesThatCome) {
+  auto region = test::Region();
+  const auto mutation = NamespaceMutationOf(region, test::Context());
+  ASSERT_TRUE(mutation);
+  EXPECT_EQ(mutation->name, "france.pod-security.rempart.dev");
+  const Json& rule = mutation->policy["spec"]["matchConstraints"]["resourceRules"][0];
+  EXPECT_EQ(rule["operations"], Json({"CREATE", "UPDATE"}));
+  EXPECT_EQ(rule["resources"], Json({"namespaces"}));
+  EXPECT_EQ(mutation->binding["spec"]["matchResources"]["objectSelector"],
+            NamespaceSelectorOf(region, test::Context()));
+  EXPECT_THAT(mutation->policy["spec"]["mutations"][0]["jsonPatch"]["expression"].get<std::string>(),
+              HasSubstr(R"("enforce=restricted")"));
+  region.rules.enforcement = api::RegionRules::Enforcement::kWarn;
+  EXPECT_FALSE(NamespaceMutationOf(region, test::Context()));
+  region.rules.enforcement = api::RegionRules::Enforcement::kEnforce;
+  region.rules.pod_security = api::RegionRules::PodSecurity::kUnmanaged;
+  EXPECT_FALSE(NamespaceMutationOf(region, test::Context()));
 }
 
 TEST(Policies, ModesAreValidationActions) {

@@ -74,7 +74,7 @@ TEST_F(SelfTestTest, AProbeThatGetsInIsNamedAndTheRegionIsNotReady) {
       [](const Json& now) { return HasCondition(now, "SelfTested", "False", "ProbeAdmitted"); }, kWithinATest);
   ASSERT_TRUE(open);
   EXPECT_THAT(ConditionOf(*open, "SelfTested")["message"].get<std::string>(),
-              ::testing::StartsWith("RP-103: an object that it must refuse got in"));
+              ::testing::StartsWith("in namespace " + ns_ + ": RP-103: an object that it must refuse got in"));
   EXPECT_TRUE(HasCondition(*open, "Ready", "False", "ProbeAdmitted"));
   EXPECT_FALSE((*open)["status"]["gate"].contains("lastHeld"));
   for (const auto* resource : {&kMutatingBindings, &kMutatingPolicies})

@@ -44,3 +44,18 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | 
 {{- define "rempart.lease" -}}
 rempart-operator
 {{- end -}}
+
+{{/* What the values' schema cannot say: it compares no two of them. */}}
+{{- define "rempart.validate" -}}
+{{- if eq (int .Values.metrics.port) (int .Values.health.port) -}}
+{{- fail (printf "health.port: %d is metrics.port too: the operator needs two ports" (int .Values.health.port)) -}}
+{{- end -}}
+{{- $own := include "rempart.labels" . | fromYaml -}}
+{{- range $value, $labels := dict "podLabels" .Values.podLabels "metrics.serviceMonitor.labels" .Values.metrics.serviceMonitor.labels -}}
+{{- range $key, $_ := $labels -}}
+{{- if hasKey $own $key -}}
+{{- fail (printf "%s: the chart sets %s itself: take another key" $value $key) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}

@@ -46,6 +46,7 @@ else
 fi
 )";
 
+// Quotes: without, a variable that holds nothing makes nothing of the whole word.
 constexpr char kFish[] = R"(# fish completion of kubectl-rempart
 function __kubectl_rempart_complete
     set -l words (commandline -opc)
@@ -54,11 +55,12 @@ function __kubectl_rempart_complete
     set -l out (kubectl-rempart __complete $words[2..-1] "$typed" 2>/dev/null)
     or return
     if test (count $out) -eq 1; and test $out[1] = ':0'
-        __fish_complete_path (string replace -r -- '^--[^=]*=' '' $typed)
-        return
+        set out (__fish_complete_path (string replace -r -- '^--[^=]*=' '' "$typed"))
+    else
+        set -e out[-1]
     end
-    for line in $out[1..-2]
-        echo $prefix$line
+    for line in $out
+        echo "$prefix$line"
     end
 end
 complete -c kubectl-rempart -f -a '(__kubectl_rempart_complete)'

@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
 """Shows that the chart takes the values that it should, and refuses the others by name.
 
-Usage: values.py CHART TABLE        helm is on the PATH; exit status 1 when something is not so
+Usage: values.py CHART TABLE PAGE        helm is on the PATH; exit status 1 when something is not so
 
 TABLE (tests/chart/values.yaml) has good and bad values of every member; its head says what each entry means. Beside it are
 tried, of every member: null, and an unknown member next to it; of the chart: the defaults, and the first good value of all
-members at once, by `helm lint --strict` too.
+members at once, by `helm lint --strict` too. PAGE (docs/chart.md) is to name every member, as `image.tag`.
 """
 import json
 import os
@@ -182,11 +182,14 @@ def load(path):
 
 
 def main():
-    chart, table_path = sys.argv[1:]
+    chart, table_path, page_path = sys.argv[1:]
     table, defaults = load(table_path), load(os.path.join(chart, "values.yaml"))
     with open(os.path.join(chart, "values.schema.json"), encoding="utf-8") as file:
         objects, leaves, required = members(json.load(file))
-    problems = list(table_problems(table, defaults, leaves, objects))
+    with open(page_path, encoding="utf-8") as file:
+        page = file.read()
+    problems = [f"{name}: {page_path} does not name it" for name in map(".".join, sorted(leaves)) if f"`{name}`" not in page]
+    problems += table_problems(table, defaults, leaves, objects)
     if not problems:
         with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(os.cpu_count()) as pool:
             helm = Helm(chart, folder)

@@ -1,3 +1,5 @@
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "operator/api/tenant_workload.h"
@@ -252,13 +254,28 @@ TEST_F(WorkloadTest, AnAutoscalerCanScaleIt) {
 }
 
 TEST_F(WorkloadTest, ChangedKindReplacesTheChild) {
+  struct Kind {
+    const char* member;
+    Json spec;
+    const kube::Resource& child;
+  };
+  const std::vector<Kind> kinds = {{"deployment", Json::object(), api::kDeployments},
+                                   {"statefulSet", {{"serviceName", "web"}}, api::kStatefulSets},
+                                   {"daemonSet", Json::object(), api::kDaemonSets},
+                                   {"job", Json::object(), api::kJobs},
+                                   {"cronJob", {{"schedule", "0 0 1 1 *"}}, api::kCronJobs},
+                                   {"deployment", Json::object(), api::kDeployments}};
   Create(MakeWorkload(ns_, "web", region_, 1));
   ASSERT_TRUE(AwaitWorkload("web", "Ready", "True").is_object());
-  ASSERT_TRUE(
-      cluster().MergePatch(api::kWorkloads, {ns_, "web"}, {{"spec", {{"statefulSet", {{"serviceName", "web"}}}}}}));
-  EXPECT_TRUE(Child(api::kStatefulSets, "web", [](const Json& s) { return s.is_object(); }).is_object());
-  EXPECT_TRUE(cluster().Await(api::kDeployments, {ns_, "web"}, [](const Json& d) { return d.is_null(); }));
-  EXPECT_TRUE(AwaitWorkload("web", "Ready", "True").is_object());
+  for (std::size_t i = 1; i < kinds.size(); ++i) {
+    const Kind &before = kinds[i - 1], &after = kinds[i];
+    SCOPED_TRACE(fmt::format("{} becomes {}", before.member, after.member));
+    ASSERT_TRUE(cluster().MergePatch(api::kWorkloads, {ns_, "web"},
+                                     {{"spec", {{before.member, nullptr}, {after.member, after.spec}}}}));
+    EXPECT_TRUE(Child(after.child, "web", [](const Json& child) { return child.is_object(); }).is_object());
+    EXPECT_TRUE(cluster().Await(before.child, {ns_, "web"}, [](const Json& child) { return child.is_null(); }));
+    EXPECT_TRUE(AwaitWorkload("web", "Ready", "True").is_object());
+  }
 }
 
 TEST_F(WorkloadTest, ImmutableFieldSaysWhatToDo) {

@@ -9,9 +9,9 @@ UNUSED    tests/cluster/unused_rights.yaml: the rights that no request of the su
 LOG       audit logs of API servers (hack/cluster with CLUSTER_AUDIT), level Metadata
 
 What is not so: a right that was never used and is not listed; one that is listed and was used, or does not exist; one that
-is given twice; one for the whole cluster all uses of which were in the release's own namespace; one for any name that was used
-for one name alone, in many namespaces; a wildcard or an aggregated role, whose rights nobody can count; a request that was
-denied for want of a right.
+is given twice; one for the whole cluster, all uses of which were in the release's own namespace; one for any name that was
+used for one name alone, to watch it or in many namespaces; a wildcard or an aggregated role, whose rights nobody can
+count; a request that was denied for want of a right.
 
 A request to patch or update that creates its object (answer 201) needs the right to create as well: the API server asks for
 it in the middle, and its log does not say so.
@@ -181,8 +181,10 @@ def too_wide(right, uses, chosen):
     """What a right could be held to, by all uses of it. chosen: names that tenants gave, which mean nothing."""
     if not right.namespace and {use.namespace for use in uses} == {NAMESPACE}:
         yield f"{text_of(right)}: for the whole cluster, used in namespace {NAMESPACE} only: it belongs into the Role"
-    names = {use.name for use in uses} - {""}
-    if not right.name and right.verb not in NAMELESS and len(names) == 1 and len(uses) >= MANY and not names & chosen:
+    names = {use.name for use in uses}
+    meant = right.verb == "watch" or len(uses) >= MANY and not names & chosen
+    named = right.verb not in NAMELESS or "/" in right.resource
+    if not right.name and named and len(names) == 1 and names != {""} and meant:
         yield f"{text_of(right)}: for any name, used for {names.pop()} only: resourceNames can say so"
 
 

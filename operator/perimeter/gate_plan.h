@@ -2,10 +2,8 @@
 // written, and which are no longer wanted. Pure; any thread.
 #pragma once
 
-#include <cstdint>
 #include <map>
 #include <memory>
-#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -18,24 +16,13 @@ namespace rempart::perimeter {
 
 using GateObjectPtr = std::shared_ptr<const api::GateObject>;
 
-// Of one region (by its uid), by one operator. Lost with the process; everything is then written once more, which
-// changes nothing where nothing differs.
+// What was last written, and what the server made of it: an edit by hand is told by a digest that differs. Lost with
+// the process; everything is then written once more, which changes nothing where nothing differs.
 struct GateMemory {
-  using Name = std::pair<api::GateKind, std::string>;
-  // What was last written, and what the server made of it: an edit by hand is told by a digest that differs.
   struct Written {
     std::string wanted_digest, stored_digest;
   };
-  std::map<Name, Written> written;
-  // What the policies were last made from, and their digests. To make them costs far more than to compare them, and the
-  // gate is looked at again after each of its own writes.
-  struct Policies {
-    std::int64_t generation = 0;
-    bool mutation_served = false;
-    rules::RuleContext context;
-    std::map<Name, std::string> digests;
-  };
-  std::optional<Policies> policies;
+  std::map<std::pair<api::GateKind, std::string>, Written> written;  // by kind and name
 };
 
 struct GateObservation {
@@ -58,8 +45,7 @@ struct GatePlan {
   std::vector<GateObjectPtr> removes;
 };
 
-// A region whose spec cannot be used changes nothing: a typo of an admin must not open the gate. Remembers in
-// `memory.policies` what it made.
-GatePlan PlanGate(const GateObservation& observed, GateMemory& memory, const rules::PolicyContext& context);
+// A region whose spec cannot be used changes nothing: a typo of an admin must not open the gate.
+GatePlan PlanGate(const GateObservation& observed, const GateMemory& memory, const rules::PolicyContext& context);
 
 }  // namespace rempart::perimeter

@@ -102,13 +102,11 @@ struct RuleContext {
   // Regions and zones where its nodes can be (api::PlacesOf), sorted, each once.
   struct Places {
     std::vector<std::string> regions, zones;
-    bool operator==(const Places&) const = default;
   };
   // Not given where the profile that the region names is not at hand: then what the region itself lists is all that
   // is known, and where it lists nothing, nothing is asked of topologies. Given and empty: no place is the region's.
   std::optional<Places> places = {};
   bool other_regions = false;  // the cluster has; their nodes carry no taint of those outside
-  bool operator==(const RuleContext&) const = default;
 };
 
 // What each pod of a region has to select nodes by: its label.

@@ -101,17 +101,12 @@ struct GateReconcilerTest : ::testing::Test {
     outcome = reconciler.Reconcile(context).has_value();
     return server.calls;
   }
-  // Another spec has another generation, as the API server counts them.
-  void Put(api::SovereignRegion region) {
-    generation = region.meta.generation = std::max(region.meta.generation, generation + 1);
-    caches.regions.Put(Next(region));
-  }
+  void Put(const api::SovereignRegion& region) { caches.regions.Put(Next(region)); }
 
   Metrics metrics;
   cache::Caches caches;
   FakeServer server{caches};
   Events events;
-  std::int64_t generation = 0;
   bool outcome = false;
   int asked = 0;
   SimClock clock;
@@ -223,46 +218,6 @@ TEST_F(GateReconcilerTest, PodsAreMendedWhereTheServerCanAndNoTaintDoesThatJob) 
   region.rules.enforcement = api::RegionRules::Enforcement::kWarn;
   Put(region);
   EXPECT_THAT(Look(), Not(Contains(HasSubstr("create mutating")))) << "a cluster that is only looked at is not changed";
-}
-
-// The gate is looked at after each of its own writes: its policies are made anew only where they would be others.
-TEST_F(GateReconcilerTest, PoliciesAreMadeOnceForWhatTheyAreMadeFrom) {
-  auto region = Region();
-  GateMemory memory;
-  GateObservation observed;
-  rules::PolicyContext context = rules::PolicyContext::Of("system:serviceaccount:rempart-system:rempart");
-  const auto writes = [&] {
-    observed.region = test::Ptr(region);
-    std::size_t count = 0;
-    for (const auto& write : PlanGate(observed, memory, context).writes) {
-      api::GateObject stored;
-      stored.kind = write.kind;
-      stored.meta.key.name = write.name;
-      std::erase_if(observed.objects,
-                    [&](const auto& o) { return o->kind == write.kind && o->meta.key.name == write.name; });
-      observed.objects.push_back(std::make_shared<const api::GateObject>(stored));
-      memory.written[{write.kind, write.name}] = {write.wanted_digest, stored.digest};
-      ++count;
-    }
-    return count;
-  };
-  EXPECT_GT(writes(), 5U);
-  EXPECT_EQ(writes(), 0U);
-  memory.policies->digests.erase(memory.policies->digests.begin());
-  EXPECT_EQ(PlanGate(observed, memory, context).removes.size(), 1U) << "what was made is believed";
-  region.meta.generation += 1;
-  EXPECT_EQ(writes(), 0U);
-  EXPECT_THAT(PlanGate(observed, memory, context).removes, IsEmpty()) << "made anew, and the same";
-  region.rules.enforcement = api::RegionRules::Enforcement::kEnforce;
-  region.meta.generation += 1;
-  EXPECT_GT(writes(), 5U);
-  observed.mutation_served = true;
-  EXPECT_EQ(writes(), 4U);
-  context.rules.other_regions = true;
-  region.taint_outside_nodes = true;
-  EXPECT_EQ(writes(), 2U) << "the taint of nodes";
-  observed.qualified_nodes = {"fr-1"};
-  EXPECT_EQ(writes(), 1U);
 }
 
 // After a restart nothing is remembered: each object is written once, with what it has already.

@@ -30,6 +30,7 @@
 #include "operator/workload/workload_reconciler.h"
 #include "src/base/log.h"
 #include "src/base/metrics.h"
+#include "src/base/one_moment.h"
 #include "src/http/server.h"
 #include "src/kube/api.h"
 #include "src/kube/discovery.h"
@@ -56,6 +57,7 @@ class OperatorApp {
               std::unique_ptr<kube::Api> api, Metrics& metrics)
       : options_(options),
         clock_(clock),
+        moment_(clock),
         random_(random),
         config_(config),
         metrics_(metrics),
@@ -67,24 +69,24 @@ class OperatorApp {
         runner_(queue_, clock, random, metrics),
         book_(metrics.GetCounter("rempart_attestations_verified_total",
                                  "Envelopes of NodeAttestations whose signatures were tried with a region's keys.")),
-        region_nodes_(caches_, clock, book_),
+        region_nodes_(caches_, PlanClock(), book_),
         identity_of_operator_([this](std::stop_token stop) { return kube::WhoAmI(*real_api_, std::move(stop)); }),
         failures_([this](const std::string& region) {
           queue_.Add({ids_.region, {"", region}});
         }),
-        regions_(caches_, WritingApi(), Events(), clock, metrics, region_nodes_, book_, identity_of_operator_, proofs_,
-                 failures_, audits_,
+        regions_(caches_, WritingApi(), Events(), PlanClock(), metrics, region_nodes_, book_, identity_of_operator_,
+                 proofs_, failures_, audits_,
                  {[this](const std::string& region) { WakeWorkloads(region); },
                   [this](const std::string& region) { WakeNodes(region); }}),
         bare_pods_(caches_, *real_api_, identity_of_operator_),
-        nodes_(caches_, WritingApi(), Events(), clock, metrics, book_, &bare_pods_),
-        attestations_(caches_, WritingApi(), Events(), clock, book_),
-        workloads_(caches_, WritingApi(), Events(), clock, metrics, region_nodes_),
-        gates_(caches_, WritingApi(), Events(), clock, metrics, identity_of_operator_, proofs_, failures_,
+        nodes_(caches_, WritingApi(), Events(), PlanClock(), metrics, book_, &bare_pods_),
+        attestations_(caches_, WritingApi(), Events(), PlanClock(), book_),
+        workloads_(caches_, WritingApi(), Events(), PlanClock(), metrics, region_nodes_),
+        gates_(caches_, WritingApi(), Events(), PlanClock(), metrics, identity_of_operator_, proofs_, failures_,
                [this](const std::string& region) {
                  queue_.Add({ids_.self_test, {"", region}});
                }),
-        guards_(caches_, WritingApi(), Events(), clock, metrics, identity_of_operator_, failures_),
+        guards_(caches_, WritingApi(), Events(), PlanClock(), metrics, identity_of_operator_, failures_),
         auditor_(caches_, *real_api_, clock, metrics, identity_of_operator_, audits_, options.audit_interval,
                  [this](const std::string& region) {
                    queue_.Add({ids_.region, {"", region}});
@@ -129,6 +131,7 @@ class OperatorApp {
 
  private:
   kube::Api& WritingApi() { return options_.dry_run ? static_cast<kube::Api&>(dry_run_) : *real_api_; }
+  Clock& PlanClock() { return options_.dry_run ? static_cast<Clock&>(moment_) : clock_; }
   // A dry run of the operator has written no gate that could be tested.
   Result<kube::Outcome> TestGate(kube::ReconcileContext& context) {
     return options_.dry_run ? kube::Outcome::AwaitChange() : self_test_.Reconcile(context);
@@ -268,6 +271,7 @@ class OperatorApp {
 
   const Options& options_;
   Clock& clock_;
+  OneMoment moment_;  // of a dry run
   Random& random_;
   const kube::Config& config_;
   Metrics& metrics_;

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -19,12 +20,14 @@ class AnsweringApi final : public Api {
   Result<Reply> Do(const Call& call, std::stop_token) override {
     targets.push_back(call.method + " " + call.target);
     bodies.push_back(call.body);
-    return Reply{201, answer};
+    if (refuse) return Fail(*refuse);
+    return Reply{201, call.method == "GET" && !stored.empty() ? R"({"items":[)" + stored + "]}" : answer};
   }
   Status Stream(const std::string&, std::chrono::milliseconds, const http::Client::Sink&, std::stop_token) override {
     return {};
   }
-  std::string answer;
+  std::string answer, stored;  // the latter in a list, to a GET where it is not empty
+  std::optional<Error> refuse;
   std::vector<std::string> targets, bodies;
 };
 
@@ -45,6 +48,53 @@ TEST_F(DryRunApiTest, WritesAreSentAsDryRunsAndPrinted) {
   EXPECT_EQ(printed.size(), 1U);
 }
 
+// Whoever is woken again sees what it saw before, and tries the same.
+TEST_F(DryRunApiTest, AWriteIsToldOnceHoweverOftenItIsTried) {
+  server.answer = R"({"metadata":{"uid":"first"}})";
+  const auto first = api.Create(kThings, "acme", "{}", {});
+  server.answer = R"({"metadata":{"uid":"second"}})";  // a server makes up another uid each time
+  const auto second = api.Create(kThings, "acme", "{}", {});
+  ASSERT_TRUE(first && second);
+  EXPECT_EQ(first->body, second->body);
+  ASSERT_TRUE(api.Create(kThings, "acme", R"({"other":1})", {}));
+  ASSERT_TRUE(api.Create(kThings, "other", "{}", {}));
+  EXPECT_EQ(server.targets.size(), 3U);
+  EXPECT_EQ(printed.size(), 3U);
+  EXPECT_EQ(api.would_write(), 3);
+}
+
+TEST_F(DryRunApiTest, AWriteThatFailsIsToldOnceAndTriedAgain) {
+  server.refuse = Error::Conflict("somebody else was faster");
+  for (int i = 0; i < 2; ++i) EXPECT_FALSE(api.Create(kThings, "acme", "{}", {}));
+  server.refuse.reset();
+  server.answer = "{}";
+  EXPECT_TRUE(api.Create(kThings, "acme", "{}", {}));
+  EXPECT_EQ(server.targets.size(), 3U);
+  EXPECT_EQ(printed.size(), 1U);
+  EXPECT_EQ(api.would_write(), 1);
+}
+
+// Policies are written once more by an operator that was started anew, and the server stores nothing.
+TEST_F(DryRunApiTest, WhatWouldLeaveTheObjectAsItIsIsNotTold) {
+  server.stored = R"({"metadata":{"resourceVersion":"41","generation":1,"managedFields":[]},"spec":{"a":1}})";
+  server.answer =
+      R"({"kind":"Deployment","metadata":{"resourceVersion":"41","generation":2,"managedFields":[{}]},"spec":{"a":1}})";
+  ASSERT_TRUE(api.Replace(kThings, {"acme", "web"}, "{}", {}));
+  ASSERT_TRUE(api.Patch(kThings, {"acme", "web"}, PatchType::kMerge, "{}", false, {}, "status"));
+  EXPECT_EQ(api.would_write(), 0);
+  EXPECT_EQ(server.targets.back(), "GET /apis/apps/v1/namespaces/acme/deployments?fieldSelector=metadata.name%3Dweb");
+  for (const char* differs :
+       {R"({"metadata":{"labels":{"a":"b"}},"spec":{"a":1}})", R"({"spec":{"a":2}})", "[]", "{},{}"}) {
+    server.stored = differs;
+    ASSERT_TRUE(api.Replace(kThings, {"acme", "web"}, differs, {}));
+  }
+  EXPECT_EQ(api.would_write(), 4);
+  server.stored = server.answer;
+  ASSERT_TRUE(api.Patch(kThings, {"acme", "web"}, PatchType::kApply, "{}", true, {}));
+  EXPECT_EQ(api.would_write(), 5) << "what others added goes in further steps";
+  EXPECT_EQ(printed.size(), 5U);
+}
+
 // The API server reads no query where a DELETE has a body.
 TEST_F(DryRunApiTest, DeletionsSayItInTheirOptions) {
   ASSERT_TRUE(api.Delete(kThings, {"acme", "web"}, R"({"kind":"DeleteOptions","preconditions":{"uid":"u"}})", {}));
@@ -62,7 +112,7 @@ TEST_F(DryRunApiTest, WhatWouldBeCreatedCanBeReadLikeWhatWas) {
   for (const auto& [metadata, version] :
        {std::pair{R"({"uid":"u"})", 1U}, {R"({"resourceVersion":""})", 1U}, {R"({"resourceVersion":"41"})", 41U}}) {
     server.answer = std::string(R"({"metadata":)") + metadata + R"(,"spec":{"a":[1.5,null]}})";
-    const auto reply = api.Create(kThings, "acme", "{}", {});
+    const auto reply = api.Create(kThings, "acme", metadata, {});
     ASSERT_TRUE(reply);
     EXPECT_EQ(ResourceVersionOf(reply->body), version) << metadata;
     EXPECT_NE(reply->body.find(R"("spec":{"a":[1.5,null]})"), std::string::npos) << reply->body;
@@ -72,7 +122,7 @@ TEST_F(DryRunApiTest, WhatWouldBeCreatedCanBeReadLikeWhatWas) {
 TEST_F(DryRunApiTest, OtherAnswersAreLeftAsTheyAre) {
   for (const char* answer : {"", "{", "[]", "{ }", R"({"metadata": 7})"}) {
     server.answer = answer;
-    EXPECT_EQ(api.Create(kThings, "acme", "{}", {})->body, answer);
+    EXPECT_EQ(api.Create(kThings, "acme", answer, {})->body, answer);
   }
 }
 

@@ -7,6 +7,7 @@
 #include <array>
 #include <atomic>
 #include <cstdio>
+#include <functional>
 #include <memory>
 #include <thread>
 #include <utility>
@@ -95,17 +96,14 @@ class OperatorApp {
                    [this](const std::string& region) {
                      queue_.Add({ids_.region, {"", region}});
                    }) {
-    ids_.region =
-        runner_.AddController({"region", [this](kube::ReconcileContext& c) { return regions_.Reconcile(c); }});
-    ids_.node = runner_.AddController({"node", [this](kube::ReconcileContext& c) { return nodes_.Reconcile(c); }});
-    ids_.workload =
-        runner_.AddController({"workload", [this](kube::ReconcileContext& c) { return workloads_.Reconcile(c); }});
-    ids_.gate = runner_.AddController({"gate", [this](kube::ReconcileContext& c) { return gates_.Reconcile(c); }});
-    ids_.guard = runner_.AddController({"guard", [this](kube::ReconcileContext& c) { return guards_.Reconcile(c); }});
-    ids_.self_test = runner_.AddController({"self_test", [this](kube::ReconcileContext& c) { return TestGate(c); }});
-    ids_.audit = runner_.AddController({"audit", [this](kube::ReconcileContext& c) { return Audit(c); }});
-    ids_.attestation = runner_.AddController(
-        {"attestation", [this](kube::ReconcileContext& c) { return attestations_.Reconcile(c); }});
+    ids_.region = Add("region", [this](kube::ReconcileContext& c) { return regions_.Reconcile(c); });
+    ids_.node = Add("node", [this](kube::ReconcileContext& c) { return nodes_.Reconcile(c); });
+    ids_.workload = Add("workload", [this](kube::ReconcileContext& c) { return workloads_.Reconcile(c); });
+    ids_.gate = Add("gate", [this](kube::ReconcileContext& c) { return gates_.Reconcile(c); });
+    ids_.guard = Add("guard", [this](kube::ReconcileContext& c) { return guards_.Reconcile(c); });
+    ids_.self_test = Add("self_test", [this](kube::ReconcileContext& c) { return TestGate(c); });
+    ids_.audit = Add("audit", [this](kube::ReconcileContext& c) { return Audit(c); });
+    ids_.attestation = Add("attestation", [this](kube::ReconcileContext& c) { return attestations_.Reconcile(c); });
     cache::WireCaches(caches_, queue_, ids_);
   }
 
@@ -130,6 +128,15 @@ class OperatorApp {
   }
 
  private:
+  using Reconcile = std::function<Result<kube::Outcome>(kube::ReconcileContext&)>;
+  std::uint8_t Add(const char* name, Reconcile reconcile) {
+    if (!options_.dry_run) return runner_.AddController({name, std::move(reconcile)});
+    return runner_.AddController({name, [reconcile = std::move(reconcile)](kube::ReconcileContext& context) {
+                                    // Reconcilers log what they did; here it was only tried.
+                                    const log::Context tried({{"dry_run", true}});
+                                    return reconcile(context);
+                                  }});
+  }
   kube::Api& WritingApi() { return options_.dry_run ? static_cast<kube::Api&>(dry_run_) : *real_api_; }
   Clock& PlanClock() { return options_.dry_run ? static_cast<Clock&>(moment_) : clock_; }
   // A dry run of the operator has written no gate that could be tested.

@@ -125,7 +125,9 @@ void InstallDefinitions(const std::string& source);
 // A path under $REMPART_TEST_LOGS, or the temporary folder.
 std::string LogPath(const std::string& name);
 
-// The operator of this build (REMPART_OPERATOR overrides), with test-friendly flags: no lease, no ports, debug level.
+// The operator of this build; REMPART_OPERATOR overrides.
+std::string OperatorPath();
+// That operator, running, with test-friendly flags: no lease, no ports, debug level.
 std::unique_ptr<Process> StartOperator(const std::string& kubeconfig, const std::vector<std::string>& extra_flags = {});
 
 }  // namespace rempart::test

@@ -138,19 +138,15 @@ void InstallDefinitions(const std::string& source) {
     Must({"kubectl", "wait", until, "--recursive=false", "-f", source + "/crds", "--timeout=60s"});
 }
 
+std::string OperatorPath() {
+  if (const char* given = std::getenv("REMPART_OPERATOR")) return given;
+  return (std::filesystem::read_symlink("/proc/self/exe").parent_path() / "rempart-operator").string();
+}
+
 std::unique_ptr<Process> StartOperator(const std::string& kubeconfig, const std::vector<std::string>& extra_flags) {
-  const char* given = std::getenv("REMPART_OPERATOR");
   std::vector<std::string> argv = {
-      given ? given : (std::filesystem::read_symlink("/proc/self/exe").parent_path() / "rempart-operator").string(),
-      "--kubeconfig",
-      kubeconfig,
-      "--leader-elect=false",
-      "--metrics-addr",
-      "0",
-      "--health-addr",
-      "0",
-      "--log-level",
-      "debug"};
+      OperatorPath(), "--kubeconfig", kubeconfig, "--leader-elect=false", "--metrics-addr", "0", "--health-addr", "0",
+      "--log-level",  "debug"};
   argv.insert(argv.end(), extra_flags.begin(), extra_flags.end());
   return std::make_unique<Process>(argv, std::vector<std::pair<std::string, std::string>>{},
                                    LogPath(UniqueName("operator") + ".log"));

@@ -144,9 +144,10 @@ TEST_F(DryRun, TellsEachPlanOnceAndWritesNothing) {
   {
     auto op = StartOperator(cluster_.kubeconfig());
     region_.Create(MakeWorkload(ns, "spread", region_.id(), 4));
-    for (const char* name : {"changed", "edited", "deleted"}) region_.Create(MakeWorkload(ns, name, region_.id()));
+    for (const char* name : {"changed", "edited", "deleted", "switched"})
+      region_.Create(MakeWorkload(ns, name, region_.id()));
     region_.Create(MakeWorkload(ns, "elsewhere", leaving));
-    ASSERT_TRUE(region_.AwaitSettled(5)) << op->Output();
+    ASSERT_TRUE(region_.AwaitSettled(6)) << op->Output();
     ASSERT_TRUE(cluster_.Await(api::kAdmissionPolicies, {"", policy}, [](const Json& p) { return p.is_object(); }));
     op->Signal(SIGTERM);
     ASSERT_EQ(op->Wait(30s), 0);
@@ -155,6 +156,8 @@ TEST_F(DryRun, TellsEachPlanOnceAndWritesNothing) {
   // Nobody is there: what changes now stays as it is.
   region_.Create(MakeWorkload(ns, "more", region_.id()));
   ASSERT_TRUE(cluster_.MergePatch(api::kWorkloads, {ns, "changed"}, {{"spec", {{"replicas", 2}}}}));
+  const Json other_kind = {{"spec", {{"statefulSet", {{"serviceName", "switched"}}}}}};
+  ASSERT_TRUE(cluster_.MergePatch(api::kWorkloads, {ns, "switched"}, other_kind));
   ASSERT_TRUE(cluster_.MergePatch(api::kDeployments, {ns, "edited"}, {{"spec", {{"paused", true}}}}));
   ASSERT_TRUE(cluster_.Delete(api::kDeployments, {ns, "deleted"}));
   ASSERT_TRUE(cluster_.MergePatch(api::kNodes, {"", region_.Node("a")},
@@ -183,6 +186,7 @@ TEST_F(DryRun, TellsEachPlanOnceAndWritesNothing) {
   for (const char* name : {"more", "changed", "edited", "deleted"})
     EXPECT_EQ(of_workload("apply deployments", name), 1) << name;
   EXPECT_EQ(of_workload("apply deployments", "spread"), 0);
+  EXPECT_EQ(of_workload("delete deployments", "switched"), 1) << "its kind was changed";
   EXPECT_EQ(of_workload("patch tenantworkloads/status", "more"), 1);
   EXPECT_EQ(Told(output, "patch nodes " + region_.Node("a")), 1);
   EXPECT_EQ(Told(output, "patch nodes " + region_.Node("b")), 1);
@@ -213,8 +217,10 @@ TEST_F(DryRun, TellsEachPlanOnceAndWritesNothing) {
   auto op = StartOperator(cluster_.kubeconfig());
   EXPECT_TRUE(cluster_.Await(api::kDeployments, {ns, "more"}, [](const Json& d) { return d.is_object(); }));
   EXPECT_TRUE(cluster_.Await(api::kAdmissionPolicies, {"", policy}, [](const Json& p) { return p.is_object(); }));
-  for (const Json& pod : on_lost_node)
-    EXPECT_TRUE(AwaitEvent(cluster_, ns, "EvictedFromLostNode", "Pod", pod)) << op->Output();
+  EXPECT_TRUE(cluster_.AwaitList(api::kPods, ns, "", [&](const std::vector<Json>& pods) {
+    return std::ranges::none_of(
+        pods, [&](const Json& pod) { return pod["spec"].value("nodeName", "") == region_.Node("a"); });
+  })) << op->Output();
   op->Signal(SIGTERM);
   EXPECT_EQ(op->Wait(30s), 0);
 }

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 
 #include <algorithm>
+#include <fstream>
 #include <set>
 
 #include "operator/api/gate_object.h"
@@ -162,6 +163,52 @@ TEST_F(GateTest, BindingToAForeignNodeIsRefused) {
   EXPECT_THAT(foreign.error().message, ::testing::HasSubstr("RP-102"));
   const auto ours = bind(NodeName("a"));
   EXPECT_TRUE(ours) << ours.error().ToString();
+}
+
+TEST_F(GateTest, EphemeralContainersAreHeldToTheImagesToo) {
+  Declare("Enforce");
+  Json pod = Pod();
+  pod["spec"]["schedulerName"] = "nobody";
+  Create(pod);
+  Json debug = Pod()["spec"]["containers"][0];
+  debug["name"] = "debug";
+  const auto add = [&](const std::string& image) {
+    debug["image"] = image;
+    return cluster().api().Do({.method = "PATCH",
+                               .target = api::kPods.Path(ns_, "probe", "ephemeralcontainers") + "?dryRun=All",
+                               .body = Json{{"spec", {{"ephemeralContainers", Json::array({debug})}}}}.dump(),
+                               .content_type = "application/merge-patch+json",
+                               .doing = "debug"},
+                              {});
+  };
+  const auto ours = add("registry.sas.example/tools@" + kDigest);
+  EXPECT_TRUE(ours) << ours.error().ToString();
+  const auto theirs = add("docker.io/library/busybox@" + kDigest);
+  ASSERT_FALSE(theirs);
+  EXPECT_THAT(theirs.error().message, ::testing::HasSubstr("RP-301"));
+}
+
+// A kubelet runs it from a file whatever is said here: to refuse its mirror would hide it. Nobody else makes one.
+TEST_F(GateTest, AKubeletMirrorsItsStaticPods) {
+  Declare("Enforce");
+  const std::string foreign = NodeName("foreign"), file = LogPath(id_ + "-mirror.json");
+  Json mirror = Pod();
+  mirror["spec"].erase("nodeSelector");
+  mirror["spec"]["nodeName"] = foreign;
+  mirror["metadata"]["annotations"] = {{"kubernetes.io/config.mirror", "x"}};
+  mirror["metadata"]["ownerReferences"] =
+      Json::array({{{"apiVersion", "v1"},
+                    {"kind", "Node"},
+                    {"name", foreign},
+                    {"uid", (*cluster().Get(api::kNodes, {"", foreign}))["metadata"]["uid"]},
+                    {"controller", true}}});
+  std::ofstream(file) << mirror;
+  const std::vector<std::string> create = {"kubectl", "create", "--dry-run=server", "-f", file};
+  std::vector<std::string> by_kubelet = create;
+  by_kubelet.insert(by_kubelet.end(), {"--as=system:node:" + foreign, "--as-group=system:nodes"});
+  const auto mirrored = RunCommand(by_kubelet);
+  EXPECT_EQ(mirrored.code, 0) << mirrored.output;
+  EXPECT_THAT(RunCommand(create).output, ::testing::HasSubstr("RP-101"));
 }
 
 // The taint is on nodes of no region: another's are kept off by the selector alone.

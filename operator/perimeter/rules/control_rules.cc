@@ -142,9 +142,11 @@ void AddControlRules(const api::SovereignRegion& region, const RuleContext& cont
     const auto same = [](std::string_view label) {
       return Object()["metadata"]["labels"][label].AsText() == OldObject()["metadata"]["labels"][label].AsText();
     };
-    const Bool stays = same(api::kTopologyRegion) && same(api::kTopologyZone) && same(api::kLegacyTopologyRegion) &&
-                       same(api::kLegacyTopologyZone) &&
-                       Object()["spec"]["providerID"].AsText() == OldObject()["spec"]["providerID"].AsText();
+    Bool stays = same(api::kTopologyRegion) && same(api::kTopologyZone) && same(api::kLegacyTopologyRegion) &&
+                 same(api::kLegacyTopologyZone) &&
+                 Object()["spec"]["providerID"].AsText() == OldObject()["spec"]["providerID"].AsText();
+    if (context.places)
+      for (const std::string& label : context.places->labels) stays = stays && same(label);
     table.push_back(
         {.id = "RP-202",
          .gate = Gate::kNodes,

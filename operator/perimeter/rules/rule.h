@@ -99,9 +99,10 @@ inline Item It() { return Variable("it"); }
 // What a region's rules are made from, besides its spec.
 struct RuleContext {
   std::string operator_user;  // "system:serviceaccount:rempart-system:rempart"
-  // Regions and zones where its nodes can be (api::PlacesOf), sorted, each once.
+  // Regions and zones where its nodes can be (api::PlacesOf), sorted, each once; and the keys of the other labels by
+  // which its profile tells its nodes from another provider's.
   struct Places {
-    std::vector<std::string> regions, zones;
+    std::vector<std::string> regions, zones, labels;
   };
   // Not given where the profile that the region names is not at hand: then what the region itself lists is all that
   // is known, and where it lists nothing, nothing is asked of topologies. Given and empty: no place is the region's.

@@ -52,7 +52,10 @@ RuleContext::Places RulePlacesOf(const api::SovereignRegion& region, const api::
     regions.insert(in_region);
     zones.insert(zone);
   }
-  return {{regions.begin(), regions.end()}, {zones.begin(), zones.end()}};
+  std::vector<std::string> labels;
+  if (profile != nullptr)
+    for (const auto& required : profile->required_labels) labels.push_back(required.key);
+  return {{regions.begin(), regions.end()}, {zones.begin(), zones.end()}, std::move(labels)};
 }
 
 std::vector<Rule> RulesOf(const api::SovereignRegion& region, const RuleContext& context) {

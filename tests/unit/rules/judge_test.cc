@@ -705,5 +705,30 @@ TEST(Topologies, AreComparedWithThePlacesOfTheProfileToo) {
   EXPECT_EQ(found(context, "fr-par-1"), "RP-403");
 }
 
+// A label that alone tells one provider's nodes from another's is not for each kubelet to write.
+TEST(Judge, LabelsThatTheProfileRequiresAreChangedByThoseListed) {
+  api::SovereignRegion region = test::Region();
+  region.profile = "cloud";
+  region.locations.clear();
+  api::HostingProfile profile;
+  profile.required_labels = {{"topology.cloud.example/net", {}}};
+  RuleContext context = test::Context().rules;
+  const Json before = {{"metadata", {{"name", "n"}, {"labels", Json::object()}}}};
+  Json after = before;
+  after["metadata"]["labels"]["topology.cloud.example/net"] = "10.0.0.0";
+  const auto rules_against = [&](const std::string& user) {
+    const Json request = {{"operation", "UPDATE"}, {"userInfo", {{"username", user}, {"groups", Json::array()}}}};
+    std::vector<std::string> ids;
+    for (const auto& violation : Judge(RulesOf(region, context), region.rules.language, ParametersOf(region, {}),
+                                       {Gate::kNodes, &after, &before, &request}))
+      ids.push_back(violation.rule);
+    return ids;
+  };
+  EXPECT_THAT(rules_against("system:node:n"), ElementsAre());
+  context.places = RulePlacesOf(region, &profile);
+  EXPECT_THAT(rules_against("system:node:n"), ElementsAre("RP-202"));
+  EXPECT_THAT(rules_against("cloud"), ElementsAre());
+}
+
 }  // namespace
 }  // namespace rempart::rules

@@ -26,7 +26,7 @@ Result<std::vector<T>> ListAll(kube::Api& api, const kube::Resource& resource, R
   auto reply = api.Do(call, {});
   if (!reply) return Fail(std::move(reply.error()));
   kube::Document document(kMaxAnswer);
-  auto list = document.Parse(reply->body);
+  auto list = document.ParseAnswer(reply->body);
   if (!list) return Fail(std::move(list.error()).While(call.doing));
   std::vector<T> objects;
   std::optional<Error> failed;
@@ -47,7 +47,7 @@ Result<T> GetOne(kube::Api& api, const kube::Resource& resource, const std::stri
   auto reply = api.Get(resource, {"", name}, {});
   if (!reply) return Fail(std::move(reply.error()));
   kube::Document document;
-  auto object = document.Parse(reply->body);
+  auto object = document.ParseAnswer(reply->body);
   if (!object) return Fail(std::move(object.error()));
   auto decoded = decode(*object);
   if (!decoded) return Fail(std::move(decoded.error()).While(std::string(resource.plural) + " " + name));

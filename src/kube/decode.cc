@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "src/base/clock.h"
+#include "src/kube/mend_json.h"
 
 namespace rempart::kube {
 
@@ -127,6 +128,10 @@ struct ViewAccess {
   }
   static dom::element ElementOf(const View& view) { return std::bit_cast<dom::element>(Words{view.raw_, view.index_}); }
 
+  static bool IsDouble(const View& view) {
+    return view.exists() && ElementOf(view).type() == dom::element_type::DOUBLE;
+  }
+
   // The value as a T of simdjson; nothing where the view is not there or of another type.
   template <class T>
   static std::optional<T> As(const View& view) {
@@ -190,9 +195,55 @@ std::string View::Minified() const {
   return CompactText().Of(ViewAccess::ElementOf(*this));
 }
 
+bool HasMended(View object) {
+  if (object.Str() == kNestedTooDeeply) return true;
+  if (ViewAccess::IsDouble(object)) {
+    const double number = *ViewAccess::As<double>(object);
+    return number <= -0x1p63 || number >= 0x1p64;
+  }
+  bool found = false;
+  const auto look = [&found](View below) { found = found || HasMended(below); };
+  object.ForEachElement(look);
+  object.ForEachMember([&look](std::string_view, View value) { look(value); });
+  return found;
+}
+
 struct Document::Impl {
+  // Capacity grows by doubling (a stream's texts vary in size), and is asked for here because only here the depth can
+  // be said: what parse() allocates by itself keeps the depth of the last allocation.
+  simdjson::error_code Reserve(std::size_t bytes) {
+    if (parser.capacity() >= bytes && parser.capacity() != 0) return simdjson::SUCCESS;
+    const bool common = bytes <= kCommonCapacity;
+    return parser.allocate(common ? std::max(std::bit_ceil(bytes), kMinCapacity) : bytes, kMaxDepth);
+  }
+  simdjson::error_code Parse(std::string_view text, dom::element& root) {
+    if (const auto error = Reserve(text.size())) return error;
+    return parser.parse(text.data(), text.size(), true).get(root);
+  }
+  Result<View> Read(std::string_view text, bool mend) {
+    mended = false;
+    if (text.empty()) return Fail(Error::Invalid("malformed JSON: no text at all"));
+    if (text.size() > max_bytes) {
+      return Fail(Error::Invalid("JSON of " + std::to_string(text.size()) + " bytes is larger than the limit of " +
+                                 std::to_string(max_bytes)));
+    }
+    dom::element root;
+    auto error = Parse(text, root);
+    if (mend && (error == simdjson::DEPTH_ERROR || error == simdjson::NUMBER_ERROR)) {
+      error = Parse(MendJson(text, kMaxDepth - 1), root);  // simdjson takes one container less than its limit
+      mended = true;
+    }
+    if (error == simdjson::MEMALLOC)
+      return Fail(Error::Transient("no memory to parse JSON of " + std::to_string(text.size()) + " bytes"));
+    if (error)
+      return Fail(Error::Invalid("malformed JSON of " + std::to_string(text.size()) +
+                                 " bytes: " + simdjson::error_message(error)));
+    return ViewAccess::Of(root);
+  }
+
   std::size_t max_bytes;
   dom::parser parser;
+  bool mended = false;
 };
 
 Document::Document(std::size_t max_bytes) : impl_(std::make_unique<Impl>()) { impl_->max_bytes = max_bytes; }
@@ -200,35 +251,18 @@ Document::~Document() = default;
 Document::Document(Document&&) noexcept = default;
 Document& Document::operator=(Document&&) noexcept = default;
 
-Result<View> Document::Parse(std::string_view text) {
-  if (text.empty()) return Fail(Error::Invalid("malformed JSON: no text at all"));
-  if (text.size() > impl_->max_bytes) {
-    return Fail(Error::Invalid("JSON of " + std::to_string(text.size()) + " bytes is larger than the limit of " +
-                               std::to_string(impl_->max_bytes)));
-  }
-  // Capacity grows by doubling (a stream's texts vary in size), and is asked for here because only here the depth can
-  // be said: what parse() allocates by itself keeps the depth of the last allocation.
-  if (impl_->parser.capacity() < text.size() || impl_->parser.capacity() == 0) {
-    const bool common = text.size() <= kCommonCapacity;
-    const std::size_t capacity = common ? std::max(std::bit_ceil(text.size()), kMinCapacity) : text.size();
-    if (impl_->parser.allocate(capacity, kMaxDepth) != simdjson::SUCCESS) {
-      return Fail(Error::Transient("no memory to parse JSON of " + std::to_string(text.size()) + " bytes"));
-    }
-  }
-  dom::element root;
-  if (auto error = impl_->parser.parse(text.data(), text.size(), true).get(root)) {
-    return Fail(Error::Invalid("malformed JSON of " + std::to_string(text.size()) +
-                               " bytes: " + simdjson::error_message(error)));
-  }
-  return ViewAccess::Of(root);
-}
+Result<View> Document::Parse(std::string_view text) { return impl_->Read(text, false); }
+
+Result<View> Document::ParseAnswer(std::string_view text) { return impl_->Read(text, true); }
+
+bool Document::mended() const { return impl_->mended; }
 
 Result<View> ParseOnThread(std::string_view text) {
   thread_local Document document;
   // What one huge text took is given back with the next that is not.
   thread_local bool grown = false;
   if (std::exchange(grown, text.size() > kCommonCapacity)) document = Document();
-  return document.Parse(text);
+  return document.ParseAnswer(text);
 }
 
 namespace {

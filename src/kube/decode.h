@@ -54,17 +54,25 @@ class Document {
   Document(Document&&) noexcept;
   Document& operator=(Document&&) noexcept;
   // The text is copied into the parser's padded buffer. The value may be of any type, null included (a View that is not
-  // there). Errors: kInvalid (malformed, too large, deeper than 100).
+  // there). Errors: kInvalid (malformed, too large, deeper than 100, an integer beyond 64 bits).
   Result<View> Parse(std::string_view text);
+  // The same of what an API server answers, where one odd object must not make all that came with it unreadable: what
+  // is too deep reads as a text of ours, an integer beyond 64 bits as a floating-point number, see MendJson.
+  Result<View> ParseAnswer(std::string_view text);
+  bool mended() const;  // whether the last ParseAnswer had to
 
  private:
   struct Impl;
   std::unique_ptr<Impl> impl_;
 };
 
-// Parses with a parser that the calling thread keeps, for texts that are looked into at once: the next call on the
+// ParseAnswer with a parser that the calling thread keeps, for texts that are looked into at once: the next call on the
 // thread ends the life of the views. Limits and errors are those of a Document.
 Result<View> ParseOnThread(std::string_view text);
+
+// Whether something in it was nested too deeply, or is a number beyond 64 bits: which of the objects of a text that had
+// to be mended are to be told of.
+bool HasMended(View object);
 
 // metadata -> Meta. kInvalid where name, uid or resourceVersion is missing, unreadable or longer than 1,024 bytes, or
 // creationTimestamp is there and is no time.

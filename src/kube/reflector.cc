@@ -5,6 +5,7 @@
 #include <atomic>
 #include <exception>
 #include <type_traits>
+#include <unordered_set>
 #include <utility>
 
 #include "src/base/log.h"
@@ -17,6 +18,7 @@ namespace {
 constexpr std::string_view kInitialEventsEnd = "k8s.io/initial-events-end";
 constexpr std::size_t kMaxPageBytes = 64 * 1024 * 1024;
 constexpr std::size_t kMaxContinueBytes = 16 * 1024;
+constexpr std::size_t kMaxTold = 1000;  // then the memory of what was told starts anew
 
 // For metrics: a closed set, see ReflectorOptions.
 std::string ReasonOf(const Error& error) {
@@ -107,6 +109,7 @@ struct Reflector::Impl {
   Status OnEvent(const WatchEvent& event, bool& initial) {
     Found();
     events.Add();
+    if (event.mended) TellMended(event.object);
     if (event.type == WatchEvent::Type::kError) return Fail(WatchError(event.object, clock.Now()));
     auto rv = DecodeResourceVersion(event.object);
     if (!rv) return Fail(std::move(rv).error().While("read a watch event"));
@@ -170,7 +173,7 @@ struct Reflector::Impl {
 
   Status OnPage(const std::string& body) {
     Document document(kMaxPageBytes);  // not kept: its buffers are large, and lists are rare
-    auto page = document.Parse(body);
+    auto page = document.ParseAnswer(body);
     if (!page) return Fail(std::move(page).error().While("read a page of " + label));
     Found();
     View items = (*page)["items"];
@@ -181,10 +184,26 @@ struct Reflector::Impl {
     if (token.Str().size() > kMaxContinueBytes)
       return Fail(Error::Invalid("read a page of " + label + ": metadata.continue is too long"));
 
-    items.ForEachElement([&](View item) { sink.InitApply(item); });
+    items.ForEachElement([&](View item) {
+      if (document.mended() && HasMended(item)) TellMended(item);
+      sink.InitApply(item);
+    });
     if (Status status = machine.OnListPage(*rv, std::string(token.Str())); !status) return status;
     if (token.Str().empty()) Completed(machine.seen());
     return {};
+  }
+
+  // Once an object, for a bounded number of objects: no schema of ours lets such through, so that somebody should look
+  // for what became of the resource's definition.
+  void TellMended(View object) {
+    const ObjectKey key{std::string(object["metadata"]["namespace"].Str()),
+                        std::string(object["metadata"]["name"].Str())};
+    if (told.size() >= kMaxTold) told.clear();
+    if (!told.insert(ObjectKeyHash{}(key)).second) return;
+    log::Warn(
+        "an object holds a number beyond 64 bits, read as floating point, or is nested too deeply, which is not read: "
+        "look whether its custom resource definition is as it was installed",
+        {{"object", key.ToString()}});
   }
 
   void Completed(std::uint64_t rv) {
@@ -266,6 +285,7 @@ struct Reflector::Impl {
   WatchMachine machine;
   int page_size;
   bool missing = false;
+  std::unordered_set<std::size_t> told;  // hashes of the objects that TellMended told of
   std::atomic<bool> synced{false};
 };
 

@@ -23,6 +23,7 @@ namespace rempart::kube {
 struct WatchEvent {
   enum class Type { kAdded, kModified, kDeleted, kBookmark, kError } type;
   View object;  // valid only during the callback; always a JSON object; of kError: a metav1.Status, see WatchError
+  bool mended = false;  // something in it could not be read as it is, see Document::ParseAnswer
 };
 
 // Splits a watch stream into lines and parses each. Bounded: a line above max_line_bytes is an error. Any bytes are

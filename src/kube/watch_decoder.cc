@@ -53,14 +53,14 @@ struct WatchDecoder::Impl {
 
   Status Line(std::string_view line, const OnEvent& on_event) {
     if (IsBlank(line)) return {};
-    auto event = document.Parse(line);
+    auto event = document.ParseAnswer(line);
     if (!event) return Fail(std::move(event).error().While("read a watch event"));
     auto type = TypeOf((*event)["type"].Str());
     if (!type)
       return Fail(Error::Invalid("read a watch event: type is none of ADDED, MODIFIED, DELETED, BOOKMARK, ERROR"));
     View object = (*event)["object"];
     if (!object.IsObject()) return Fail(Error::Invalid("read a watch event: object is no JSON object"));
-    return on_event({*type, object});
+    return on_event({*type, object, document.mended()});
   }
 
   const std::size_t max_line_bytes;

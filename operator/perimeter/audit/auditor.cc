@@ -104,7 +104,7 @@ Result<Page> ListPage(kube::Api& api, const kube::Resource& resource, const std:
   auto reply = api.Do(call, std::move(stop));
   if (!reply) return Fail(std::move(reply.error()));
   kube::Document document(kMaxPage);
-  const auto list = document.Parse(reply->body);
+  const auto list = document.ParseAnswer(reply->body);
   if (!list) return Fail(Error(list.error()).While("read the list"));
   (*list)["items"].ForEachElement(each);
   return Page{std::string((*list)["metadata"]["continue"].Str())};

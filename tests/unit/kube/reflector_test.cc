@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "src/base/log.h"
 #include "src/kube/watch.h"
 #include "tests/unit/kube/watch_fakes.h"
 
@@ -263,6 +264,36 @@ TEST_F(ReflectorTest, UnreadablePagesAreRetriedAndTooLargeOnesHalved) {
                                      HasSubstr("limit=500"), HasSubstr("limit=250")));
   EXPECT_EQ(sink.notes.back(), "InitDone 30");
   EXPECT_EQ(clock.sleeps.size(), 4u);
+}
+
+// What a definition lets through that preserves unknown fields: one such object must not hold up all others.
+TEST_F(ReflectorTest, WhatOneObjectHoldsThatCannotBeReadIsItsOwnMatter) {
+  static std::vector<std::string> lines;
+  lines.clear();
+  log::SetSink([](std::string_view line) { lines.emplace_back(line); });
+  const std::string wide = R"(,"spec":{"replicas":100000000000000000000})";
+  const std::string deep = R"(,"spec":)" + std::string(5000, '[') + std::string(5000, ']');
+  api.script = {
+      {{EventLine("ADDED", ObjectJson("a", 3, wide)) + Added("b", 7) + EventLine("ADDED", ObjectJson("c", 8, deep)) +
+        InitialEnd(9) + EventLine("MODIFIED", ObjectJson("a", 10, deep)) + Modified("b", 11)},
+       Error::Gone("gone"),
+       seconds(300)},
+      {{}, Http(400, ErrorKind::kInvalid), {}},
+      {{Page(20,
+             {ObjectJson("a", 10, deep), ObjectJson("b", 12), ObjectJson("c", 8, deep), ObjectJson("d", 13, wide)})},
+       {},
+       {}},
+      {{Modified("b", 21) + EventLine("DELETED", ObjectJson("c", 22, deep))}, {}, seconds(300)}};
+  Run();
+  log::SetSink(nullptr);
+  EXPECT_EQ(sink.notes, (Notes{"Init", "InitApply a@3", "InitApply b@7", "InitApply c@8", "InitDone 9", "Apply a@10",
+                               "Apply b@11", "Init", "Init", "InitApply a@10", "InitApply b@12", "InitApply c@8",
+                               "InitApply d@13", "InitDone 20", "Apply b@21", "Delete c@22"}));
+  EXPECT_EQ(Restarts("invalid"), 1) << "the WatchList that was refused";
+  std::vector<std::string> told;
+  for (const auto& line : lines)
+    if (line.find("beyond 64 bits") != line.npos) told.push_back(line);
+  EXPECT_THAT(told, ElementsAre(HasSubstr("ns/a"), HasSubstr("ns/c"), HasSubstr("ns/d")));
 }
 
 TEST_F(ReflectorTest, AMissingResourceIsToldOnceAndItsReturnToo) {

@@ -33,7 +33,8 @@ constexpr kube::Resource kAutoscalers{"autoscaling", "v2", "horizontalpodautosca
 
 Result<Json> Parsed(Result<kube::Reply> reply) {
   if (!reply) return Fail(std::move(reply.error()));
-  return ParseJson(reply->body);
+  // Lists of some hundred objects, and what a damaged definition lets through.
+  return ParseJson(reply->body, {.max_bytes = 64 * 1024 * 1024, .max_depth = 2000});
 }
 
 kube::ObjectKey KeyOf(const Json& object) {

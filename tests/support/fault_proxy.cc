@@ -1,8 +1,5 @@
 #include "tests/support/fault_proxy.h"
 
-#include <openssl/evp.h>
-#include <openssl/pem.h>
-#include <openssl/x509v3.h>
 #include <unistd.h>
 
 #include <boost/asio/ip/tcp.hpp>
@@ -22,6 +19,7 @@
 #include <vector>
 
 #include "tests/support/cluster.h"
+#include "tests/support/self_signed.h"
 
 namespace rempart::test {
 namespace {
@@ -32,44 +30,6 @@ namespace beast = boost::beast;
 namespace bhttp = boost::beast::http;
 using boost::system::error_code;
 using TlsStream = ssl::stream<asio::ip::tcp::socket>;
-
-std::string PemOf(const std::function<int(BIO*)>& write) {
-  BIO* bio = BIO_new(BIO_s_mem());
-  write(bio);
-  char* data = nullptr;
-  const long size = BIO_get_mem_data(bio, &data);
-  std::string pem(data, static_cast<std::size_t>(size));
-  BIO_free(bio);
-  return pem;
-}
-
-// A certificate for 127.0.0.1 that is its own authority, good for a day.
-struct SelfSigned {
-  std::string certificate, key;
-  SelfSigned() {
-    EVP_PKEY* pkey = EVP_EC_gen("P-256");
-    X509* x509 = X509_new();
-    X509_set_version(x509, 2);
-    ASN1_INTEGER_set(X509_get_serialNumber(x509), static_cast<long>(getpid()));
-    X509_gmtime_adj(X509_getm_notBefore(x509), -60);
-    X509_gmtime_adj(X509_getm_notAfter(x509), 86400);
-    X509_set_pubkey(x509, pkey);
-    X509_NAME_add_entry_by_txt(X509_get_subject_name(x509), "CN", MBSTRING_ASC,
-                               reinterpret_cast<const unsigned char*>("fault-proxy"), -1, -1, 0);
-    X509_set_issuer_name(x509, X509_get_subject_name(x509));
-    for (const auto& [nid, value] : std::vector<std::pair<int, const char*>>{
-             {NID_subject_alt_name, "IP:127.0.0.1"}, {NID_basic_constraints, "critical,CA:TRUE"}}) {
-      X509_EXTENSION* extension = X509V3_EXT_conf_nid(nullptr, nullptr, nid, value);
-      X509_add_ext(x509, extension, -1);
-      X509_EXTENSION_free(extension);
-    }
-    X509_sign(x509, pkey, EVP_sha256());
-    certificate = PemOf([&](BIO* b) { return PEM_write_bio_X509(b, x509); });
-    key = PemOf([&](BIO* b) { return PEM_write_bio_PrivateKey(b, pkey, nullptr, nullptr, 0, nullptr, nullptr); });
-    X509_free(x509);
-    EVP_PKEY_free(pkey);
-  }
-};
 
 std::string StatusBody(int code) {
   static const std::map<int, const char*> reasons = {{409, "Conflict"},
@@ -91,9 +51,16 @@ struct Closed {};  // thrown to end a connection from within
 
 }  // namespace
 
+std::string Fault::ToString() const {
+  static constexpr const char* kNames[] = {"none",       "delay",     "status",     "lose request", "lose answer",
+                                           "cut stream", "duplicate", "stale list", "garble",       "hang"};
+  const std::string name = kNames[static_cast<std::size_t>(kind)];
+  return kind == Kind::kStatus ? name + " " + std::to_string(n) : name;
+}
+
 struct FaultProxy::Impl {
   explicit Impl(const kube::Config& config) : upstream(config), acceptor(io, {asio::ip::make_address("127.0.0.1"), 0}) {
-    const SelfSigned own;
+    const SelfSigned own = MakeSelfSigned();
     server_tls.use_certificate_chain(asio::buffer(own.certificate));
     server_tls.use_private_key(asio::buffer(own.key), ssl::context::pem);
     const std::string cert =
@@ -229,10 +196,19 @@ struct FaultProxy::Impl {
       std::scoped_lock lock(mutex);
       if (decide) fault = decide(exchange);
     }
-    if (fault.kind == Fault::Kind::kLoseRequest) throw Closed{};
-    if (fault.kind == Fault::Kind::kHang) AwaitClosed(client);
-    if (fault.kind == Fault::Kind::kStatus) return Answer(client, fault.n, StatusBody(fault.n));
-    if (fault.kind == Fault::Kind::kStaleList && ReplayStale(client, exchange)) return;
+    if (fault.kind == Fault::Kind::kLoseRequest) {
+      Count(fault);
+      throw Closed{};
+    }
+    if (fault.kind == Fault::Kind::kHang) {
+      Count(fault);
+      AwaitClosed(client);
+    }
+    if (fault.kind == Fault::Kind::kStatus) {
+      Answer(client, fault.n, StatusBody(fault.n));
+      return Count(fault);
+    }
+    if (fault.kind == Fault::Kind::kStaleList && ReplayStale(client, exchange, fault)) return;
 
     request.erase(bhttp::field::authorization);  // the proxy's own certificate speaks for the operator
     bhttp::write(server, request);
@@ -253,9 +229,19 @@ struct FaultProxy::Impl {
       if (hook) hook(exchange);
     }
     if (exchange.method == "GET" && answer.get().result_int() == 200) Remember(exchange, body);
-    if (fault.kind == Fault::Kind::kLoseAnswer) throw Closed{};
-    if (fault.kind == Fault::Kind::kDelay) std::this_thread::sleep_for(std::chrono::milliseconds(fault.n));
-    if (fault.kind == Fault::Kind::kCutStream) return Truncate(client, body, fault.n);
+    if (fault.kind == Fault::Kind::kLoseAnswer) {
+      Count(fault);
+      throw Closed{};
+    }
+    if (fault.kind == Fault::Kind::kDelay) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(fault.n));
+      Count(fault);
+    }
+    if (fault.kind == Fault::Kind::kCutStream) {
+      Truncate(client, body, fault.n);
+      Count(fault);
+      throw Closed{};
+    }
     Answer(client, static_cast<int>(answer.get().result_int()), body, std::string(answer.get()["Retry-After"]));
   }
 
@@ -293,13 +279,17 @@ struct FaultProxy::Impl {
     bhttp::write(client, response);
   }
 
-  // Announces the whole body, sends only a part of it.
+  void Count(const Fault& fault) {
+    std::scoped_lock lock(mutex);
+    ++done[fault.ToString()];
+  }
+
+  // Announces more than the whole body, sends only a part of it.
   static void Truncate(TlsStream& client, const std::string& body, int bytes) {
     const std::string head =
         "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: " + std::to_string(body.size() + 1) +
         "\r\n\r\n";
     asio::write(client, asio::buffer(head + body.substr(0, static_cast<std::size_t>(bytes))));
-    throw Closed{};
   }
 
   static void SendChunk(TlsStream& client, const std::string& data) {
@@ -321,14 +311,20 @@ struct FaultProxy::Impl {
     while (!answer.is_done()) {
       std::string piece = ReadPiece(server, buffer, answer);
       if (piece.empty()) continue;
-      if (fault.kind == Fault::Kind::kDelay) std::this_thread::sleep_for(std::chrono::milliseconds(fault.n));
+      if (fault.kind == Fault::Kind::kDelay) {
+        std::this_thread::sleep_for(std::chrono::milliseconds(fault.n));
+        Count(fault);
+      }
       if (fault.kind == Fault::Kind::kDuplicate || in_initial_state) {  // line by line
         std::string out;
         for (const char c : piece) {
           line += c;
           if (c != '\n') continue;
           out += line;
-          if (fault.kind == Fault::Kind::kDuplicate) out += line;
+          if (fault.kind == Fault::Kind::kDuplicate) {
+            out += line;
+            Count(fault);
+          }
           if (in_initial_state) {
             initial += line;
             if (line.find("k8s.io/initial-events-end") != std::string::npos) {
@@ -348,10 +344,12 @@ struct FaultProxy::Impl {
         std::snprintf(size, sizeof size, "%zx\r\n", piece.size());
         asio::write(client,
                     asio::buffer(size + piece.substr(0, static_cast<std::size_t>(std::max(0, fault.n - sent)))));
+        Count(fault);
         throw Closed{};
       }
       if (fault.kind == Fault::Kind::kGarble && sent + static_cast<int>(piece.size()) > fault.n) {
         SendChunk(client, piece.substr(0, piece.size() / 2) + "\x01{{]\"\n");
+        Count(fault);
         throw Closed{};
       }
       SendChunk(client, piece);
@@ -371,7 +369,8 @@ struct FaultProxy::Impl {
     memory.try_emplace(WithoutQueryNoise(exchange.target), body);
   }
 
-  bool ReplayStale(TlsStream& client, const Exchange& exchange) {
+  // False where nothing was remembered yet.
+  bool ReplayStale(TlsStream& client, const Exchange& exchange, const Fault& fault) {
     std::string old;
     {
       std::scoped_lock lock(mutex);
@@ -381,12 +380,14 @@ struct FaultProxy::Impl {
     }
     if (!exchange.watch) {
       Answer(client, 200, old);
+      Count(fault);
       return true;
     }
     if (exchange.target.find("sendInitialEvents=true") == std::string::npos) return false;
     StartStream(client);
     SendChunk(client, old);
     asio::write(client, bhttp::make_chunk_last());
+    Count(fault);
     throw Closed{};
   }
 
@@ -401,6 +402,7 @@ struct FaultProxy::Impl {
   std::mutex mutex;
   std::list<std::shared_ptr<Connection>> connections;
   std::map<std::string, std::string> memory;
+  std::map<std::string, int> done;
   Decide decide;
   OnWrite on_write;
 };
@@ -419,5 +421,9 @@ void FaultProxy::CutAll() { impl_->CutAll(); }
 const std::string& FaultProxy::kubeconfig() const { return impl_->kubeconfig_path; }
 int FaultProxy::writes() const { return impl_->write_count; }
 int FaultProxy::exchanges() const { return impl_->exchange_count; }
+std::map<std::string, int> FaultProxy::done() const {
+  std::scoped_lock lock(impl_->mutex);
+  return impl_->done;
+}
 
 }  // namespace rempart::test

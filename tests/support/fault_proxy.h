@@ -6,6 +6,7 @@
 
 #include <atomic>
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 
@@ -36,6 +37,7 @@ struct Fault {
     kHang,         // the server is not asked, and no answer comes as long as the client waits
   } kind = Kind::kNone;
   int n = 0;
+  std::string ToString() const;  // the kind, of kStatus the code too, without how long or how far: "cut stream"
 };
 
 class FaultProxy {
@@ -53,6 +55,9 @@ class FaultProxy {
   const std::string& kubeconfig() const;  // path of one that points here
   int writes() const;                     // carried out so far
   int exchanges() const;
+  // How many faults were really done, by their ToString: counted where it is done. A stream that ends before the byte
+  // at which it was to be cut is none.
+  std::map<std::string, int> done() const;
 
  private:
   struct Impl;

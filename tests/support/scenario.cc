@@ -37,6 +37,20 @@ Json OurLabels(const Json& object) {
   return out;
 }
 
+constexpr kube::Resource kReplicaSets{"apps", "v1", "replicasets", "ReplicaSet", true};
+
+Json OwnerOf(const Json& object) {
+  for (const auto& owner : object["metadata"].value("ownerReferences", Json::array()))
+    if (owner.value("controller", false)) return owner;
+  return nullptr;
+}
+
+std::string NameOfOwner(const Json& owner) {
+  if (owner.is_null()) return "nobody";
+  return owner["kind"].get<std::string>() + "/" + owner["name"].get<std::string>() + " (uid " +
+         owner["uid"].get<std::string>() + ")";
+}
+
 }  // namespace
 
 Scenario::Scenario(Cluster& cluster) : cluster_(cluster), id_(UniqueName("s")), region_(id_), ns_("ns-" + id_) {
@@ -152,29 +166,40 @@ std::string Scenario::Run(std::chrono::milliseconds limit) {
   return "";
 }
 
+// An end state holds more than one kind, and a watch tells of one: pods of a workload that is gone, say, change no
+// workload. So those that change last are watched in turn, and all is looked at anew at each turn.
+bool Scenario::AwaitState(const std::function<bool()>& is, std::chrono::milliseconds limit) {
+  constexpr auto kTurn = 3s;
+  SystemClock clock;
+  const auto end = clock.Mono() + limit;
+  do {
+    for (const auto* kind : {&api::kWorkloads, &api::kPods})
+      if (cluster_.AwaitList(
+              *kind, ns_, "", [&](const std::vector<Json>&) { return is(); }, kTurn))
+        return true;
+  } while (clock.Mono() < end);
+  return false;
+}
+
 Json Scenario::AwaitEndState(const Json& expected, std::chrono::milliseconds limit) {
   Json state;
-  cluster_.AwaitList(
-      api::kWorkloads, ns_, "", [&](const std::vector<Json>&) { return (state = EndState()) == expected; }, limit);
+  AwaitState([&] { return (state = EndState()) == expected; }, limit);
   return state;
 }
 
 Json Scenario::SettledState(std::chrono::milliseconds limit) {
   Json state;
-  cluster_.AwaitList(
-      api::kWorkloads, ns_, "",
-      [&](const std::vector<Json>& workloads) {
-        int wanted = 0;
-        for (const auto& workload : workloads) {
-          const int replicas = workload["spec"]["replicas"];
-          if (!HasCondition(workload, "Ready", "True") || workload["status"].value("ready", -1) != replicas)
-            return false;
-          wanted += replicas;
-        }
-        state = EndState();
-        return state["pods"] == wanted && !state.contains("escaped");
-      },
-      limit);
+  const auto is_settled = [&] {
+    int wanted = 0;
+    for (const auto& workload : cluster_.List(api::kWorkloads, ns_).value_or(std::vector<Json>{})) {
+      const int replicas = workload["spec"]["replicas"];
+      if (!HasCondition(workload, "Ready", "True") || workload["status"].value("ready", -1) != replicas) return false;
+      wanted += replicas;
+    }
+    state = EndState();
+    return state["pods"] == wanted && !state.contains("escaped");
+  };
+  if (!AwaitState(is_settled, limit)) throw std::runtime_error("it did not settle; its pods:\n" + PodsAndOwners());
   return state;
 }
 
@@ -214,15 +239,42 @@ Json Scenario::EndState() {
     }
   }
   int pods = 0;
-  for (const auto& pod :
-       cluster_.List(api::kPods, ns_, std::string(api::kWorkloadLabel)).value_or(std::vector<Json>{})) {
-    if (pod["metadata"].contains("deletionTimestamp")) continue;
+  for (const auto& pod : Pods()) {
     ++pods;
     if (pod["spec"].value("nodeName", "") == nodes_[0] || pod["spec"].value("nodeName", "") == nodes_[3])
       state["escaped"].push_back(pod["metadata"]["name"]);
   }
   state["pods"] = pods;
   return Neutral(state, id_);
+}
+
+std::vector<Json> Scenario::Pods() {
+  auto pods = cluster_.List(api::kPods, ns_, std::string(api::kWorkloadLabel)).value_or(std::vector<Json>{});
+  std::erase_if(pods, [](const Json& pod) { return pod["metadata"].contains("deletionTimestamp"); });
+  return pods;
+}
+
+std::string Scenario::PodsAndOwners() {
+  std::map<std::string, std::string> owners;  // by uid
+  for (const kube::Resource* kind : {&kReplicaSets, &api::kDeployments, &api::kStatefulSets, &api::kDaemonSets}) {
+    for (const auto& owner : cluster_.List(*kind, ns_).value_or(std::vector<Json>{})) {
+      const Json& metadata = owner["metadata"];
+      owners[metadata["uid"]] = "asks for " + owner["spec"].value("replicas", Json("one a node")).dump() +
+                                (metadata.contains("deletionTimestamp") ? ", is being deleted" : "") + ", made " +
+                                metadata["creationTimestamp"].get<std::string>() + ", is of " +
+                                NameOfOwner(OwnerOf(owner));
+    }
+  }
+  std::string lines;
+  for (const auto& pod : Pods()) {
+    const Json owner = OwnerOf(pod);
+    const auto known = owner.is_null() ? owners.end() : owners.find(owner["uid"]);
+    lines += pod["metadata"]["name"].get<std::string>() + ": " + pod["status"].value("phase", "no phase") + " on " +
+             pod["spec"].value("nodeName", "no node") + ", made " +
+             pod["metadata"]["creationTimestamp"].get<std::string>() + ", of " + NameOfOwner(owner) + ", which " +
+             (known == owners.end() ? "is not there" : known->second) + "\n";
+  }
+  return lines;
 }
 
 }  // namespace rempart::test

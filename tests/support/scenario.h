@@ -26,11 +26,16 @@ class Scenario {
   // returns.
   Json AwaitEndState(const Json& expected, std::chrono::milliseconds limit = std::chrono::seconds(60));
   // The same for the run that the others are compared with: until every workload has all its pods, and no pod is
-  // elsewhere.
+  // elsewhere. Throws where that takes longer.
   Json SettledState(std::chrono::milliseconds limit = std::chrono::seconds(60));
+  // A line for each pod that an end state counts: where it is, whose it is, and what that owner asks for. For the
+  // message of a failure: which of them are too many.
+  std::string PodsAndOwners();
 
  private:
   bool WorkloadsReady(int expected, std::chrono::milliseconds limit);
+  bool AwaitState(const std::function<bool()>& is, std::chrono::milliseconds limit);
+  std::vector<Json> Pods();  // of its workloads, but those that are being deleted
 
   Cluster& cluster_;
   std::string id_, region_, ns_;

@@ -6,12 +6,6 @@ namespace rempart::test {
 namespace {
 
 const std::string kLabel{api::kNodeRegionLabel};
-std::string LabelPointer(std::string_view label) {
-  std::string escaped(label);
-  for (std::size_t at = escaped.find('/'); at != std::string::npos; at = escaped.find('/', at + 2))
-    escaped.replace(at, 1, "~1");
-  return "/metadata/labels/" + escaped;
-}
 Json Labels(std::string_view key, const Json& value) {
   return {{"metadata", {{"labels", {{std::string(key), value}}}}}};
 }
@@ -230,35 +224,6 @@ TEST_F(RegionTest, AKubeletCannotLabelItsNode) {
   const auto its_own = label("node.example/disk");
   EXPECT_EQ(its_own.code, 0) << its_own.output;
   Must({"kubectl", "delete", "clusterrolebinding", node});
-}
-
-TEST_F(RegionTest, FailoverToTheOtherOperator) {
-  MakeNodes({"a"});
-  MakeRegionOf({"a"});
-  ASSERT_TRUE(AwaitNodeLabel(NodeName("a"), kLabel, region_));
-  const int leader = Suite::Get().Leader();
-  ASSERT_GE(leader, 0);
-  Suite::Get().Operator(leader).Signal(SIGKILL);
-  ASSERT_TRUE(Suite::Get().Operator(leader).Wait(10s));
-  ASSERT_TRUE(cluster().MergePatch(api::kNodes, {"", NodeName("a")}, Labels(kLabel, nullptr)));
-  EXPECT_TRUE(cluster().Await(
-      api::kNodes, {"", NodeName("a")},
-      [&](const Json& n) { return n.value(Json::json_pointer(LabelPointer(kLabel)), "") == region_; }, 40s));
-  EXPECT_EQ(Suite::Get().Leader(), 1 - leader);
-  Suite::Get().Restart(leader);
-}
-
-TEST_F(RegionTest, CleanExitHandsTheLeaseOver) {
-  MakeNodes({"a"});
-  MakeRegionOf({"a"});
-  ASSERT_TRUE(AwaitNodeLabel(NodeName("a"), kLabel, region_));
-  const int leader = Suite::Get().Leader();
-  ASSERT_GE(leader, 0);
-  Suite::Get().Operator(leader).Signal(SIGTERM);
-  EXPECT_EQ(Suite::Get().Operator(leader).Wait(30s), 0);
-  ASSERT_TRUE(cluster().MergePatch(api::kNodes, {"", NodeName("a")}, Labels(kLabel, nullptr)));
-  EXPECT_TRUE(AwaitNodeLabel(NodeName("a"), kLabel, region_));
-  Suite::Get().Restart(leader);
 }
 
 }  // namespace

@@ -4,16 +4,11 @@
 #include <signal.h>
 
 #include <algorithm>
-#include <fstream>
-#include <regex>
-#include <thread>
 
 namespace rempart::test {
 namespace {
 
 const std::string kSource = REMPART_SOURCE_DIR;
-
-constexpr kube::Resource kLeases{"coordination.k8s.io", "v1", "leases", "Lease", true};
 
 // How often it has said that our definitions are not there.
 std::size_t SaysMissing(const Process& op) {
@@ -35,15 +30,7 @@ Suite& Suite::Get() {
 
 void Suite::SetUp() {
   cluster_ = std::make_unique<Cluster>();
-  // The chart's own ServiceAccount and roles, and nothing more.
-  RunCommand({"kubectl", "create", "namespace", ns_});
-  const std::string rendered = LogPath(UniqueName("chart") + ".yaml");
-  std::ofstream(rendered) << Must({"helm", "template", "rempart", kSource + "/charts/rempart", "--namespace", ns_,
-                                   "--show-only", "templates/serviceaccount.yaml", "--show-only",
-                                   "templates/rbac.yaml"})
-                                 .output;
-  Must({"kubectl", "apply", "-n", ns_, "-f", rendered});
-  role_kubeconfig_ = KubeconfigOf(*cluster_, ns_, "rempart");
+  role_kubeconfig_ = InstallRole(*cluster_, kSource, ns_);
 
   const bool installed = RunCommand({"kubectl", "get", "crd", "tenantworkloads.rempart.dev"}).code == 0;
   operators_[0] = Start();
@@ -63,6 +50,7 @@ void Suite::SetUp() {
 void Suite::TearDown() {
   for (auto& op : operators_) {
     if (!op) continue;
+    EXPECT_TRUE(op->Running()) << "no test may end an operator that all share";
     op->Signal(SIGTERM);
     EXPECT_EQ(op->Wait(std::chrono::seconds(30)), 0) << "the operator did not stop in good order";
   }
@@ -76,8 +64,6 @@ std::unique_ptr<Process> Suite::Start() {
                                           "127.0.0.1:0", "--metrics-addr", "127.0.0.1:0"});
 }
 
-void Suite::Restart(int index) { operators_[index] = Start(); }
-
 Result<std::string> Suite::Serves(int index, const std::string& what, const std::string& path) {
   // Port 0 is any that is free, and the log says which.
   const std::string output = operators_[index]->Output(), begin = R"("what":")" + what + R"(","port":)";
@@ -88,15 +74,6 @@ Result<std::string> Suite::Serves(int index, const std::string& what, const std:
       {"curl", "-s", "--max-time", "10", "-w", "%{http_code}", fmt::format("http://127.0.0.1:{}{}", port, path)});
   if (answer.code != 0) return Fail(Error::Transient("curl ended with " + std::to_string(answer.code)));
   return answer.output;
-}
-
-int Suite::Leader() {
-  const auto lease = cluster_->Get(kLeases, {ns_, "rempart-operator"});
-  if (!lease) return -1;
-  const std::string holder = (*lease)["spec"].value("holderIdentity", "");
-  for (int i = 0; i < 2; ++i)
-    if (!holder.empty() && operators_[i]->Output().find(holder) != std::string::npos) return i;
-  return -1;
 }
 
 std::string Suite::Logs() {

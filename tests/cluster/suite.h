@@ -1,6 +1,7 @@
 // The operators that all cluster tests share: two of them, as the chart installs them, each with the chart's
 // ServiceAccount token and nothing else, one leading. Started before the custom resource definitions are there, which
-// they must survive.
+// they must survive. No test stops one of them, or depends on another test: they are run in any order, and in parts,
+// see hack/test. Operators that are killed are those of tests/faults.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -25,10 +26,6 @@ class Suite : public ::testing::Environment {
   // How often the first operator had said so when the definitions were installed; nothing where they were there
   // already.
   std::optional<std::size_t> said_crds_missing() const { return said_crds_missing_; }
-  // Index of the operator that leads now, by its Lease; -1 for none.
-  int Leader();
-  Process& Operator(int index) { return *operators_[index]; }
-  void Restart(int index);
   // What the operator answers to a GET, with the status behind it: "health" or "metrics".
   Result<std::string> Serves(int index, const std::string& what, const std::string& path);
   // What the first one's /readyz was while the definitions were not there.

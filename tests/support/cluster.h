@@ -122,6 +122,11 @@ std::string KubeconfigOf(const Cluster& cluster, const std::string& ns, const st
 // served. Throws where that fails.
 void InstallDefinitions(const std::string& source);
 
+// Creates the namespace with the chart's ServiceAccount and roles, and nothing more of it, and writes a kubeconfig for
+// that account, see KubeconfigOf. The roles of the cluster are there once: one such namespace a control plane at a
+// time. Throws where that fails.
+std::string InstallRole(const Cluster& cluster, const std::string& source, const std::string& ns);
+
 // A path under $REMPART_TEST_LOGS, or the temporary folder.
 std::string LogPath(const std::string& name);
 

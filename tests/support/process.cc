@@ -143,6 +143,17 @@ std::string OperatorPath() {
   return (std::filesystem::read_symlink("/proc/self/exe").parent_path() / "rempart-operator").string();
 }
 
+std::string InstallRole(const Cluster& cluster, const std::string& source, const std::string& ns) {
+  RunCommand({"kubectl", "create", "namespace", ns});
+  const std::string rendered = LogPath(UniqueName("chart") + ".yaml");
+  std::ofstream(rendered) << Must({"helm", "template", "rempart", source + "/charts/rempart", "--namespace", ns,
+                                   "--show-only", "templates/serviceaccount.yaml", "--show-only",
+                                   "templates/rbac.yaml"})
+                                 .output;
+  Must({"kubectl", "apply", "-n", ns, "-f", rendered});
+  return KubeconfigOf(cluster, ns, "rempart");
+}
+
 std::unique_ptr<Process> StartOperator(const std::string& kubeconfig, const std::vector<std::string>& extra_flags) {
   std::vector<std::string> argv = {
       OperatorPath(), "--kubeconfig", kubeconfig, "--leader-elect=false", "--metrics-addr", "0", "--health-addr", "0",

@@ -56,7 +56,9 @@ struct FakeServer final : kube::test::ApiWithoutWatches {
     Json list = {{"metadata", Json::object()}, {"items", Json::array()}};
     for (std::size_t i = from; i < std::min(pods.size(), from + 2); ++i) list["items"].push_back(pods[i]);
     if (from + 2 < pods.size()) list["metadata"]["continue"] = std::to_string(from + 2);
-    return kube::Reply{200, list.dump()};
+    std::string text = list.dump();
+    if (from >= garbled_from) text.pop_back();
+    return kube::Reply{200, std::move(text)};
   }
   static Result<kube::Reply> Items(const std::vector<Json>& items) {
     return kube::Reply{200, Json{{"metadata", Json::object()}, {"items", items}}.dump()};
@@ -81,7 +83,7 @@ struct FakeServer final : kube::test::ApiWithoutWatches {
   std::map<std::string, std::vector<Json>> holders;  // of pod templates, by path
   std::map<std::string, Json> reports;
   bool serves_reports = true, failing = false, denied = false;
-  std::size_t too_large_from = 1000;
+  std::size_t too_large_from = 1000, garbled_from = 1000;
   int largest_page = 0;
   std::vector<int> limits;  // that were asked for
   std::vector<std::string> calls;
@@ -207,10 +209,8 @@ TEST_F(AuditorTest, WhatCannotBeReadHidesNothingElse) {
   region.rules.network->ingress_classes = {"nginx"};
   caches.regions.Put(Next(region));
   server.denied = true;
-  Json deep = "bottom";
-  for (int i = 0; i < 98; ++i) deep = Json{{"x", deep}};  // of a list: three levels more
   server.pods.push_back(Pod("acme", "f", "docker.io/f:1"));
-  server.pods.back()["metadata"]["annotations"] = deep;
+  server.garbled_from = (server.pods.size() - 1) / 2 * 2;  // the last page
   EXPECT_TRUE(Look());
   const auto summary = summaries.Get("france");
   ASSERT_TRUE(summary);
@@ -219,12 +219,26 @@ TEST_F(AuditorTest, WhatCannotBeReadHidesNothingElse) {
   EXPECT_THAT(summary->left_out, HasSubstr("pods: "));
   EXPECT_THAT(metrics.Expose(), Not(HasSubstr("rempart_audit_timestamp_seconds{"))) << "it is not complete";
   server.denied = false;
-  server.pods.back() = Pod("acme", "f", "docker.io/f:1");
+  server.garbled_from = 1000;
   clock.Advance(5min);
   EXPECT_TRUE(Look());
   EXPECT_EQ(summaries.Get("france")->left_out, "");
   EXPECT_EQ(summaries.Get("france")->violations, 3U);
   EXPECT_THAT(metrics.Expose(), HasSubstr("rempart_audit_timestamp_seconds{"));
+}
+
+// A definition without a schema lets such through; the rest of its page is judged, and so is the object itself.
+TEST_F(AuditorTest, WhatIsNestedTooDeeplyHidesNothing) {
+  ASSERT_TRUE(Look());
+  const auto before = summaries.Get("france")->violations;
+  Json deep = "bottom";
+  for (int i = 0; i < 500; ++i) deep = Json{{"x", deep}};
+  server.pods.push_back(Pod("acme", "f", "docker.io/f:1"));
+  server.pods.back()["metadata"]["annotations"] = deep;
+  clock.Advance(5min);
+  EXPECT_TRUE(Look());
+  EXPECT_EQ(summaries.Get("france")->violations, before + 1);
+  EXPECT_EQ(summaries.Get("france")->left_out, "");
 }
 
 // They belong to no namespace, and so to no namespace's report.

@@ -233,7 +233,6 @@ std::string_view LevelOf(RegionRules::PodSecurity level) {
 RegionRules ReadRegionRules(const Field& spec, SpecReader& reader) {
   RegionRules rules;
   using Enforcement = RegionRules::Enforcement;
-  using Language = RegionRules::Language;
   rules.enforcement = reader.OneOf<Enforcement>(
       spec["enforcement"],
       {{"Audit", Enforcement::kAudit}, {"Warn", Enforcement::kWarn}, {"Enforce", Enforcement::kEnforce}},

@@ -65,9 +65,9 @@ ProfilePtr Caches::ProfileOf(const api::SovereignRegion& region) const {
   return region.profile.empty() ? nullptr : profiles.Get({"", region.profile});
 }
 
-std::vector<ProfilePtr> Caches::ProfilesOf(const std::vector<RegionPtr>& regions) const {
+std::vector<ProfilePtr> Caches::ProfilesOf(const std::vector<RegionPtr>& which) const {
   std::vector<ProfilePtr> named;
-  for (const auto& region : regions) {
+  for (const auto& region : which) {
     const auto same = [&](const ProfilePtr& profile) { return profile->meta.key.name == region->profile; };
     if (std::ranges::any_of(named, same)) continue;
     if (auto profile = ProfileOf(*region)) named.push_back(std::move(profile));

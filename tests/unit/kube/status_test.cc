@@ -58,7 +58,7 @@ INSTANTIATE_TEST_SUITE_P(Table, StatusPatchOf,
                              {"NoConditionsBefore", R"({"a":1})", R"({"a":1,"conditions":[{"type":"A"}]})",
                               R"({"conditions":[{"type":"A"}]})"},
                          }),
-                         [](const auto& info) { return info.param.name; });
+                         [](const auto& row) { return row.param.name; });
 
 }  // namespace
 }  // namespace rempart::kube

@@ -176,8 +176,8 @@ TEST_F(GateTest, EphemeralContainersAreHeldToTheImagesToo) {
     debug["image"] = image;
     return cluster().api().Do({.method = "PATCH",
                                .target = api::kPods.Path(ns_, "probe", "ephemeralcontainers") + "?dryRun=All",
-                               .body = Json{{"spec", {{"ephemeralContainers", Json::array({debug})}}}}.dump(),
                                .content_type = "application/merge-patch+json",
+                               .body = Json{{"spec", {{"ephemeralContainers", Json::array({debug})}}}}.dump(),
                                .doing = "debug"},
                               {});
   };

@@ -32,8 +32,6 @@ class Wiring {
                          before->meta.uid != after->meta.uid || before->meta.deleting != after->meta.deleting;
     if (!matters) return;  // its status only
     Gate(name);
-    if (!before || !after)  // whether there are others matters to the rules of each
-      for (const auto& other : caches_.regions.List()) Gate(other->meta.key.name);
     queue_.Add({ids_.self_test, {"", name}});  // which may have to be forgotten; else it waits for the gate
     queue_.Add({ids_.audit, {"", name}});
     for (const auto& ns : caches_.namespaces.List()) Guard(ns->meta.key.name);
@@ -120,7 +118,10 @@ class Wiring {
       Gate(region);  // the nodes that its parameters list
       if (was != is) queue_.Add({ids_.audit, {"", region}});
     }
-    for (const auto& region : caches_.regions.List()) RegionSoon(region->meta.key.name);
+    for (const auto& region : caches_.regions.List()) {
+      RegionSoon(region->meta.key.name);
+      if (was != is) Gate(region->meta.key.name);  // whether others have nodes matters to the rules of each
+    }
     for (const auto& pod : caches_.PodsOnNode(name))  // their places change with it
       if (!pod->workload.empty()) Workload({pod->meta.key.ns, pod->workload});
   }

@@ -56,7 +56,7 @@ Result<std::unique_ptr<RegionChoice>> RegionChoice::Of(ClusterView cluster, cons
   choice->all_ = ByAll(choice->judges_);
   choice->lists_namespaces_ = cluster.namespaces.has_value();
   if (cluster.namespaces)
-    for (const api::Namespace& ns : *cluster.namespaces) choice->Expect(ns.meta.key.name, ns.labels);
+    for (const api::Namespace& ns : *cluster.namespaces) choice->Know(ns.meta.key.name, ns.labels);
   choice->exempt_in_all_ = [regions = std::move(cluster.regions), context](const std::string& ns) {
     return std::ranges::all_of(regions, [&](const auto& region) { return IsExempt(ns, region, context); });
   };
@@ -64,14 +64,18 @@ Result<std::unique_ptr<RegionChoice>> RegionChoice::Of(ClusterView cluster, cons
 }
 
 void RegionChoice::Expect(const std::string& ns, kube::Labels labels) {
+  labels[rules::kNamespaceName] = ns;
+  const auto selects = [&](const kube::LabelSelector& selector) { return selector.Matches(labels); };
+  if (std::ranges::any_of(selectors_, selects)) Know(ns, std::move(labels));
+}
+
+void RegionChoice::Know(const std::string& ns, kube::Labels labels) {
   labels[rules::kNamespaceName] = ns;  // as the API server does
   std::set<std::size_t> regions;
   if (const auto known = known_.find(ns); known != known_.end())
     regions.insert(known->second.begin(), known->second.end());
   for (std::size_t i = 0; i < selectors_.size(); ++i)
     if (selectors_[i].Matches(labels)) regions.insert(i);
-  // Where the cluster's own namespaces are not known, this one may have a region's label there already.
-  if (regions.empty() && !lists_namespaces_) return;
   Regions& its = known_[ns];
   its.assign(regions.begin(), regions.end());
   if (its.empty() || by_regions_.contains(its)) return;

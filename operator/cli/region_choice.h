@@ -44,7 +44,8 @@ class RegionChoice {
                                                   const MakeJudge& make_judge);
 
   // A Namespace among the manifests: with these labels it is in the regions that select it, beside those that it is in
-  // already, since applying a manifest need not take labels away. Not beside JudgeOf.
+  // already, since applying a manifest need not take labels away. Where none selects it, it says nothing: who moves
+  // namespaces in is often not who applies them. Not beside JudgeOf.
   void Expect(const std::string& ns, kube::Labels labels);
   // Null: no rule is for it, or Unknown has it. Thread-safe; the judge lives as long as this.
   const Judge* JudgeOf(const std::string& ns);
@@ -55,6 +56,7 @@ class RegionChoice {
   using Regions = std::vector<std::size_t>;  // indices, ascending
 
   RegionChoice() = default;
+  void Know(const std::string& ns, kube::Labels labels);
 
   std::vector<Judge> judges_;  // by region, as the next
   std::vector<kube::LabelSelector> selectors_;

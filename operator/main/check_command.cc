@@ -37,8 +37,8 @@ void AddUnknown(const cli::RegionChoice& choice, cli::CheckReport& report) {
     report.problems.push_back(
         {cli::CheckProblem::kNoFile, 0, 0,
          "namespace " + ns +
-             ": neither the cluster nor the manifests have it, and which region it will be in is not known: "
-             "add its Namespace to the manifests, or give the region with --region FILE"});
+             ": neither the cluster nor a Namespace among the manifests says which region it will be in: "
+             "label it there, or give the region with --region FILE"});
   }
 }
 

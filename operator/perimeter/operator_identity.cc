@@ -28,8 +28,9 @@ Result<rules::PolicyContext> OperatorIdentity::Get(const api::SovereignRegion& r
                                                    std::stop_token stop) {
   auto context = Get(std::move(stop));
   if (!context) return context;
-  context->rules.other_regions = std::ranges::any_of(
-      caches.regions.List(), [&](const auto& other) { return other->meta.key.name != region.meta.key.name; });
+  context->rules.other_regions = std::ranges::any_of(caches.regions.List(), [&](const auto& other) {
+    return other->meta.key.name != region.meta.key.name && !caches.NodesWithLabel(other->meta.key.name).empty();
+  });
   const auto profile = caches.ProfileOf(region);
   std::scoped_lock lock(mutex_);
   const auto known = places_.find(region.meta.uid);

@@ -221,7 +221,12 @@ TEST_F(GateTest, TheTaintIsNotEnoughBesideAnotherRegion) {
   };
   EXPECT_TRUE(against({}));
   const std::string other = region_ + "-b";
-  Create(MakeRegion(other, id_ + "-b", {Zone("b")}));
+  Create(MakeRegion(other, id_, {Zone("b")}));
+  made_regions_.push_back(other);
+  ASSERT_TRUE(cluster().Await(api::kRegions, {"", other},
+                              [](const Json& now) { return ConditionOf(now, "Ready").is_object(); }));
+  EXPECT_TRUE(against({})) << "it has no node yet";
+  MakeNodes({"b"});
   EXPECT_TRUE(against({"RP-103"}));
   ASSERT_TRUE(cluster().Delete(api::kRegions, {"", other}));
   EXPECT_TRUE(against({}));

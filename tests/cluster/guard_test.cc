@@ -83,20 +83,6 @@ TEST_F(GuardTest, ANamespaceThatComesHasItsLevelFromTheBeginning) {
   Json privileged = ours;
   privileged[kEnforce] = "privileged";
   EXPECT_THAT(made(privileged, ns_ + "-new").dump(), ::testing::HasSubstr("RP-705"));
-
-  // Moved in: without a level it gets one, with a weaker one it stays outside.
-  const std::string moved = ns_ + "-moved";
-  const auto label = [&](const Json& labels) {
-    return cluster().MergePatch(api::kNamespaces, {"", moved}, {{"metadata", {{"labels", labels}}}});
-  };
-  Must({"kubectl", "create", "namespace", moved});
-  ASSERT_TRUE(label({{kEnforce, "privileged"}}));
-  const auto refused = label(ours);
-  EXPECT_TRUE(!refused && refused.error().message.contains("RP-705"));
-  ASSERT_TRUE(label({{kEnforce, nullptr}}));
-  ASSERT_TRUE(label(ours));
-  EXPECT_EQ((*cluster().Get(api::kNamespaces, {"", moved}))["metadata"]["labels"].value(kEnforce, ""), "restricted");
-  Must({"kubectl", "delete", "namespace", moved});
 }
 
 TEST_F(GuardTest, ATenantNeitherTakesThePolicyNorWidensIt) {

@@ -47,9 +47,9 @@ void AddPodSecurityRule(const api::SovereignRegion& region, const RuleContext& c
   const auto label = [](const Item& of, std::string_view key) { return of["metadata"]["labels"][key].AsText(); };
   constexpr std::string_view kLevel = "pod-security.kubernetes.io/enforce";
   constexpr std::string_view kVersion = "pod-security.kubernetes.io/enforce-version";
-  const Bool keeps_its_place = KeepsItsPlace(region);
+  const Text operation = Request()["operation"].AsText();
   const auto untouched = [&](std::string_view key) {
-    return keeps_its_place && label(Object(), key) == label(OldObject(), key);
+    return operation == "UPDATE" && label(Object(), key) == label(OldObject(), key);
   };
   std::vector<std::string> levels = {"restricted"};
   if (baseline) levels.emplace_back("baseline");
@@ -59,7 +59,7 @@ void AddPodSecurityRule(const api::SovereignRegion& region, const RuleContext& c
                    .holds = IsUser(context.operator_user) ||
                             ((untouched(kLevel) || In(level, Literal(levels)) ||
                               // Where the server has no mutation that sets it, the operator does in a moment.
-                              (!keeps_its_place && level == "")) &&
+                              (operation == "CREATE" && level == "")) &&
                              (untouched(kVersion) || version == "" || version == "latest")),
                    .wrong = {"would let pods do more than the region's level of Pod Security",
                              "laisserait les pods faire plus que le niveau de Pod Security de la région"},
@@ -151,8 +151,11 @@ void AddControlRules(const api::SovereignRegion& region, const RuleContext& cont
         {.id = "RP-202",
          .gate = Gate::kNodes,
          .holds = operation == "CREATE" || stays || IsOneOf(access.node_identity) || !Concerns(region),
-         .wrong = {"a node's location and provider id are changed only by those whom the region lists",
-                   "l'emplacement et l'identifiant d'un nœud ne sont changés que par ceux que la région désigne"},
+         .wrong =
+             {"a node's location, provider id and the labels that its profile requires are changed only by those "
+              "whom the region lists",
+              "l'emplacement, l'identifiant et les étiquettes requises par le profil d'un nœud ne sont changés que "
+              "par ceux que la région désigne"},
          .fix = AskOneOf(access.node_identity),
          .clauses = "SecNumCloud 3.2: 19.2.b",
          .needs_request = true});

@@ -207,7 +207,8 @@ std::optional<Policy> NamespaceMutationOf(const api::SovereignRegion& region, co
   if (region.rules.enforcement != api::RegionRules::Enforcement::kEnforce || level.empty()) return std::nullopt;
   const std::string label = CelText("pod-security.kubernetes.io/enforce");
   const std::string record = CelText(api::kPodSecurityAnnotation), recorded = CelText(fmt::format("enforce={}", level));
-  // What the region's namespaces are is told by their labels, so that these are there. The operator itself knows.
+  // What the region's namespaces are is told by their labels, so that these are there. The operator itself knows. Not
+  // of updates: one that is moved in may be another region's too, and the operator goes by the older of two.
   const std::string expression = fmt::format(
       "request.userInfo.username == {4} || {0} in object.metadata.labels ? [] : "
       "[JSONPatch{{op: \"add\", path: \"/metadata/labels/\" + jsonpatch.escapeKey({0}), value: {1}}}] + "
@@ -216,7 +217,7 @@ std::optional<Policy> NamespaceMutationOf(const api::SovereignRegion& region, co
       "[JSONPatch{{op: \"add\", path: \"/metadata/annotations/\" + jsonpatch.escapeKey({2}), "
       "value: {2} in object.metadata.annotations ? {3} + \",\" + object.metadata.annotations[{2}] : {3}}}])",
       label, CelText(level), record, recorded, CelText(context.rules.operator_user));
-  return Mutation(region, api::GateObjectName(region.meta.key.name, "pod-security"), "namespaces", {"CREATE", "UPDATE"},
+  return Mutation(region, api::GateObjectName(region.meta.key.name, "pod-security"), "namespaces", {"CREATE"},
                   expression, {{"matchResources", {{"objectSelector", NamespaceSelectorOf(region, context)}}}});
 }
 

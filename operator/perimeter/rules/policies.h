@@ -44,7 +44,7 @@ std::optional<Policy> MutationOf(const api::SovereignRegion& region, const Polic
 // What gives a node that joins the taint of those outside, in a region that taints them: until the operator has looked
 // at it, nothing is placed there, also where no operator runs. In every mode, as the taint itself.
 std::optional<Policy> NodeMutationOf(const api::SovereignRegion& region);
-// What gives a namespace that comes into a region that enforces the region's level of Pod Security, where it has none,
+// What gives a namespace that is made in a region that enforces the region's level of Pod Security, where it has none,
 // and the record that it is the operator's, who takes it off one day: pods are held to it also where no operator runs.
 std::optional<Policy> NamespaceMutationOf(const api::SovereignRegion& region, const PolicyContext& context);
 std::vector<Policy> MutationsOf(const api::SovereignRegion& region, const PolicyContext& context);

@@ -107,7 +107,7 @@ struct RuleContext {
   // Not given where the profile that the region names is not at hand: then what the region itself lists is all that
   // is known, and where it lists nothing, nothing is asked of topologies. Given and empty: no place is the region's.
   std::optional<Places> places = {};
-  bool other_regions = false;  // the cluster has; their nodes carry no taint of those outside
+  bool other_regions = false;  // the cluster has, with nodes, which carry no taint of those outside
 };
 
 // What each pod of a region has to select nodes by: its label.

@@ -21,8 +21,8 @@ std::string ListOfNames(const std::vector<std::string>& names) {
 
 Sentence AskOneOf(const std::vector<std::string>& identities) {
   if (identities.empty())
-    return {"ask an admin of the cluster; spec.access.admins may list those of the region",
-            "demandez à un administrateur du cluster ; spec.access.admins peut nommer ceux de la région"};
+    return {"list who may in spec.access.admins: without it only system:masters may",
+            "nommez qui le peut dans spec.access.admins : sans cela, seul system:masters le peut"};
   return {"ask one of: " + ListOfNames(identities), "demandez à : " + ListOfNames(identities)};
 }
 

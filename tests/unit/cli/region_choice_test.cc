@@ -102,11 +102,17 @@ TEST(RegionChoice, NamespacesAmongTheManifests) {
   (*choice)->Expect("default", {{"rempart.dev/region", "france"}});
   (*choice)->Expect("kube-system", {{"rempart.dev/region", "france"}});
   EXPECT_THAT(Said((*choice)->JudgeOf("new")), ElementsAre("germany", "the same in all"));
-  EXPECT_THAT(Said((*choice)->JudgeOf("free")), ElementsAre("(not judged)"));
   EXPECT_THAT(Said((*choice)->JudgeOf("acme")), ElementsAre("france", "the same in all", "germany"));
   EXPECT_THAT(Said((*choice)->JudgeOf("default")), ElementsAre("france", "the same in all"));
   EXPECT_THAT(Said((*choice)->JudgeOf("kube-system")), ElementsAre("(not judged)"));
   EXPECT_THAT((*choice)->Unknown(), IsEmpty());
+  EXPECT_THAT(Said((*choice)->JudgeOf("free")), ElementsAre("(not judged)"));
+  EXPECT_THAT((*choice)->Unknown(), ElementsAre("free")) << "somebody may move it into any of the two";
+
+  const auto one = Choose({{Region("france")}, {{Namespace("default", {})}}});
+  ASSERT_TRUE(one);
+  (*one)->Expect("free", {});
+  EXPECT_THAT(Said((*one)->JudgeOf("free")), ElementsAre("france", "the same in all")) << "as without its Namespace";
 
   const auto unlisted = Choose({{Region("france")}, std::nullopt});
   ASSERT_TRUE(unlisted);

@@ -160,7 +160,7 @@ TEST_F(CheckCommandRun, JudgesEachNamespaceByItsRegion) {
   arguments_.ns = "to-come";
   result = Check(arguments_, world_);
   EXPECT_EQ(result.exit_code, 2) << "neither clean nor not";
-  EXPECT_THAT(result.output, HasSubstr("namespace to-come: neither the cluster nor the manifests have it"));
+  EXPECT_THAT(result.output, HasSubstr("namespace to-come: neither the cluster nor a Namespace among the manifests"));
   world_.read_stdin = []() -> Result<std::string> {
     return "apiVersion: v1\nkind: Pod\nspec: {nodeName: n}\n---\n"
            "apiVersion: v1\nkind: Namespace\nmetadata: {name: to-come, labels: {rempart.dev/region: germany}}\n";

@@ -126,7 +126,7 @@ TEST(Mutations, TheLevelOfNamespacesThatCome) {
   ASSERT_TRUE(mutation);
   EXPECT_EQ(mutation->name, "france.pod-security.rempart.dev");
   const Json& rule = mutation->policy["spec"]["matchConstraints"]["resourceRules"][0];
-  EXPECT_EQ(rule["operations"], Json({"CREATE", "UPDATE"}));
+  EXPECT_EQ(rule["operations"], Json({"CREATE"}));
   EXPECT_EQ(rule["resources"], Json({"namespaces"}));
   EXPECT_EQ(mutation->binding["spec"]["matchResources"]["objectSelector"],
             NamespaceSelectorOf(region, test::Context()));

@@ -8,6 +8,7 @@
 #include <random>
 #include <thread>
 
+#include "operator/cli/rules.h"
 #include "operator/perimeter/rules/judge.h"
 #include "operator/perimeter/rules/policies.h"
 #include "operator/perimeter/rules/probe_objects.h"
@@ -71,8 +72,13 @@ class DifferentialTest : public GateTest {
       for (const std::string& warning : reply->warnings) Collect(warning, verdicts.by_server);
     Json defaulted = object;
     if (kind.gate == Gate::kPods) kube::DefaultVolumes(defaulted);
-    for (const auto& violation : rules::Judge(table_, declared_.rules.language, parameters_, {kind.gate, &defaulted}))
-      verdicts.by_us.insert(violation.rule);
+    if (command_line_) {
+      for (const auto& violation : command_line_(defaulted).value_or(std::vector<cli::Violation>{}))
+        verdicts.by_us.insert(violation.rule);
+    } else {
+      for (const auto& violation : rules::Judge(table_, declared_.rules.language, parameters_, {kind.gate, &defaulted}))
+        verdicts.by_us.insert(violation.rule);
+    }
     // A gate that enforces refuses what it cannot read, and names no rule then.
     verdicts.agree = verdicts.by_us == verdicts.by_server ||
                      (enforces_ && !reply && !verdicts.by_us.empty() && verdicts.by_server.empty());
@@ -81,7 +87,7 @@ class DifferentialTest : public GateTest {
 
   void Run(const Kind& kind) {
     SCOPED_TRACE(kind.name);
-    const std::uint64_t seed = Seed();
+    const std::uint64_t seed = Generator::Seed();
     std::atomic<int> judged{0}, invalid{0}, violating{0};
     std::atomic<bool> failed{false};
     std::mutex mutex;
@@ -133,14 +139,16 @@ class DifferentialTest : public GateTest {
   }
 
  protected:
+  // From here on it is `kubectl rempart check` that judges, which knows that the server adds what is missing.
+  void JudgeByCommandLine() {
+    auto judge = cli::JudgeBy(declared_, {.mutates = true, .nodes = {NodeName("a")}});
+    ASSERT_TRUE(judge) << judge.error().ToString();
+    command_line_ = *std::move(judge);
+  }
+
   int all_judged_ = 0;  // by both
 
  private:
-  // Another one each time, but where somebody wants to see the same objects again.
-  static std::uint64_t Seed() {
-    const char* given = std::getenv("REMPART_SEED");
-    return given != nullptr && *given != '\0' ? std::stoull(given) : std::random_device()();
-  }
   // Two kinds share the gates of endpoints, stores and network policies, each with a rule of its own.
   static bool Concerns(const rules::Rule& rule, const Kind& kind) {
     static const std::map<std::string, std::string> of = {{"RP-505", "endpointslices"},  {"RP-506", "endpoints"},
@@ -162,6 +170,7 @@ class DifferentialTest : public GateTest {
   bool enforces_ = false;
   std::vector<rules::Rule> table_;
   Json parameters_;
+  cli::Judge command_line_;
 };
 
 TEST_F(DifferentialTest, EvaluatorAndServerAgree) {
@@ -223,6 +232,15 @@ TEST_F(DifferentialTest, EvaluatorAndServerAgreeOnWhatHasNoSchema) {
   Run({"httproutes", Gate::kRoutes, rules::probe::kHttpRoutes, "", Count(800), [](auto& g) { return g.Route(); }});
   Run({"networksets", Gate::kPolicies, rules::probe::kNetworkSets, "", Count(400),
        [](auto& g) { return g.NetworkSet(); }});
+}
+
+// Where the region enforces, the server gives a pod the region's selector before it is judged: what the command line
+// says of a manifest must be what becomes of it.
+TEST_F(DifferentialTest, CommandLineAndServerAgreeWhereItMendsPods) {
+  Prepare("Enforce",
+          {{"podSecurity", "Unmanaged"}, {"network", {{"egress", Json::array({{{"cidr", "10.0.0.0/8"}}})}}}});
+  JudgeByCommandLine();
+  Run({"pods", Gate::kPods, api::kPods, "", Count(4'000), [&](Generator& g) { return g.Pod(Pod()); }});
 }
 
 TEST(Shrink, KeepsWhatMatters) {

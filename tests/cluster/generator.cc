@@ -1,11 +1,17 @@
 #include "tests/cluster/generator.h"
 
 #include <algorithm>
+#include <cstdlib>
 
 #include "operator/api/names.h"
 #include "tests/cluster/gate_fixture.h"
 
 namespace rempart::test {
+
+std::uint64_t Generator::Seed() {
+  const char* given = std::getenv("REMPART_SEED");
+  return given != nullptr && *given != '\0' ? std::stoull(given) : std::random_device()();
+}
 
 template <class Make>
 Json Generator::List(unsigned longest, Make make) {

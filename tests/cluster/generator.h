@@ -15,6 +15,9 @@ namespace rempart::test {
 // Not thread-safe. The same seed gives the same objects.
 class Generator {
  public:
+  // Another one each time, but where somebody wants to see the same objects again ($REMPART_SEED).
+  static std::uint64_t Seed();
+
   // `node` is the region's, `foreign` is not. The region's spec is that of GateTest.
   Generator(std::uint64_t seed, std::string region, std::string node, std::string foreign)
       : random_(seed), region_(std::move(region)), node_(std::move(node)), foreign_(std::move(foreign)) {}

@@ -120,7 +120,7 @@ bool NamesARegion(const Json& pod) {
   const auto spec = pod.find("spec");
   if (spec == pod.end() || !spec->is_object()) return true;
   const auto selector = spec->find("nodeSelector");
-  if (selector == spec->end()) return false;
+  if (selector == spec->end() || selector->is_null()) return false;  // null is absent to the server
   return !selector->is_object() || selector->contains(api::kNodeRegionLabel);
 }
 

@@ -80,6 +80,7 @@ TEST(JudgeBy, WhereTheServerAddsTheSelector) {
   EXPECT_EQ(found(none, false), "RP-103 ");
   EXPECT_EQ(found(none, true), "");
   EXPECT_EQ(found(R"({"nodeSelector":{"disk":"fast"}})", true), "");
+  EXPECT_EQ(found(R"({"nodeSelector":null})", true), "") << "which the server takes for none";
   EXPECT_EQ(found(another, true), "RP-103 ") << "what is there is left as it is";
   EXPECT_EQ(found(R"({"nodeSelector":7})", true), "RP-103 ");
 }

@@ -107,9 +107,8 @@ Connection::~Connection() {
   close(fd_);
 }
 
-// The callback lives only while poll may sleep: a connection in good order was never shut down. A server that has ended
-// its side takes nothing more either.
-Status Connection::Wait(short events, const Patience& patience) const {
+// A server that has ended its side takes nothing more either.
+Status Connection::Poll(short events, const Patience& patience) const {
   const std::stop_callback wake(patience.stop, [this] { shutdown(fd_, SHUT_RDWR); });
   const auto deadline = patience.Deadline();
   const auto asked = static_cast<short>(events == POLLOUT ? POLLOUT | POLLRDHUP : events);
@@ -120,10 +119,17 @@ Status Connection::Wait(short events, const Patience& patience) const {
     pollfd poll_fd{.fd = fd_, .events = asked, .revents = 0};
     const int ready = poll(&poll_fd, 1, static_cast<int>(std::min<std::int64_t>(left, INT_MAX)));
     if (ready < 0 && errno != EINTR) return Fail(Error::Internal("poll: " + TextOf(errno)));
-    if (patience.stop.stop_requested()) return Fail(Patience::Stopped());
     if (ready > 0 && poll_fd.revents == POLLRDHUP) return Fail(Error::Transient(kClosed));
     if (ready > 0) return {};
   }
+}
+
+// Whether it was stopped is asked once the callback is no more: before, a stop could still shut the connection down,
+// and what comes next would take that for the server's doing.
+Status Connection::Wait(short events, const Patience& patience) const {
+  Status status = Poll(events, patience);
+  if (patience.stop.stop_requested()) return Fail(Patience::Stopped());
+  return status;
 }
 
 ssize_t Connection::Receive(void* data, std::size_t size) {

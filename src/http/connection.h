@@ -67,7 +67,8 @@ class Connection {
  private:
   friend struct ConnectionBio;
   Connection(int fd, const Address& address) : fd_(fd), address_(address) {}
-  Status Wait(short events, const Patience& patience) const;
+  Status Poll(short events, const Patience& patience) const;
+  Status Wait(short events, const Patience& patience) const;  // Poll, and whether it was stopped
   ssize_t Receive(void* data, std::size_t size);
   ssize_t Transmit(const void* data, std::size_t size);
   Status Continue(int result, const Patience& patience);

@@ -8,7 +8,8 @@ CHART     rendered as `helm template rempart CHART --namespace rempart-system`, 
 UNUSED    tests/cluster/unused_rights.yaml: the rights that no request of the suite needs, each with the reason why it is there
 LOG       audit logs of API servers (hack/cluster with CLUSTER_AUDIT), level Metadata
 
-What is not so: a right that was never used and is not listed; one that is listed and was used, or does not exist; one that
+What is not so: a right that was never used and is not listed; one that is listed and was used (but where the entry says
+`sometimes: true`: by what happens now and then), or does not exist; one that
 is given twice; one for the whole cluster, all uses of which were in the release's own namespace; one for any name that was
 used for one name alone, to watch it or in many namespaces; a wildcard or an aggregated role, whose rights nobody can
 count; a request that was denied for want of a right.
@@ -104,7 +105,9 @@ def rights_of_rule(rule, namespace, problems):
 
 
 class Requests:
-    """Those of one account in audit logs."""
+    """Those of one account in audit logs, but for what the suite's own client asked with its token."""
+
+    SUITE = "rempart-tests"  # tests/support/cluster.cc
 
     def __init__(self, user):
         self.user = user
@@ -131,6 +134,8 @@ class Requests:
         reference = event.get("objectRef")
         if event.get("user", {}).get("username") != self.user or not reference:  # paths of no resource: discovery
             return
+        if event.get("userAgent", "").startswith(self.SUITE):
+            return
         annotations = event.get("annotations", {})
         for use in uses_of(event, reference):
             if annotations.get("authorization.k8s.io/decision") == "allow":
@@ -151,10 +156,10 @@ def uses_of(event, reference):
 
 
 def listed_rights(unused, rights):
-    """({right: reason}, what is wrong with the list)"""
-    reasons, problems = {}, []
+    """({right: reason}, those that are used now and then, what is wrong with the list)"""
+    reasons, sometimes, problems = {}, set(), []
     for entry in unused:
-        if set(entry) != {"group", "resources", "verbs", "reason"} or len(entry["reason"]) < 10:
+        if set(entry) - {"sometimes"} != {"group", "resources", "verbs", "reason"} or len(entry["reason"]) < 10:
             problems.append(f"unused_rights: {entry}: an entry has group, resources, verbs and a reason")
             continue
         for resource in entry["resources"]:
@@ -166,7 +171,9 @@ def listed_rights(unused, rights):
                     if right in reasons:
                         problems.append(f"unused_rights: {text_of(right)} is listed twice")
                     reasons[right] = entry["reason"]
-    return reasons, problems
+                    if entry.get("sometimes"):
+                        sometimes.add(right)
+    return reasons, sometimes, problems
 
 
 def doubled(rights):
@@ -188,7 +195,7 @@ def too_wide(right, uses, chosen):
         yield f"{text_of(right)}: for any name, used for {names.pop()} only: resourceNames can say so"
 
 
-def compare(rights, requests, reasons):
+def compare(rights, requests, reasons, sometimes):
     used = collections.defaultdict(set)
     chosen = {use.name for use, _ in requests.allowed if use.resource == "tenantworkloads/status"}
     for use, why in requests.allowed:
@@ -200,7 +207,7 @@ def compare(rights, requests, reasons):
     for right in rights:
         if right not in used and right not in reasons:
             yield f"{text_of(right)}: never used: take it out of the chart, or say in tests/cluster/unused_rights.yaml why it is there"
-        if right in used and right in reasons:
+        if right in used and right in reasons and right not in sometimes:
             yield f"{text_of(right)}: used, but listed as unused: take it off the list"
         if right in used:
             yield from too_wide(right, used[right], chosen)
@@ -217,8 +224,8 @@ def main():
     if not logs or requests.unreadable > len(logs):
         problems.append(f"{len(logs)} logs, {requests.unreadable} lines of them unreadable")
     with open(unused_path, encoding="utf-8") as file:
-        reasons, list_problems = listed_rights(yaml.safe_load(file), rights)
-    problems += [*list_problems, *doubled(rights), *compare(rights, requests, reasons)]
+        reasons, sometimes, list_problems = listed_rights(yaml.safe_load(file), rights)
+    problems += [*list_problems, *doubled(rights), *compare(rights, requests, reasons, sometimes)]
     for problem in problems:
         print(problem)
     print(f"rights: {len(rights)}, of which {len(reasons)} are there for a reason that no request of the suite shows; {requests.count()} entries of logs, {len(problems)} problems")

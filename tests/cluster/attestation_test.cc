@@ -146,14 +146,14 @@ TEST_F(AttestationTest, ItsEndIsTheEndOfTheNodesPlace) {
   MakeMachine("a");
   MakeMachine("b");
   MakeAsking({"a", "b"}, Json::array({Authority("hebergeur")}));
-  ASSERT_EQ(Attest("a", "hebergeur", {"--valid", "15s"}).code, 0);
+  ASSERT_EQ(Attest("a", "hebergeur", {"--valid", "25s"}).code, 0);
   ASSERT_TRUE(AwaitNodeLabel(NodeName("a"), kLabel, region_));
   ASSERT_TRUE(cluster().Create(MakeWorkload(ns_, "web", region_)));
   ASSERT_TRUE(AwaitWorkload("web", "Ready", "True").is_object());
   EXPECT_EQ(NodesOfPods("web"), std::vector<std::string>{NodeName("a")});
   // Told ahead, and then it is so without anybody's doing.
   EXPECT_TRUE(AwaitRegion("AttestationsExpiring", "True", "ExpiringSoon").is_object());
-  EXPECT_TRUE(AwaitNodeLabel(NodeName("a"), kLabel, ""));
+  EXPECT_TRUE(AwaitNodeLabel(NodeName("a"), kLabel, "", 60s));
   EXPECT_TRUE(AwaitOutside("a", "AttestationExpired"));
   EXPECT_TRUE(AwaitValid(NodeName("a"), "False", "Expired"));
   EXPECT_TRUE(cluster().AwaitList(api::kPods, ns_, "rempart.dev/workload=web", [&](const std::vector<Json>& pods) {

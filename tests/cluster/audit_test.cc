@@ -135,6 +135,9 @@ TEST_F(AuditTest, WritesReports) {
   // Nor does a report stay where the region's rules no longer hold.
   ASSERT_TRUE(cluster().MergePatch(api::kNamespaces, {"", ns_},
                                    {{"metadata", {{"labels", {{"rempart.dev/region", nullptr}}}}}}));
+  ASSERT_TRUE(cluster().Await(api::kRegions, {"", region_}, [](const Json& now) {
+    return now.is_object() && now.value(Json::json_pointer("/status/namespaces/governed"), 1) == 0;
+  })) << "the operator has seen it";
   AskAgain();
   EXPECT_TRUE(cluster().Await(audit::kReports, key, [](const Json& now) { return now.is_null(); }));
 }

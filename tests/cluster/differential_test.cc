@@ -240,6 +240,9 @@ TEST_F(DifferentialTest, CommandLineAndServerAgreeWhereItMendsPods) {
   Prepare("Enforce",
           {{"podSecurity", "Unmanaged"}, {"network", {{"egress", Json::array({{{"cidr", "10.0.0.0/8"}}})}}}});
   JudgeByCommandLine();
+  Json without = Pod();
+  without["spec"].erase("nodeSelector");
+  ASSERT_TRUE(AwaitServer([&] { return RulesAgainst(api::kPods, without).empty(); })) << "the server does not mend";
   Run({"pods", Gate::kPods, api::kPods, "", Count(4'000), [&](Generator& g) { return g.Pod(Pod()); }});
 }
 

@@ -24,7 +24,7 @@ TEST_F(DryRunTest, TellsNothingOfWhatIsAsItShouldBe) {
   Create(workload);
   ASSERT_TRUE(AwaitWorkload("web", "Ready", "True").is_object());
   ASSERT_TRUE(AwaitRegion("Ready", "True").is_object());
-  // The suite's other part makes and deletes nodes meanwhile, which the region's status counts: at times there is
+  // Nodes and namespaces of the test before may go meanwhile, which every region's status counts: at times there is
   // something to do, and then it is done by the next run. What is told wrongly is told each time.
   std::vector<std::string> ours;
   for (int run = 0; run < kRuns; ++run) {

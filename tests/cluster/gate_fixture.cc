@@ -123,10 +123,16 @@ void GateTest::AwaitGate() {
   Json bad = Pod();
   bad["spec"]["nodeName"] = NodeName("foreign");
   bad["spec"]["nodeSelector"] = nullptr;
+  Json good = Pod();
+  good["spec"]["nodeName"] = NodeName("a");
+  // The operator writes the bindings in the order of the gates, and the server takes them up together, once a second:
+  // where it has that of claims, it has those of pods, nodes, namespaces and services.
+  const Json claim = rules::probe::Claim("elsewhere");
   std::set<std::string> against, nothing;
   EXPECT_TRUE(AwaitServer([&] {
-    against = RulesAgainst(api::kPods, bad), nothing = RulesAgainst(api::kPods, Pod());
-    return !against.empty() && against.begin()->starts_with("RP-10") && nothing.empty();
+    against = RulesAgainst(api::kPods, bad), nothing = RulesAgainst(api::kPods, good);
+    return !against.empty() && against.begin()->starts_with("RP-10") && nothing.empty() &&
+           RulesAgainst(rules::probe::kClaims, claim).contains("RP-401");
   })) << "the gate is not shut: against the bad pod "
       << ::testing::PrintToString(against) << ", against the good one " << ::testing::PrintToString(nothing);
 }

@@ -33,7 +33,8 @@ class GateTest : public ClusterTest {
   // The server's own caches take a moment to see policies, bindings and parameters, and nothing tells when they have:
   // asks until it is so, 30 s at most.
   static bool AwaitServer(const std::function<bool()>& is);
-  // Until a bad pod is noticed for its node (which needs the parameters) and a good one passes.
+  // Until a bad pod is noticed for its node, and a bad claim, and a good pod passes on one of the region's (which needs
+  // the parameters).
   void AwaitGate();
   api::SovereignRegion Stored();  // the region as the server has it
 

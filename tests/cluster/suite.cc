@@ -135,13 +135,16 @@ Json ClusterTest::AwaitRegion(const std::string& condition, const std::string& s
       .value_or(Json());
 }
 
-bool ClusterTest::AwaitNodeLabel(const std::string& node, std::string_view label, const std::string& value) {
+bool ClusterTest::AwaitNodeLabel(const std::string& node, std::string_view label, const std::string& value,
+                                 std::chrono::milliseconds limit) {
   return cluster()
-      .Await(api::kNodes, {"", node},
-             [&](const Json& n) {
-               return n.is_object() &&
-                      n["metadata"].value("labels", Json::object()).value(std::string(label), "") == value;
-             })
+      .Await(
+          api::kNodes, {"", node},
+          [&](const Json& n) {
+            return n.is_object() &&
+                   n["metadata"].value("labels", Json::object()).value(std::string(label), "") == value;
+          },
+          limit)
       .has_value();
 }
 

@@ -57,7 +57,9 @@ class ClusterTest : public ::testing::Test {
   Json AwaitWorkload(const std::string& name, const std::string& condition, const std::string& status,
                      const std::string& reason = "");
   Json AwaitRegion(const std::string& condition, const std::string& status, const std::string& reason = "");
-  bool AwaitNodeLabel(const std::string& node, std::string_view label, const std::string& value);  // "" for none
+  // value: "" for none
+  bool AwaitNodeLabel(const std::string& node, std::string_view label, const std::string& value,
+                      std::chrono::milliseconds limit = 30s);
   std::vector<std::string> NodesOfPods(const std::string& workload);
   void Create(const Json& object);
 

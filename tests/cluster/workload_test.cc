@@ -307,6 +307,8 @@ TEST_F(WorkloadTest, LostNodeIsEmptiedAndBudgetsHoldUntilTheDeadline) {
   ASSERT_TRUE(cluster().Await(budgets, {ns_, "all"}, [](const Json& b) {
     return b.value(Json::json_pointer("/status/expectedPods"), 0) == 4;
   }));
+  ASSERT_TRUE(cluster().MergePatch(api::kRegions, {"", region_},
+                                   {{"spec", {{"hosting", {{"onLoss", {{"deadline", "20s"}}}}}}}}));
   ASSERT_TRUE(cluster().MergePatch(api::kNodes, {"", NodeName("a")},
                                    {{"metadata", {{"labels", {{std::string(api::kTopologyZone), "gone"}}}}}}));
   ASSERT_TRUE(AwaitNodeLabel(NodeName("a"), api::kNodeLostRegionLabel, region_));
@@ -315,8 +317,8 @@ TEST_F(WorkloadTest, LostNodeIsEmptiedAndBudgetsHoldUntilTheDeadline) {
     return std::ranges::none_of(pods, [&](const Json& p) { return p["spec"].value("nodeName", "") == NodeName("a"); });
   };
   EXPECT_FALSE(cluster().AwaitList(api::kPods, ns_, "rempart.dev/workload=web", emptied, 4s))
-      << "the budget should have held (deadline 10 s)";
-  EXPECT_TRUE(cluster().AwaitList(api::kPods, ns_, "rempart.dev/workload=web", emptied, 30s))
+      << "the budget should have held (deadline 20 s)";
+  EXPECT_TRUE(cluster().AwaitList(api::kPods, ns_, "rempart.dev/workload=web", emptied, 60s))
       << "after the deadline they go";
   const kube::Resource events{"events.k8s.io", "v1", "events", "Event", true};
   const auto told_on = [&](const std::string& kind, const std::string& name, const std::string& ns) {

@@ -85,7 +85,8 @@ constexpr std::array kJudged = {
     Judged{"snapshot.storage.k8s.io", "VolumeSnapshot", rules::Gate::kSnapshots},
 };
 
-// Rules that pass the operator alone, so that it does not matter who else asks. The others ask whom the region lists.
+// Rules that pass the operator or the cluster's own controllers alone, so that it does not matter who else asks. The
+// others ask whom the region lists.
 struct Operators {
   std::string_view group, kind;
   rules::Gate gate;
@@ -94,6 +95,8 @@ struct Operators {
 constexpr std::array kOperators = {
     Operators{"", "Node", rules::Gate::kNodes, "RP-201",
               "metadata.labels[rempart.node-restriction.kubernetes.io/region]"},
+    Operators{"", "PersistentVolumeClaim", rules::Gate::kClaims, "RP-405",
+              "metadata.annotations[pv.kubernetes.io/bind-completed]"},
     Operators{"networking.k8s.io", "NetworkPolicy", rules::Gate::kGuards, "RP-507", "metadata.name"},
     Operators{"", "Namespace", rules::Gate::kNamespace, "RP-705", "metadata.labels"},
 };

@@ -133,6 +133,7 @@ RegionStatus ReadStatus(const Json& object, const std::vector<RuleText>& rules) 
   region.ready = ConditionOf(conditions, "Ready");
   region.self_tested = ConditionOf(conditions, "SelfTested");
   region.expiring = ConditionOf(conditions, "AttestationsExpiring");
+  region.fully_declared = ConditionOf(conditions, "FullyDeclared");
   ReadNodes(status, region);
   const Json& gate = Member(status, "gate");
   region.refused = CountAt(gate, "refused");

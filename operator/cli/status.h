@@ -32,7 +32,7 @@ struct RegionStatus {
   bool deleting = false;
   bool there = false;    // the operator has looked at the region
   bool current = false;  // and at its spec as it is now
-  std::optional<Condition> ready, self_tested, expiring;
+  std::optional<Condition> ready, self_tested, expiring, fully_declared;
   std::optional<std::uint64_t> qualified, outside;
   std::map<std::string, std::uint64_t> zones;
   std::vector<std::pair<std::string, std::uint64_t>> reasons;  // of the nodes outside that are listed, most first

@@ -141,6 +141,8 @@ void Gate(const RegionStatus& region, Page& page, WallTime now) {
     page.Line("", probes);
   }
   if (!region.not_probed.empty()) page.Line("", fmt::format("not probed: {}", fmt::join(region.not_probed, ", ")));
+  if (region.fully_declared && region.fully_declared->status == "False")
+    page.Line("left open", region.fully_declared->message);
 }
 
 void Violations(const RegionStatus& region, Page& page) {
@@ -205,7 +207,8 @@ nlohmann::ordered_json RegionJson(const RegionStatus& region) {
             {"lastHeld", region.last_held},
             {"refused", NumberJson(region.refused)},
             {"admitted", NumberJson(region.admitted)},
-            {"notProbed", region.not_probed}}},
+            {"notProbed", region.not_probed},
+            {"fullyDeclared", ConditionJson(region.fully_declared)}}},
           {"audit",
            {{"objects", NumberJson(region.audited)},
             {"violations", NumberJson(region.violations)},

@@ -185,11 +185,11 @@ GateView ViewGate(const api::SovereignRegion& region, const std::optional<GatePr
   } else if (!proof->held) {
     view = Pending(to_be_tested);
   } else {
-    view = Proven(
-        language, *proof->held, now,
-        Say(language, "{} objects were refused, each by its own rule, and {} were let in",
-            "{} objets ont été refusés, chacun par sa règle, et {} sont entrés", proof->refused, proof->admitted) +
-            NotProbed(language, *proof));
+    view = Proven(language, *proof->held, now,
+                  Say(language, "at {}, {} objects were refused, each by its own rule, and {} were let in",
+                      "le {}, {} objets ont été refusés, chacun par sa règle, et {} sont entrés",
+                      FormatTime(*proof->held), proof->refused, proof->admitted) +
+                      NotProbed(language, *proof));
   }
   view.status = StatusOf(*proof);
   return view;

@@ -9,6 +9,7 @@
 
 #include "operator/api/conditions.h"
 #include "operator/perimeter/attestation_check.h"
+#include "operator/perimeter/declared.h"
 #include "operator/perimeter/gate_status.h"
 #include "operator/perimeter/profile_check.h"
 #include "src/base/text.h"
@@ -411,7 +412,8 @@ RegionPlan PlanRegion(const RegionObservation& observed, WallTime now) {
   facts.outlook = OutlookOf(region, facts.view.qualified, evidence);
   PlanExpiry(facts, plan);
   const Json conditions_before = api::ConditionsOf(before);
-  std::vector<Condition> conditions = {Ready(facts), Reconciling(facts), Stalled(facts), facts.gate.self_tested};
+  std::vector<Condition> conditions = {Ready(facts), Reconciling(facts), Stalled(facts), facts.gate.self_tested,
+                                       FullyDeclared(region)};
   // One that is there is not ours alone to leave out: it is put right.
   if (!region.attestation.authorities.empty() || api::HasType(conditions_before, kExpiring))
     conditions.push_back(Expiring(facts));

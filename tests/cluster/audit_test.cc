@@ -51,6 +51,20 @@ TEST_F(AuditTest, CountsWhatWouldBeRefused) {
   EXPECT_TRUE(AwaitCount("RP-501", 1));
 }
 
+// The API server's copy of one, which admission let in.
+TEST_F(AuditTest, StaticPodsAreReported) {
+  Declare("Warn");
+  Json mirror = Pod();
+  mirror["metadata"]["name"] = "static-" + NodeName("a");
+  mirror["metadata"]["annotations"]["kubernetes.io/config.mirror"] = "0123456789abcdef";
+  mirror["spec"]["nodeName"] = NodeName("a");
+  const auto made = cluster().api().Create(api::kPods, ns_, mirror.dump(), {});
+  ASSERT_TRUE(made) << made.error().ToString();
+  EXPECT_THAT(made->warnings, ::testing::IsEmpty()) << "to refuse it would only hide it";
+  AskAgain();
+  EXPECT_TRUE(AwaitCount("RP-105", 1));
+}
+
 // The members of a Report that OpenReports defines (reports-api, v1alpha1), with their types: the server drops all
 // others.
 Json ReportSchema() {

@@ -69,6 +69,28 @@ TEST_F(CliTest, ChecksWhatHelmRenders) {
   EXPECT_EQ(checked.code, 0) << checked.output << "Rempart's own namespace is exempt";
 }
 
+TEST_F(CliTest, ChecksWhatKustomizeBuilds) {
+  Declare("Enforce");
+  const std::string folder = LogPath(id_ + "-kustomize");
+  ASSERT_EQ(Shell("mkdir '" + folder + "'").code, 0);
+  files_.push_back(folder + "/kustomization.yaml");
+  std::ofstream(files_.back()) << "namespace: " << ns_
+                               << "\nresources: [web.yaml]\nimages: [{name: web, newName: registry.sas.example/web, "
+                                  "digest: '"
+                               << kDigest << "'}]\n";
+  files_.push_back(folder + "/web.yaml");
+  std::ofstream(files_.back())
+      << "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web}\nspec:\n"
+         "  selector: {matchLabels: {app: web}}\n  template:\n"
+         "    metadata: {labels: {app: web}}\n    spec: {containers: [{name: web, image: web}]}\n";
+  files_.push_back(folder);
+  auto checked = Shell("kubectl kustomize '" + folder + "' | $PLUGIN check -");
+  EXPECT_EQ(checked.code, 0) << checked.output << "the image is the region's once kustomize has built it";
+  checked = Shell("$PLUGIN check -n " + ns_ + " '" + folder + "/web.yaml'");
+  EXPECT_EQ(checked.code, 1) << checked.output;
+  EXPECT_THAT(checked.output, HasSubstr("RP-301"));
+}
+
 TEST_F(CliTest, StatusAsJson) {
   Declare("Enforce");
   ASSERT_TRUE(AwaitRegion("Ready", "True").is_object());

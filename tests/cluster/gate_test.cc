@@ -85,6 +85,13 @@ TEST_F(GateTest, AWarningNamesEveryRuleThatIsBroken) {
   Json pod = Pod();
   pod["spec"]["nodeName"] = NodeName("foreign");
   pod["spec"]["volumes"] = Json::array({{{"name", "share"}, {"csi", {{"driver", "nas.example"}}}}});
+  // A server that mends nothing, as this one in this mode, says which line is missing.
+  Json nowhere = Pod();
+  nowhere["spec"].erase("nodeSelector");
+  const auto warned = DryRun(api::kPods, nowhere);
+  ASSERT_TRUE(warned) << warned.error().ToString();
+  EXPECT_THAT(warned->warnings, ::testing::ElementsAre(::testing::HasSubstr(fmt::format(
+                                    "add to spec.nodeSelector: \"{}\": \"{}\"", api::kNodeRegionLabel, region_))));
   for (const char* image : {"evil.example/web:1", "evil.example/web\n\t:1", "evil.example/web\x01:1"}) {
     pod["spec"]["containers"][0]["image"] = image;
     EXPECT_EQ(RulesAgainst(api::kPods, pod), all) << image;
@@ -233,13 +240,14 @@ TEST_F(GateTest, TheTaintIsNotEnoughBesideAnotherRegion) {
 }
 
 TEST_F(GateTest, WhatSomebodyEditsOrDeletesIsBackWithinASecond) {
-  std::vector<std::chrono::steady_clock::duration> took;
-  const auto timed = [&](const auto& await) {
+  std::map<std::string, std::vector<std::chrono::steady_clock::duration>> took;  // by kind and what was done
+  const auto timed = [&](const std::string& what, const auto& await) {
     const auto begun = std::chrono::steady_clock::now();
     const bool done = await();
-    took.push_back(std::chrono::steady_clock::now() - begun);
+    took[what].push_back(std::chrono::steady_clock::now() - begun);
     return done;
   };
+  constexpr int kRounds = 3;
   Declare("Enforce");
   struct Look {
     const kube::Resource& resource;
@@ -247,47 +255,52 @@ TEST_F(GateTest, WhatSomebodyEditsOrDeletesIsBackWithinASecond) {
   };
   const std::string placement = api::GateObjectName(region_, "placement");
   const kube::Resource events{"events.k8s.io", "v1", "events", "Event", true};
-  for (const auto& [resource, name] :
-       {Look{api::kAdmissionPolicies, PolicyName()}, Look{api::kAdmissionPolicyBindings, PolicyName()},
-        Look{api::kPerimeterParameters, region_}, Look{api::kMutatingPolicies, placement},
-        Look{api::kMutatingPolicyBindings, placement}}) {
-    const auto before = cluster().Get(resource, {"", name});
-    ASSERT_TRUE(before) << before.error().ToString();
-    const auto same = [&](const Json& now) { return now.is_object() && now["spec"] == (*before)["spec"]; };
-    Json edit = {{"spec", {{"nodes", {{NodeName("foreign"), true}}}}}};
-    // What is added to a policy would switch it off.
-    if (resource.kind == api::kAdmissionPolicies.kind || resource.kind == api::kMutatingPolicies.kind)
-      edit = {{"spec", {{"matchConditions", Json::array({{{"name", "never"}, {"expression", "false"}}})}}}};
-    if (resource.kind == api::kAdmissionPolicyBindings.kind) edit = {{"spec", {{"validationActions", {"Audit"}}}}};
-    if (resource.kind == api::kMutatingPolicyBindings.kind)  // which would then be of no namespace
-      edit = {{"spec", {{"matchResources", {{"namespaceSelector", {{"matchLabels", {{"no", "namespace"}}}}}}}}}};
-    ASSERT_TRUE(cluster().MergePatch(resource, {"", name}, edit)) << resource.kind;
-    EXPECT_TRUE(timed([&] {
-      return cluster().Await(resource, {"", name}, same).has_value();
-    })) << resource.kind
-        << " was edited";
-    ASSERT_TRUE(cluster().Delete(resource, {"", name}));
-    EXPECT_TRUE(timed([&] {
-      return cluster()
-          .Await(resource, {"", name},
-                 [&](const Json& now) { return same(now) && now["metadata"]["uid"] != (*before)["metadata"]["uid"]; })
-          .has_value();
-    })) << resource.kind
-        << " was deleted";
-    for (const char* how : {" was changed by hand", " was deleted by hand"}) {
-      const std::string note = fmt::format("{} {}{}", resource.kind, name, how);
-      EXPECT_TRUE(cluster().AwaitList(events, "default", "", [&](const std::vector<Json>& all) {
-        return std::ranges::any_of(all, [&](const Json& event) {
-          return event.value("reason", "") == "PolicyRestored" && event["regarding"].value("name", "") == region_ &&
-                 event.value("note", "").starts_with(note);
-        });
-      })) << note;
+  const std::vector<Look> looks = {{api::kAdmissionPolicies, PolicyName()},
+                                   {api::kAdmissionPolicyBindings, PolicyName()},
+                                   {api::kPerimeterParameters, region_},
+                                   {api::kMutatingPolicies, placement},
+                                   {api::kMutatingPolicyBindings, placement}};
+  for (int round = 0; round < kRounds; ++round) {
+    for (const auto& [resource, name] : looks) {
+      const std::string kind(resource.kind);
+      const auto before = cluster().Get(resource, {"", name});
+      ASSERT_TRUE(before) << before.error().ToString();
+      const auto same = [&](const Json& now) { return now.is_object() && now["spec"] == (*before)["spec"]; };
+      Json edit = {{"spec", {{"nodes", {{NodeName("foreign"), true}}}}}};
+      // What is added to a policy would switch it off.
+      if (resource.kind == api::kAdmissionPolicies.kind || resource.kind == api::kMutatingPolicies.kind)
+        edit = {{"spec", {{"matchConditions", Json::array({{{"name", "never"}, {"expression", "false"}}})}}}};
+      if (resource.kind == api::kAdmissionPolicyBindings.kind) edit = {{"spec", {{"validationActions", {"Audit"}}}}};
+      if (resource.kind == api::kMutatingPolicyBindings.kind)  // which would then be of no namespace
+        edit = {{"spec", {{"matchResources", {{"namespaceSelector", {{"matchLabels", {{"no", "namespace"}}}}}}}}}};
+      ASSERT_TRUE(cluster().MergePatch(resource, {"", name}, edit)) << kind;
+      EXPECT_TRUE(timed(kind + " was edited", [&] { return cluster().Await(resource, {"", name}, same).has_value(); }));
+      ASSERT_TRUE(cluster().Delete(resource, {"", name}));
+      EXPECT_TRUE(timed(kind + " was deleted", [&] {
+        return cluster()
+            .Await(resource, {"", name},
+                   [&](const Json& now) { return same(now) && now["metadata"]["uid"] != (*before)["metadata"]["uid"]; })
+            .has_value();
+      }));
+      if (round > 0) continue;  // of one kind, no more than 25 events in a row are told of one object
+      for (const char* how : {" was changed by hand", " was deleted by hand"}) {
+        const std::string note = fmt::format("{} {}{}", resource.kind, name, how);
+        EXPECT_TRUE(cluster().AwaitList(events, "default", "", [&](const std::vector<Json>& all) {
+          return std::ranges::any_of(all, [&](const Json& event) {
+            return event.value("reason", "") == "PolicyRestored" && event["regarding"].value("name", "") == region_ &&
+                   event.value("note", "").starts_with(note);
+          });
+        })) << note;
+      }
     }
   }
-  // The median, since other tests share the machine.
-  ASSERT_EQ(took.size(), 10U);
-  std::ranges::nth_element(took, took.begin() + 5);
-  EXPECT_LT(took[5], std::chrono::seconds(1));
+  // Medians, since other tests share the machine.
+  EXPECT_EQ(took.size(), 10U);
+  for (auto& [what, times] : took) {
+    ASSERT_EQ(times.size(), kRounds) << what;
+    std::ranges::nth_element(times, times.begin() + kRounds / 2);
+    EXPECT_LT(times[kRounds / 2], std::chrono::seconds(1)) << what;
+  }
 }
 
 TEST_F(GateTest, FollowsTheRegion) {
@@ -300,6 +313,9 @@ TEST_F(GateTest, FollowsTheRegion) {
   EXPECT_TRUE(cluster().Await(api::kAdmissionPolicyBindings, {"", PolicyName()}, [](const Json& now) {
     return now.is_object() && now["spec"]["validationActions"] == Json::array({"Audit"});
   }));
+  Json bad = Pod();
+  bad["spec"]["nodeName"] = NodeName("foreign");
+  EXPECT_TRUE(AwaitServer([&] { return RulesAgainst(api::kPods, bad).empty(); })) << "let in, and without a word";
   // A node that is lost leaves the parameters.
   ASSERT_TRUE(cluster().MergePatch(api::kNodes, {"", NodeName("a")},
                                    {{"metadata", {{"labels", {{std::string(api::kTopologyZone), "elsewhere"}}}}}}));

@@ -29,8 +29,8 @@ Json Generator::Spoilt(Json spec) {
     const auto n = random_() % at->size();
     at = at->is_array() ? &(*at)[n] : &*std::next(at->begin(), static_cast<long>(n));
   }
-  *at = One({Json(nullptr), Json::array(), Json::object(), "x", "", true, 7, "é", std::string(5000, 'x'),
-             Json::array({nullptr}), Json::array({"x"})});
+  *at = One({Json(nullptr), Json::array(), Json::object(), "x", "", true, 7, "é", "e\u0301", "\U0001F5FC", "\u202Ex",
+             std::string("x\0y", 3), std::string(5000, 'x'), Json::array({nullptr}), Json::array({"x"})});
   return spec;
 }
 
@@ -53,6 +53,10 @@ Json Generator::Pod(Json pod) {
   if (Rarely())
     spec[One({"containers", "tolerations", "volumes", "nodeSelector", "initContainers"}).get<std::string>()] =
         One({Json(nullptr), Json::array(), Json::object(), "x", true, Json::array({nullptr})});
+  for (const char* list : {"tolerations", "containers", "volumes"})  // one is there twice
+    if (Rarely() && spec.contains(list) && spec[list].is_array() && !spec[list].empty())
+      spec[list].push_back(spec[list].front());
+  if (Rarely()) spec = Spoilt(std::move(spec));
   return pod;
 }
 

@@ -88,6 +88,13 @@ TEST_F(ProbesTest, EachIsRefusedByItsRule) {
         << probe.resource.plural << ": " << answer.text << "\n"
         << probe.object;
   }
+  // One probe a rule; what else steps into a pod is asked of the same one.
+  for (const char* subresource : {"exec", "attach", "portforward", "proxy"}) {
+    const auto answer = prober_->api().Do(
+        {.method = "POST", .target = api::kPods.Path(ns_, "rempart-probe", subresource), .doing = "step in"}, {});
+    ASSERT_FALSE(answer) << subresource;
+    EXPECT_THAT(answer.error().message, ::testing::HasSubstr("RP-703")) << subresource;
+  }
   // So do the operator's own test and audit, with the rights that the chart gives it for these kinds.
   EXPECT_TRUE(AwaitRegion("SelfTested", "True", "Proven").is_object());
   EXPECT_TRUE(cluster().Await(api::kRegions, {"", region_}, [](const Json& now) {

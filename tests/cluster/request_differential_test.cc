@@ -302,8 +302,8 @@ TEST_F(RequestDifferentialTest, WhoDoesItAndWhatWasBefore) {
   Run({.name = "sovereignregions",
        .resource = api::kRegions,
        .gates = {Gate::kRempart},
-       .subresources = {""},
-       .count = 300,
+       .subresources = {"", "", "status"},
+       .count = 400,
        .objects = {region_},
        .make = [&] { return MakeRegion(id_ + "-other", id_, {Zone("c")}); },
        .change =

@@ -197,6 +197,9 @@ Json Scenario::SettledState(std::chrono::milliseconds limit) {
       wanted += replicas;
     }
     state = EndState();
+    for (const auto& [name, workload] :
+         state["workloads"].items())  // a pod that is made anew is ready before it is told
+      if (workload["placed"] != workload["ready"]) return false;
     return state["pods"] == wanted && !state.contains("escaped");
   };
   if (!AwaitState(is_settled, limit)) throw std::runtime_error("it did not settle; its pods:\n" + PodsAndOwners());

@@ -91,6 +91,8 @@ TEST(JudgeBy, WhatTheOperatorAloneMayWrite) {
   region.meta.key.name = "france";
   region.rules.network.emplace();
   region.rules.network->egress.emplace();
+  region.rules.storage.emplace();
+  region.rules.storage->classes = {"local-fr"};
   region.rules.access.admins = {"user:admin"};
   region.rules.exempt_namespaces = {"free"};
   const auto judge = JudgeBy(region, {.context = {{"operator"}, "rempart-system"}});
@@ -101,6 +103,12 @@ TEST(JudgeBy, WhatTheOperatorAloneMayWrite) {
       ids += (ids.empty() ? "" : ", ") + v.rule + " " + v.field;
     return ids;
   };
+  EXPECT_EQ(found(R"({"apiVersion":"v1","kind":"PersistentVolumeClaim","metadata":{"name":"data",
+      "annotations":{"pv.kubernetes.io/bind-completed":"yes"}},"spec":{"storageClassName":"local-fr"}})"),
+            "RP-405 metadata.annotations[pv.kubernetes.io/bind-completed]");
+  EXPECT_EQ(found(R"({"apiVersion":"v1","kind":"PersistentVolumeClaim","metadata":{"name":"data"},
+      "spec":{"storageClassName":"local-fr"}})"),
+            "");
   EXPECT_EQ(found(R"({"apiVersion":"networking.k8s.io/v1","kind":"NetworkPolicy",
       "metadata":{"name":"rempart-default-deny"},"spec":{"egress":[{}]}})"),
             "RP-507 metadata.name");

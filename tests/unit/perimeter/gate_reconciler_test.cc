@@ -178,6 +178,7 @@ TEST_F(GateReconcilerTest, EditsAreReplacedAndToldOf) {
                                             " was changed by hand and has been put back",
                                         "PolicyRestored: ValidatingAdmissionPolicyBinding " + pods +
                                             " was deleted by hand and has been put back"));
+  EXPECT_THAT(metrics.Expose(), HasSubstr("rempart_policies_restored_total 2\n"));
   // What is not ours to govern stays as others want it.
   server.Edit(api::GateKind::kPolicy, pods, {{"metadata", {{"labels", {{"team", "security"}}}}}});
   EXPECT_THAT(Look(), IsEmpty());

@@ -154,7 +154,10 @@ TEST(Policies, SeeWhatAlsoLeadsIntoPodsAndWhatPoliciesLookUp) {
   const auto resources = [](const std::string& gate) {
     return Named(gate).policy["spec"]["matchConstraints"]["resourceRules"].dump();
   };
-  EXPECT_THAT(resources("access"), HasSubstr(R"("pods/proxy","services/proxy")"));
+  EXPECT_THAT(resources("access"),
+              HasSubstr(R"(["pods/exec","pods/attach","pods/portforward","pods/proxy","services/proxy"])"));
+  EXPECT_THAT(resources("rempart"), HasSubstr(R"(["sovereignregions","sovereignregions/status","perimeterparameters",)"
+                                              R"("hostingprofiles"])"));
   EXPECT_THAT(resources("policies"), HasSubstr("networksets"));
   EXPECT_THAT(resources("routes"), HasSubstr("udproutes"));
 }

@@ -1,0 +1,16 @@
+// What a region's spec leaves open: an auditor who reads that the gate is shut should also read what it was never asked
+// to hold. Pure; any thread.
+#pragma once
+
+#include "operator/api/conditions.h"
+#include "operator/api/sovereign_region.h"
+
+namespace rempart::perimeter {
+
+inline constexpr char kFullyDeclared[] = "FullyDeclared";
+
+// The condition of that name: True (Declared) where each section of the spec that rules are made from says something;
+// else False (LeftOpen), with the fields that say nothing and who decides in their place. Neither is good or bad.
+api::Condition FullyDeclared(const api::SovereignRegion& region);
+
+}  // namespace rempart::perimeter

@@ -89,8 +89,8 @@ GateView Failed(Language language, const GateProof& proof) {
 // What the proof does not cover.
 std::string NotProbed(Language language, const GateProof& proof) {
   if (proof.not_probed.empty()) return "";
-  return Say(language, "; {} rules no request of the operator's own can show (status.gate.notProbed)",
-             " ; {} règles ne peuvent être montrées par une requête de l'opérateur (status.gate.notProbed)",
+  return Say(language, "; rules that no request of the operator's own can show: {} (status.gate.notProbed)",
+             " ; règles qu'aucune requête de l'opérateur ne peut montrer : {} (status.gate.notProbed)",
              proof.not_probed.size());
 }
 

@@ -199,9 +199,12 @@ TEST(GateStatus, AFurtherRuleThatIsOpenIsToldByAnEvent) {
 TEST(GateStatus, SaysWhereAndWhatNoProbeShows) {
   GateProof proof = Held(kNow - 1min);
   EXPECT_THAT(ViewGate(Enforcing(), proof, "", nullptr, kNow).self_tested.message,
-              HasSubstr("; 1 rules no request of the operator's own can show (status.gate.notProbed)"));
+              HasSubstr("; rules that no request of the operator's own can show: 1 (status.gate.notProbed)"));
   proof.not_probed.clear();
   EXPECT_THAT(ViewGate(Enforcing(), proof, "", nullptr, kNow).self_tested.message, Not(HasSubstr("notProbed")));
+  EXPECT_THAT(ViewGate(Enforcing(), proof, "", nullptr, kNow).self_tested.message,
+              ::testing::StartsWith("at " + FormatTime(kNow - 1min) + ", "))
+      << "when it last held";
   proof.ns = "acme";
   proof.problems = {{Kind::kGotIn, "RP-101", "let in"}};
   EXPECT_THAT(ViewGate(Enforcing(), proof, "", nullptr, kNow).self_tested.message,

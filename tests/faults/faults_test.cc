@@ -67,6 +67,12 @@ const std::vector<FaultCase>& Cases() {
        [](Random& r, const Exchange& e) { return e.watch ? Statuses(r, e, 410, 2) : Fault{}; },
        40,
        {"status 410"}},
+      {"WatchesExpire",
+       [](Random& r, const Exchange& e) {
+         return e.watch ? Fault{K::kExpire, static_cast<int>(r.Next() % 9000)} : Fault{};
+       },
+       30,
+       {"expire"}},
       {"All429", [](Random& r, const Exchange& e) { return Statuses(r, e, 429, 6); }, 25, {"status 429"}},
       {"All500", [](Random& r, const Exchange& e) { return Statuses(r, e, 500, 4); }, 60, {"status 500"}},
       {"All503", [](Random& r, const Exchange& e) { return Statuses(r, e, 503, 6); }, 25, {"status 503"}},

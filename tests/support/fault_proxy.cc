@@ -52,8 +52,9 @@ struct Closed {};  // thrown to end a connection from within
 }  // namespace
 
 std::string Fault::ToString() const {
-  static constexpr const char* kNames[] = {"none",       "delay",     "status",     "lose request", "lose answer",
-                                           "cut stream", "duplicate", "stale list", "garble",       "hang"};
+  static constexpr const char* kNames[] = {"none",        "delay",      "status",    "lose request",
+                                           "lose answer", "cut stream", "duplicate", "stale list",
+                                           "garble",      "expire",     "hang"};
   const std::string name = kNames[static_cast<std::size_t>(kind)];
   return kind == Kind::kStatus ? name + " " + std::to_string(n) : name;
 }
@@ -351,6 +352,19 @@ struct FaultProxy::Impl {
         SendChunk(client, piece.substr(0, piece.size() / 2) + "\x01{{]\"\n");
         Count(fault);
         throw Closed{};
+      }
+      if (fault.kind == Fault::Kind::kExpire && sent + static_cast<int>(piece.size()) > fault.n) {
+        const std::string::size_type whole = piece.rfind('\n') + 1;  // 0 for none: what follows is part of an event
+        if (whole > 0) {
+          SendChunk(client, piece.substr(0, whole) +
+                                R"({"type":"ERROR","object":{"kind":"Status","apiVersion":"v1","metadata":{},)"
+                                R"("status":"Failure","message":"too old resource version: 1","reason":"Expired",)"
+                                R"("code":410}})"
+                                "\n");
+          asio::write(client, bhttp::make_chunk_last());
+          Count(fault);
+          throw Closed{};
+        }
       }
       SendChunk(client, piece);
       sent += static_cast<int>(piece.size());

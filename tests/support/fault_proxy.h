@@ -34,7 +34,8 @@ struct Fault {
     kDuplicate,    // each event of a watch comes twice
     kStaleList,    // a list, or a watch's initial state, as it was when first asked for
     kGarble,       // after `n` bytes of a watch, bytes that are no JSON
-    kHang,         // the server is not asked, and no answer comes as long as the client waits
+    kExpire,  // after `n` bytes of a watch, the ERROR event with code 410 by which the server ends one, and its end
+    kHang,    // the server is not asked, and no answer comes as long as the client waits
   } kind = Kind::kNone;
   int n = 0;
   std::string ToString() const;  // the kind, of kStatus the code too, without how long or how far: "cut stream"

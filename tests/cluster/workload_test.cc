@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
 
 #include "operator/api/tenant_workload.h"
 #include "src/kube/apply.h"
@@ -113,6 +114,36 @@ TEST_F(WorkloadTest, MissingRegionMakesNoChildUntilItComes) {
   Create(MakeNode(NodeName("l"), id_ + "l", Zone("l"), "kwok://l"));
   Create(MakeRegion(later, id_ + "l", {Zone("l")}));
   EXPECT_TRUE(AwaitWorkload("web", "Ready", "True").is_object());
+}
+
+TEST_F(WorkloadTest, ChildrenThatExistStayAsTheyAreWhileTheRegionIsMissing) {
+  Create(MakeWorkload(ns_, "web", region_, 2));
+  ASSERT_TRUE(AwaitWorkload("web", "Ready", "True").is_object());
+  const auto child = [&]() -> std::string {
+    const auto now = cluster().Get(api::kDeployments, {ns_, "web"});
+    if (!now) return now.error().ToString();
+    const Json& metadata = (*now)["metadata"];
+    return fmt::format("{} of generation {}", metadata["uid"].get<std::string>(), metadata["generation"].get<int>());
+  };
+  const auto pods = [&] {
+    std::set<std::string> uids;
+    for (const auto& pod : cluster().List(api::kPods, ns_).value_or(std::vector<Json>{}))
+      uids.insert(pod["metadata"]["uid"].get<std::string>() +
+                  (pod["metadata"].contains("deletionTimestamp") ? " being deleted" : ""));
+    return uids;
+  };
+  const auto child_before = child();
+  const auto pods_before = pods();
+  ASSERT_EQ(pods_before.size(), 2U);
+  for (const std::string& region : {id_ + "-nowhere", region_}) {
+    SCOPED_TRACE(region);
+    ASSERT_TRUE(cluster().MergePatch(api::kWorkloads, {ns_, "web"}, {{"spec", {{"region", region}}}}));
+    const Json told = region == region_ ? AwaitWorkload("web", "Ready", "True")
+                                        : AwaitWorkload("web", "Stalled", "True", "RegionNotFound");
+    ASSERT_TRUE(told.is_object());
+    EXPECT_EQ(child(), child_before);
+    EXPECT_EQ(pods(), pods_before);
+  }
 }
 
 TEST_F(WorkloadTest, NoQualifiedNodeMeansWaiting) {

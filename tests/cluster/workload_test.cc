@@ -154,44 +154,6 @@ TEST_F(WorkloadTest, NoQualifiedNodeMeansWaiting) {
   ExpectNoNodeForAnyOf("web", 1);
 }
 
-TEST_F(WorkloadTest, EditsByHandArePutBack) {
-  Create(MakeWorkload(ns_, "web", region_, 2));
-  ASSERT_TRUE(AwaitWorkload("web", "Ready", "True").is_object());
-  const Json before = *cluster().Get(api::kDeployments, {ns_, "web"});
-  const kube::ObjectKey key{ns_, "web"};
-  auto same = [&](const Json& d) {
-    return d.is_object() && d["spec"] == before["spec"] &&
-           d["metadata"].value("ownerReferences", Json()) == before["metadata"]["ownerReferences"];
-  };
-  struct Row {
-    const char* what;
-    Json patch;
-  };
-  const Json sidecar = Json::array(
-      {{{"name", "app"}, {"image", "registry.example/app:1"}}, {{"name", "spy"}, {"image", "registry.example/spy:1"}}});
-  std::vector<std::chrono::steady_clock::duration> took;
-  for (const auto& [what, patch] : std::vector<Row>{
-           {"a value changed", {{"spec", {{"replicas", 5}}}}},
-           {"our selector taken out", {{"spec", {{"template", {{"spec", {{"nodeSelector", nullptr}}}}}}}}},
-           {"a field added", {{"spec", {{"template", {{"spec", {{"nodeName", NodeName("foreign")}}}}}}}}},
-           {"a container added", {{"spec", {{"template", {{"spec", {{"containers", sidecar}}}}}}}}},
-           {"tolerations added",
-            {{"spec", {{"template", {{"spec", {{"tolerations", Json::array({{{"operator", "Exists"}}})}}}}}}}}},
-           {"owner taken out", {{"metadata", {{"ownerReferences", nullptr}}}}}}) {
-    ASSERT_TRUE(cluster().MergePatch(api::kDeployments, key, patch)) << what;
-    const auto edited = std::chrono::steady_clock::now();
-    EXPECT_TRUE(cluster().Await(api::kDeployments, key, same)) << what;
-    took.push_back(std::chrono::steady_clock::now() - edited);
-  }
-  // What is promised, a hundred times what it takes here; the median, since other tests share the machine.
-  std::ranges::nth_element(took, took.begin() + 3);
-  EXPECT_LT(took[3], std::chrono::seconds(1)) << "the median of six";
-  ASSERT_TRUE(cluster().Delete(api::kDeployments, key));
-  EXPECT_TRUE(cluster().Await(api::kDeployments, key, [&](const Json& d) {
-    return d.is_object() && d["metadata"]["uid"] != before["metadata"]["uid"];
-  }));
-}
-
 TEST_F(WorkloadTest, LikeNamedObjectsAreNotTakenOver) {
   Json theirs = {{"apiVersion", "apps/v1"},
                  {"kind", "Deployment"},

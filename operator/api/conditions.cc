@@ -39,7 +39,7 @@ Json ConditionsJson(const std::vector<Condition>& conditions, const Json& before
   Json all = Json::array();
   const std::string just_now = FormatTime(now);
   for (const Condition& condition : conditions) {
-    std::string since = Since(condition, before);
+    const std::string since = Since(condition, before);
     // Member by member: a braced list would build each pair as an array first, and this runs for every status.
     Json& entry = all.emplace_back(Json::object());
     entry["type"] = condition.type;
@@ -47,7 +47,7 @@ Json ConditionsJson(const std::vector<Condition>& conditions, const Json& before
     entry["reason"] = condition.reason;
     entry["message"] = CleanText(condition.message, kMaxMessage);
     entry["observedGeneration"] = observed_generation;
-    entry["lastTransitionTime"] = since.empty() ? just_now : std::move(since);
+    entry["lastTransitionTime"] = since.empty() ? just_now : since;
   }
   return all;
 }

@@ -109,6 +109,7 @@ std::string ExplainNode(const api::Node& node, Known known, WallTime now) {
   for (auto& profile : known.profiles)
     evidence.profiles.push_back(std::make_shared<const api::HostingProfile>(std::move(profile)));
   std::vector<api::AttestationPtr> attestations;
+  attestations.reserve(known.attestations.size());
   for (auto& one : known.attestations)
     attestations.push_back(std::make_shared<const api::NodeAttestation>(std::move(one)));
   evidence.attestations = perimeter::Attestations(std::move(attestations));

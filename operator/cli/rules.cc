@@ -28,19 +28,19 @@ api::SovereignRegion Everything() {
   api::SovereignRegion region;
   region.meta.key.name = "<region>";
   auto& rules = region.rules;
-  rules.images.emplace();
+  rules.images = api::RegionRules::Images{};
   rules.images->registries = {"<registry>"};
   rules.images->require_release = true;
   rules.storage = {{"<class>"}};
   rules.storage->snapshot_classes = std::vector<std::string>{"<class>"};
-  rules.network.emplace();
+  rules.network = api::RegionRules::Network{};
   rules.network->load_balancer_classes = {"<class>"};
   rules.network->ranges = {"<range>"};
   rules.network->egress.emplace();
   rules.network->ingress_classes = rules.network->gateway_classes = std::vector<std::string>{"<class>"};
   rules.storage->provisioners = {"<provisioner>"};
   region.locations = {{"<location>", {"<zone>"}, region.country, ""}};
-  rules.keys.emplace();
+  rules.keys = api::RegionRules::Keys{};
   rules.keys->allowed_stores = {"<store>"};
   rules.access = {{"<admins>"}, {"<exec>"}, {"<nodeIdentity>"}};
   return region;
@@ -238,8 +238,11 @@ Result<std::string> ExplainRule(std::string_view id) {
   const auto& requests = rules::RequestsOf(found->gate);
   std::string resources, fields;
   for (const auto& [group, versions, names] : requests.resources)
-    for (const auto& name : names)
-      resources += fmt::format("{}{}{}{}", resources.empty() ? "" : ", ", name, group.empty() ? "" : ".", group);
+    for (const std::string_view name : names) {  // as kubectl has it: sovereignregions.rempart.dev/status
+      const auto slash = std::min(name.find('/'), name.size());
+      resources += fmt::format("{}{}{}{}{}", resources.empty() ? "" : ", ", name.substr(0, slash),
+                               group.empty() ? "" : ".", group, name.substr(slash));
+    }
   for (const auto& subject : found->subjects) fields += (fields.empty() ? "" : ", ") + subject.ToString();
   using Language = api::RegionRules::Language;
   return fmt::format(

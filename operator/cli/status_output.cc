@@ -142,7 +142,7 @@ void Gate(const RegionStatus& region, Page& page, WallTime now) {
   }
   if (!region.not_probed.empty()) page.Line("", fmt::format("not probed: {}", fmt::join(region.not_probed, ", ")));
   if (region.fully_declared && region.fully_declared->status == "False")
-    page.Line("left open", region.fully_declared->message);
+    page.Line("spec", region.fully_declared->message);
 }
 
 void Violations(const RegionStatus& region, Page& page) {

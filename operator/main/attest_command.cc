@@ -96,7 +96,7 @@ std::string NameIn(const Json& object) {
 }
 
 template <class T>
-Result<T> Decoded(Json object, Result<T> (*decode)(kube::View)) {
+Result<T> Decoded(const Json& object, Result<T> (*decode)(kube::View)) {
   auto view = kube::ParseOnThread(object.dump(-1, ' ', false, Json::error_handler_t::replace));
   if (!view) return Fail(std::move(view.error()));
   return decode(*view);
@@ -176,19 +176,19 @@ Result<AttestSubject> ReadSubject(std::string content, const std::string& file, 
   AttestSubject subject;
   std::optional<Error> failed;
   bool found = false;
-  const auto take = [&](Json object) -> Status {
+  const auto take = [&](const Json& object) -> Status {
     const std::string kind = object.at("kind").get<std::string>(), own = NameIn(object);
     if (kind == api::kNodes.kind && own == node) {
-      auto decoded = Decoded(std::move(object), api::DecodeNode);
+      auto decoded = Decoded(object, api::DecodeNode);
       if (!decoded) return Fail(std::move(decoded.error()));
       subject.node = *std::move(decoded);
       found = true;
     } else if (kind == api::kAttestations.kind && own == name) {
-      auto decoded = Decoded(std::move(object), api::DecodeNodeAttestation);
+      auto decoded = Decoded(object, api::DecodeNodeAttestation);
       if (!decoded) return Fail(std::move(decoded.error()));
       subject.existing = *std::move(decoded);
     } else if (kind == api::kRegions.kind) {
-      auto decoded = Decoded(std::move(object), api::DecodeSovereignRegion);
+      auto decoded = Decoded(object, api::DecodeSovereignRegion);
       if (!decoded) return Fail(std::move(decoded.error()));
       subject.regions.push_back(*std::move(decoded));
     }

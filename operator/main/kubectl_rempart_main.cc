@@ -82,7 +82,7 @@ std::size_t Columns() {
 }
 
 // The words that are completed are those behind "__complete".
-int RunCompletion(const CLI::App& app, std::vector<std::string> words) {
+int RunCompletion(const CLI::App& app, const std::vector<std::string>& words) {
   alarm(
       kCompletionSeconds);  // a plugin for credentials, a server far away: better no candidates than a shell that hangs
   const auto of = [](const kube::Resource& resource) {

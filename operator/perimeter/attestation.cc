@@ -87,6 +87,7 @@ std::string TooFew(const Signers& signers, const AttestationPolicy& policy) {
 
 std::string Untrusted(const AttestationPolicy& policy) {
   std::vector<std::string> names;
+  names.reserve(policy.authorities.size());
   for (const Authority& authority : policy.authorities) names.push_back(authority.name);
   if (names.empty())
     return Say(policy.language,

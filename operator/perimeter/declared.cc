@@ -12,34 +12,36 @@ api::Condition FullyDeclared(const api::SovereignRegion& region) {
   const api::Language language = rules.language;
   struct Part {
     bool declared;
-    std::string open;  // the field, and what follows
+    std::string field;  // and what follows
   };
-  const bool network = rules.network.has_value();
+  const bool storage = rules.storage && !rules.storage->classes.empty(), network = rules.network.has_value();
+  const std::string rbac = Say(language, " (RBAC says who)", " (RBAC décide)");
+  // What is below a section is named where the section is there.
   const std::array parts{
-      Part{rules.pod_security != RegionRules::PodSecurity::kUnmanaged,
-           Say(language, "podSecurity (any level)", "podSecurity (tout niveau)")},
-      Part{rules.images.has_value(), Say(language, "images (from anywhere)", "images (de partout)")},
-      Part{rules.storage && !rules.storage->classes.empty(),
-           Say(language, "storage.classes (any)", "storage.classes (toutes)")},
-      Part{network, Say(language, "network (any Service and route)", "network (tout Service et toute route)")},
-      Part{network && rules.network->egress, Say(language, "network.egress (no default-deny policy)",
-                                                 "network.egress (aucune règle de refus par défaut)")},
-      Part{rules.keys.has_value(), Say(language, "keys (any key service)", "keys (tout service de clés)")},
-      Part{!rules.access.admins.empty(), Say(language, "access.admins (RBAC says who)", "access.admins (RBAC décide)")},
-      Part{!rules.access.exec.empty(), Say(language, "access.exec (RBAC says who)", "access.exec (RBAC décide)")},
-      Part{!rules.access.node_identity.empty(),
-           Say(language, "access.nodeIdentity (RBAC says who)", "access.nodeIdentity (RBAC décide)")},
+      Part{rules.pod_security != RegionRules::PodSecurity::kUnmanaged, "podSecurity"},
+      Part{rules.images && !rules.images->registries.empty(), "images.registries"},
+      Part{storage, "storage.classes"},
+      Part{!storage || !rules.storage->provisioners.empty(), "storage.provisioners"},
+      Part{!storage || rules.storage->snapshot_classes.has_value(), "storage.snapshotClasses"},
+      Part{network, "network"},
+      Part{!network || !rules.network->ranges.empty(), "network.ranges"},
+      Part{!network || rules.network->ingress_classes.has_value(), "network.ingressClasses"},
+      Part{!network || rules.network->gateway_classes.has_value(), "network.gatewayClasses"},
+      Part{network && rules.network->egress.has_value(),
+           "network.egress" + Say(language, " (no default-deny policy)", " (aucune règle de refus par défaut)")},
+      Part{rules.keys && rules.keys->deny_external_stores, "keys"},
+      Part{!rules.access.admins.empty(), "access.admins" + rbac},
+      Part{!rules.access.exec.empty(), "access.exec" + rbac},
+      Part{!rules.access.node_identity.empty(), "access.nodeIdentity" + rbac},
   };
   std::string open;
   for (const Part& part : parts)
-    if (!part.declared) open += (open.empty() ? "" : ", ") + part.open;
+    if (!part.declared) open += (open.empty() ? "" : ", ") + part.field;
   if (open.empty())
     return {kFullyDeclared, "True", "Declared",
-            Say(language, "the spec leaves nothing open that rules are made from",
-                "la spec ne laisse rien ouvert de ce dont les règles sont faites")};
+            Say(language, "the spec leaves nothing open", "la spec ne laisse rien ouvert")};
   return {kFullyDeclared, "False", "LeftOpen",
-          Say(language, "the spec does not say, and nothing is held: {}",
-              "la spec n'en dit rien, et rien n'est tenu : {}", open)};
+          Say(language, "the spec leaves open: {}", "la spec laisse ouvert : {}", open)};
 }
 
 }  // namespace rempart::perimeter

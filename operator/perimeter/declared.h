@@ -9,8 +9,9 @@ namespace rempart::perimeter {
 
 inline constexpr char kFullyDeclared[] = "FullyDeclared";
 
-// The condition of that name: True (Declared) where each section of the spec that rules are made from says something;
-// else False (LeftOpen), with the fields that say nothing and who decides in their place. Neither is good or bad.
+// The condition of that name: True (Declared) where every field of the spec from which rules are made that hold
+// something out says so; else False (LeftOpen), with the fields that hold nothing, be it that they are not there or
+// that they let everything through. Neither is good or bad.
 api::Condition FullyDeclared(const api::SovereignRegion& region);
 
 }  // namespace rempart::perimeter

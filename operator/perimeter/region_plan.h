@@ -58,9 +58,9 @@ inline constexpr Duration kExpirySoon = std::chrono::days(30);
 // status: {observedGeneration, nodes: {qualified, outside, zones: {<zone>: n}}, outside: [{node, reason, message}],
 // outsideOmitted: n, workloads, namespaces: {governed, inNoRegion, namesInNoRegion: [name], unguarded,
 // firstUnguarded}, gate (see ViewGate), audit: {objects, violations}, violations: [{rule, count}], conditions [Ready,
-// Reconciling, Stalled, SelfTested; AttestationsExpiring where the region takes somebody's word]}. `outside` has at
-// most 50 nodes and 16 KiB, by name, outsideOmitted counts the rest; `zones` has at most 64, by name, namesInNoRegion
-// 50; empty ones are left out. The whole stays below 40 KiB.
+// Reconciling, Stalled, SelfTested, FullyDeclared; AttestationsExpiring where the region takes somebody's word]}.
+// `outside` has at most 50 nodes and 16 KiB, by name, outsideOmitted counts the rest; `zones` has at most 64, by name,
+// namesInNoRegion 50; empty ones are left out. The whole stays below 40 KiB.
 RegionPlan PlanRegion(const RegionObservation& observed, WallTime now);
 
 }  // namespace rempart::perimeter

@@ -10,7 +10,7 @@ Result<std::string> WhoAmI(Api& api, std::stop_token stop) {
                                 std::move(stop));
   if (!reply) return Fail(Error(reply.error()).While("ask who we are"));
   const auto review = ParseOnThread(reply->body);
-  const std::string name(review ? (*review)["status"]["userInfo"]["username"].Str() : std::string_view());
+  std::string name(review ? (*review)["status"]["userInfo"]["username"].Str() : std::string_view());
   if (name.empty()) return Fail(Error::Internal("ask who we are: the answer names nobody"));
   return name;
 }

@@ -2,6 +2,7 @@
 
 #include <yaml.h>
 
+#include <algorithm>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -35,10 +36,48 @@ class Event {
 
   yaml_event_t* operator->() { return &event_; }
   yaml_event_t* get() { return &event_; }
-  int line() const { return static_cast<int>(event_.start_mark.line); }  // from 0
 
  private:
   yaml_event_t event_{};
+};
+
+// libyaml ends a line, as YAML 1.1 says, at a lone carriage return and three characters of Unicode too; editors, and
+// who reads reports (SARIF 2.1.0, 3.14.17), where a line feed is.
+class LineFeeds {
+ public:
+  explicit LineFeeds(std::string_view text) {
+    const auto has = [&](char first) { return text.find(first) != text.npos; };
+    if (!has('\r') && !has(kNextLine[0]) && !has(kSeparators[0])) return;
+    int fed = 0;
+    before_.push_back(0);
+    for (std::size_t at = 0; at < text.size();) {
+      const std::size_t size = BreakAt(text, at);
+      if (size > 0) {
+        fed += text[at + size - 1] == '\n';
+        before_.push_back(fed);
+      }
+      at += std::max<std::size_t>(size, 1);
+    }
+  }
+  // Both from 0.
+  int LineOf(std::size_t line_of_libyaml) const {
+    if (before_.empty()) return static_cast<int>(line_of_libyaml);
+    return before_[std::min(line_of_libyaml, before_.size() - 1)];
+  }
+
+ private:
+  static constexpr std::string_view kNextLine = "\xC2\x85", kSeparators = "\xE2\x80";  // U+0085; U+2028, U+2029
+
+  // How many bytes the break has that is there; 0 for none.
+  static std::size_t BreakAt(std::string_view text, std::size_t at) {
+    const std::string_view rest = text.substr(at);
+    if (rest[0] == '\r') return rest.starts_with("\r\n") ? 2 : 1;
+    if (rest[0] == '\n') return 1;
+    if (rest.starts_with(kNextLine)) return kNextLine.size();
+    return rest.size() > 2 && rest.starts_with(kSeparators) && (rest[2] == '\xA8' || rest[2] == '\xA9') ? 3 : 0;
+  }
+
+  std::vector<int> before_;  // line feeds before each of libyaml's lines; empty where these are the same
 };
 
 // libyaml's events of one document -> TreeBuilder. Its methods give false where the document is refused; error() says
@@ -46,7 +85,10 @@ class Event {
 class Reader {
  public:
   Reader(std::string_view text, YamlScalars scalars, const YamlLimits& limits, int first_line, FieldLines* lines)
-      : scalars_(scalars), first_line_(first_line), tree_({limits.max_nodes, limits.max_depth}, lines) {
+      : scalars_(scalars),
+        first_line_(first_line),
+        line_feeds_(text),
+        tree_({limits.max_nodes, limits.max_depth}, lines) {
     initialized_ = yaml_parser_initialize(&parser_) == 1;
     if (!initialized_) return;
     yaml_parser_set_input_string(&parser_, reinterpret_cast<const unsigned char*>(text.data()), text.size());
@@ -65,7 +107,7 @@ class Reader {
       if (yaml_parser_parse(&parser_, event.get()) != 1) return RefuseMalformed();
       if (event->type == YAML_STREAM_END_EVENT) return true;
       if (event->type == YAML_DOCUMENT_START_EVENT && std::exchange(any, true)) {
-        return Refuse(event.line(), "a second document: put it into a file of its own");
+        return Refuse(Line(event->start_mark), "a second document: put it into a file of its own");
       }
       if (!Take(event)) return false;
     }
@@ -87,9 +129,11 @@ class Reader {
 
   bool RefuseMalformed() {
     const bool has_mark = parser_.error == YAML_SCANNER_ERROR || parser_.error == YAML_PARSER_ERROR;
-    return Refuse(has_mark ? static_cast<int>(parser_.problem_mark.line) : -1,
+    return Refuse(has_mark ? Line(parser_.problem_mark) : -1,
                   Printable(parser_.problem == nullptr ? "cannot be read" : parser_.problem, 200));
   }
+
+  int Line(const yaml_mark_t& mark) const { return line_feeds_.LineOf(mark.line); }  // from 0
 
   bool Check(int line, bool taken) { return taken || Refuse(line, tree_.why()); }
 
@@ -98,11 +142,13 @@ class Reader {
       case YAML_SCALAR_EVENT:
         return TakeScalar(event);
       case YAML_ALIAS_EVENT:
-        return TakeAlias(event.line(), std::string(TextOf(event->data.alias.anchor)));
+        return TakeAlias(Line(event->start_mark), std::string(TextOf(event->data.alias.anchor)));
       case YAML_SEQUENCE_START_EVENT:
-        return Open(event.line(), event->data.sequence_start.tag, "seq", event->data.sequence_start.anchor, false);
+        return Open(Line(event->start_mark), event->data.sequence_start.tag, "seq", event->data.sequence_start.anchor,
+                    false);
       case YAML_MAPPING_START_EVENT:
-        return Open(event.line(), event->data.mapping_start.tag, "map", event->data.mapping_start.anchor, true);
+        return Open(Line(event->start_mark), event->data.mapping_start.tag, "map", event->data.mapping_start.anchor,
+                    true);
       case YAML_SEQUENCE_END_EVENT:
       case YAML_MAPPING_END_EVENT:
         return Close();
@@ -113,7 +159,7 @@ class Reader {
 
   bool TakeScalar(Event& event) {
     const auto& scalar = event->data.scalar;
-    const int line = event.line();
+    const int line = Line(event->start_mark);
     const std::string text(reinterpret_cast<const char*>(scalar.value), scalar.length);
     const std::string_view tag = TextOf(scalar.tag);
     const std::string anchor(TextOf(scalar.anchor));
@@ -214,6 +260,7 @@ class Reader {
   bool initialized_ = false;
   const YamlScalars scalars_;
   const int first_line_;
+  const LineFeeds line_feeds_;
   TreeBuilder tree_;
   std::vector<Opened> opened_;
   std::map<std::string, TreeBuilder::Anchored> anchors_;

@@ -75,6 +75,7 @@ void AddPodSecurityRule(const api::SovereignRegion& region, const RuleContext& c
 // places a region has that goes by a profile is not known here: all nodes concern it.
 Bool Concerns(const api::SovereignRegion& region) {
   std::vector<std::string> places;
+  places.reserve(region.locations.size());
   for (const auto& location : region.locations) places.push_back(location.region);
   if (places.empty()) return Truth(true);
   Bool concerns = Truth(false);

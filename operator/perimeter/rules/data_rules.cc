@@ -131,19 +131,23 @@ void AddStorageRules(const api::SovereignRegion& region, const RuleContext& cont
                    .wrong = {"is no storage class of the region", "n'est pas une classe de stockage de la région"},
                    .fix = {"use one of: " + list, "utilisez l'une de : " + list},
                    .clauses = kLocation});
-  // A claim that says of itself that it is bound is bound to any volume that it names, whatever its class.
+  // A claim that says of itself that it is bound is bound to any volume that it names, whatever its class. The
+  // controller of volumes writes that into claims that are there; one that is made with it has it from whoever wrote a
+  // StatefulSet's claim template, or a pod's, though a controller makes it.
   const Item bound = Object()["metadata"]["annotations"][kBindCompleted];
   const Bool was_bound = Request()["operation"].AsText() == "UPDATE" &&
                          Same(bound, OldObject()["metadata"]["annotations"][kBindCompleted]);
-  table.push_back({.id = "RP-405",
-                   .gate = Gate::kClaims,
-                   .holds = !bound.Present() || was_bound || IsClusterController() || IsControllerManager(),
-                   .wrong = {"says that it is bound, which only the controller of volumes may write",
-                             "se dit lié, ce que seul le contrôleur de volumes peut écrire"},
-                   .fix = {fmt::format("take the annotation {} out", kBindCompleted),
-                           fmt::format("retirez l'annotation {}", kBindCompleted)},
-                   .clauses = kLocation,
-                   .needs_request = true});
+  table.push_back(
+      {.id = "RP-405",
+       .gate = Gate::kClaims,
+       .holds = !bound.Present() || was_bound ||
+                (Request()["operation"].AsText() == "UPDATE" && (IsClusterController() || IsControllerManager())),
+       .wrong = {"says that it is bound, which only the controller of volumes may write",
+                 "se dit lié, ce que seul le contrôleur de volumes peut écrire"},
+       .fix = {fmt::format("take the annotation {} out", kBindCompleted),
+               fmt::format("retirez l'annotation {}", kBindCompleted)},
+       .clauses = kLocation,
+       .needs_request = true});
   if (!storage.provisioners.empty()) {
     const std::string known = ListOfNames(storage.provisioners);
     const Sentence wrong = {"is no provisioner of the region", "n'est pas un fournisseur de volumes de la région"};

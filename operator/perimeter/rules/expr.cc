@@ -84,6 +84,7 @@ List Literal(const std::vector<std::string>& values) {
 }
 List ListOf(const std::vector<Expr>& elements) {
   std::vector<NodePtr> of;
+  of.reserve(elements.size());
   for (const Expr& element : elements) of.push_back(element.node);
   return Make<List>(Op::kList, std::move(of));
 }

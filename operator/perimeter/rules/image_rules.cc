@@ -52,7 +52,7 @@ bool IsWrittenInFull(const std::string& allowed) {
   return host != "index.docker.io" && (host.find_first_of(".:") != std::string::npos || host == "localhost");
 }
 
-Rule ImageRule(std::string id, Bool holds, Sentence wrong, Sentence fix, std::string clauses) {
+Rule ImageRule(std::string id, const Bool& holds, Sentence wrong, Sentence fix, std::string clauses) {
   const Text it = It().AsText();
   return {.id = std::move(id),
           .gate = Gate::kPods,

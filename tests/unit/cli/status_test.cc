@@ -34,7 +34,8 @@ constexpr char kFrance[] = R"({
        "lastTransitionTime": "2025-12-31T00:00:00Z"},
       {"type": "SelfTested", "status": "True", "reason": "Proven", "message": "18 objects were refused"},
       {"type": "AttestationsExpiring", "status": "True", "reason": "ExpiringSoon",
-       "message": "1 node is soon no longer attested: a at 2026-01-02T00:00:00Z"}]}})";
+       "message": "1 node is soon no longer attested: a at 2026-01-02T00:00:00Z"},
+      {"type": "FullyDeclared", "status": "False", "reason": "LeftOpen", "message": "the spec leaves open: keys"}]}})";
 
 WallTime Now() { return *ParseTime("2026-01-01T00:00:40Z"); }
 
@@ -52,6 +53,7 @@ TEST(StatusTable, SaysAllOfARegion) {
             "                18 probes refused, 9 admitted; all as they should last at 2026-01-01T00:00:00Z (40 s\n"
             "                ago)\n"
             "                not probed: RP-201, RP-703\n"
+            "  spec          the spec leaves open: keys\n"
             "  what runs     12 violations in 120 objects\n"
             "                RP-302  10  is not named by its digest, so that what it is may change\n"
             "                RP-101   2  is not a qualified node of region france\n"

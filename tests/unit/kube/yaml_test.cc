@@ -84,6 +84,10 @@ TEST(Yaml, RefusesWithTheLine) {
       {"a: 1\n---\nb: 2\n", "line 2: a second document"},
       {"a: \"\\q\"\n", "line 1"},
       {"\tb: 1\n", "line 1"},
+      // What ends a line to YAML but to nobody who counts them.
+      {"a: 1\rb: 2\ra: 3\n", "line 1: a key that its mapping already has"},
+      {"a: 1\r\nb: 2\r\na: 3\r\n", "line 3: a key that its mapping already has"},
+      {"a: 1\nb: x\u0085  y\u2028  z\nc: «\u00a0’\u00a0»\na: 3\n", "line 4: a key that its mapping already has"},
   };
   for (const Case& c : kCases) {
     const auto doc = ParseYaml(c.text, YamlScalars::kText);

@@ -200,9 +200,9 @@ Result<AttestSubject> ReadSubject(std::string content, const std::string& file, 
       const auto& problem = manifests.problems.front();
       return Fail(Error::Invalid(fmt::format("{}:{}: {}", file, problem.line, problem.message)));
     }
-    for (kube::Manifest& manifest : manifests.objects) {
+    for (const kube::Manifest& manifest : manifests.objects) {
       const int line = manifest.LineOf("");
-      if (auto taken = take(std::move(manifest.object)); !taken)
+      if (auto taken = take(manifest.object); !taken)
         return Fail(std::move(taken.error()).While(fmt::format("{}:{}", file, line)));
     }
   }

@@ -30,6 +30,7 @@ type Admission struct {
 	rounds, requests              int
 	connections                   []int
 	seed                          uint64
+	regions                       []string // small, large, mutation
 	file                          string
 	result                        *AdmissionResult
 }
@@ -50,6 +51,21 @@ var gates = []Gate{
 	{Name: "kyverno", Refuses: true, Processes: []string{"kyverno"}},
 	{Name: "gatekeeper-cel", Refuses: true, Processes: []string{"gatekeeper"}},
 	{Name: "gatekeeper-rego", Refuses: true, Processes: []string{"gatekeeper"}},
+}
+
+// By their regions; "rempart" is the small one.
+var rempartGates = []string{"rempart", "rempart-large", "rempart-mutation"}
+
+func (a *Admission) has(region string) bool { return slices.Contains(a.regions, region) }
+
+// ours are Rempart's gates that are measured.
+func (a *Admission) ours() (names []string) {
+	for _, name := range rempartGates {
+		if a.has(strings.TrimPrefix(name, "rempart-")) || name == "rempart" && a.has("small") {
+			names = append(names, name)
+		}
+	}
+	return names
 }
 
 func (g Gate) namespace() string { return "bench-" + g.Name }
@@ -100,6 +116,7 @@ func admission(ctx context.Context, arguments []string) error {
 	flags.IntVar(&a.images, "images", 10000, "released images of the large region")
 	flags.IntVar(&a.rounds, "rounds", 6, "turns of each subject")
 	flags.IntVar(&a.requests, "requests", 1200, "requests a turn")
+	regions := flags.String("regions", "small,large,mutation", "which of them there are: one that taints needs the selector too where others have nodes")
 	connections := flags.String("connections", "1,8", "how many requests at the same time")
 	flags.Uint64Var(&a.seed, "seed", uint64(time.Now().UnixNano()), "of the order of turns")
 	flags.StringVar(&a.file, "out", "", "where the JSON goes")
@@ -109,6 +126,13 @@ func admission(ctx context.Context, arguments []string) error {
 	if a.connections, err = numbers(*connections); err != nil {
 		return err
 	}
+	a.regions = strings.Split(*regions, ",")
+	for _, name := range a.regions {
+		if !slices.Contains(rempartGates, "rempart-"+name) && name != "small" {
+			return fmt.Errorf("-regions: there is no %q", name)
+		}
+	}
+	gates = slices.DeleteFunc(gates, func(g Gate) bool { return strings.HasPrefix(g.Name, "rempart") && !slices.Contains(a.ours(), g.Name) })
 	if a.images < 3 || a.images > 10000 || a.nodes < 1 || a.nodes > 20000 || a.rounds < 1 || a.requests < 10 {
 		return errors.New("-images is from 3 to 10000, -nodes from 1 to 20000, -rounds at least 1, -requests at least 10")
 	}
@@ -282,7 +306,11 @@ func (a *Admission) rempart(ctx context.Context, c *Cluster, progress func(strin
 		return mustJSON(object{"apiVersion": "v1", "kind": "Node", "metadata": object{"name": name,
 			"labels": object{"topology.kubernetes.io/region": place, "topology.kubernetes.io/zone": place + "-1", "kubernetes.io/hostname": name}}})
 	}
-	for _, place := range []string{"fr-small", "fr-mutation"} {
+	for _, region := range []string{"small", "mutation"} {
+		if !a.has(region) {
+			continue
+		}
+		place := "fr-" + region
 		for _, name := range threeNodes(place) {
 			if err := c.API.Send(ctx, "POST", "/api/v1/nodes", "application/json", node(name, place)); err != nil {
 				return err
@@ -294,7 +322,7 @@ func (a *Admission) rempart(ctx context.Context, c *Cluster, progress func(strin
 	var workers sync.WaitGroup
 	for range 8 {
 		workers.Go(func() {
-			for i := next.Add(1); i <= int64(a.nodes) && failure.Load() == nil; i = next.Add(1) {
+			for i := next.Add(1); a.has("large") && i <= int64(a.nodes) && failure.Load() == nil; i = next.Add(1) {
 				if err := c.API.Send(ctx, "POST", "/api/v1/nodes", "application/json", node(largeNode(int(i)), "fr-large")); err != nil {
 					failure.Store(&err)
 				}
@@ -305,11 +333,14 @@ func (a *Admission) rempart(ctx context.Context, c *Cluster, progress func(strin
 	if err := failure.Load(); err != nil {
 		return *err
 	}
-	progress("%d nodes are there", a.nodes+2*len(smallNodes()))
+	progress("the nodes are there")
 	regions := map[string]object{"small": fullRegion("small", "fr-small", digests(3)), "large": fullRegion("large", "fr-large", digests(a.images)),
 		"mutation": fullRegion("mutation", "fr-mutation", digests(3))}
 	regions["mutation"]["spec"].(object)["hosting"].(object)["taintOutsideNodes"] = false
 	for name, region := range regions {
+		if !a.has(name) {
+			continue
+		}
 		if err := c.API.Send(ctx, "POST", regionsPath, "application/json", mustJSON(region)); err != nil {
 			return fmt.Errorf("region %s: %w", name, err)
 		}
@@ -331,10 +362,17 @@ func (a *Admission) rempart(ctx context.Context, c *Cluster, progress func(strin
 		return len(p.Spec.Nodes), len(p.Spec.Released), err
 	}
 	for told := time.Now(); ; {
-		small, _, errSmall := parameters("small")
-		mutation, _, errMutation := parameters("mutation")
-		large, released, errLarge := parameters("large")
-		if errors.Join(errSmall, errMutation, errLarge) == nil && small == len(smallNodes()) && mutation == small && large == a.nodes && released == a.images {
+		whole, large := true, 0
+		for _, region := range a.regions {
+			nodes, released, err := parameters(region)
+			if region == "large" {
+				large = nodes
+				whole = whole && err == nil && nodes == a.nodes && released == a.images
+			} else {
+				whole = whole && err == nil && nodes == len(smallNodes())
+			}
+		}
+		if whole {
 			break
 		}
 		if err := operator.Alive(); err != nil {
@@ -348,7 +386,7 @@ func (a *Admission) rempart(ctx context.Context, c *Cluster, progress func(strin
 			return ctx.Err()
 		}
 	}
-	if err := a.awaitRefusals(ctx, c, []string{"rempart", "rempart-large", "rempart-mutation"}); err != nil {
+	if err := a.awaitRefusals(ctx, c, a.ours()); err != nil {
 		return err
 	}
 	if err := a.podSecurity(ctx, c); err != nil {
@@ -359,7 +397,8 @@ func (a *Admission) rempart(ctx context.Context, c *Cluster, progress func(strin
 	}
 	operator.Kill()
 	progress("Rempart's policies hold; the operator is killed (SIGKILL), and stays dead from here on")
-	good, bad := c.API.Try(ctx, gateOf("rempart").path(), bodyOf(edits[0])), c.API.Try(ctx, gateOf("rempart").path(), bodyOf(editOf("foreign node")))
+	one := gateOf(a.ours()[0]).path()
+	good, bad := c.API.Try(ctx, one, bodyOf(edits[0])), c.API.Try(ctx, one, bodyOf(editOf("foreign node")))
 	a.result.Kills = append(a.result.Kills, Killed{Gate: "rempart", What: "operator", FailurePolicy: "Fail", Good: good, Bad: bad})
 	return nil
 }
@@ -385,7 +424,7 @@ func (a *Admission) podSecurity(ctx context.Context, c *Cluster) error {
 		}
 		return labels, err
 	}
-	ours := []string{"rempart", "rempart-large", "rempart-mutation"}
+	ours := a.ours()
 	var labels object
 	for deadline := time.Now().Add(60 * time.Second); ; {
 		guarded := 0

@@ -156,8 +156,8 @@ def uses_of(event, reference):
 
 
 def listed_rights(unused, rights):
-    """({right: reason}, those that are used now and then, what is wrong with the list)"""
-    reasons, sometimes, problems = {}, set(), []
+    """({right: its entry}, what is wrong with the list)"""
+    listed, problems = {}, []
     for entry in unused:
         if set(entry) - {"sometimes"} != {"group", "resources", "verbs", "reason"} or len(entry["reason"]) < 10:
             problems.append(f"unused_rights: {entry}: an entry has group, resources, verbs and a reason")
@@ -168,12 +168,10 @@ def listed_rights(unused, rights):
                 if not found:
                     problems.append(f"unused_rights: {verb} {resource} of group '{entry['group']}': there is no such right, take it off the list")
                 for right in found:
-                    if right in reasons:
+                    if right in listed:
                         problems.append(f"unused_rights: {text_of(right)} is listed twice")
-                    reasons[right] = entry["reason"]
-                    if entry.get("sometimes"):
-                        sometimes.add(right)
-    return reasons, sometimes, problems
+                    listed[right] = entry
+    return listed, problems
 
 
 def doubled(rights):
@@ -195,7 +193,7 @@ def too_wide(right, uses, chosen):
         yield f"{text_of(right)}: for any name, used for {names.pop()} only: resourceNames can say so"
 
 
-def compare(rights, requests, reasons, sometimes):
+def compare(rights, requests, listed):
     used = collections.defaultdict(set)
     chosen = {use.name for use, _ in requests.allowed if use.resource == "tenantworkloads/status"}
     for use, why in requests.allowed:
@@ -205,9 +203,9 @@ def compare(rights, requests, reasons, sometimes):
         if not covering and re.search(r'of (Cluster)?Role "rempart"', why):
             yield f"{text_of(use)} was allowed by the chart's role, but no right of it was found that says so: {why}"
     for right in rights:
-        if right not in used and right not in reasons:
+        if right not in used and right not in listed:
             yield f"{text_of(right)}: never used: take it out of the chart, or say in tests/cluster/unused_rights.yaml why it is there"
-        if right in used and right in reasons and right not in sometimes:
+        if right in used and right in listed and not listed[right].get("sometimes"):
             yield f"{text_of(right)}: used, but listed as unused: take it off the list"
         if right in used:
             yield from too_wide(right, used[right], chosen)
@@ -224,11 +222,11 @@ def main():
     if not logs or requests.unreadable > len(logs):
         problems.append(f"{len(logs)} logs, {requests.unreadable} lines of them unreadable")
     with open(unused_path, encoding="utf-8") as file:
-        reasons, sometimes, list_problems = listed_rights(yaml.safe_load(file), rights)
-    problems += [*list_problems, *doubled(rights), *compare(rights, requests, reasons, sometimes)]
+        listed, list_problems = listed_rights(yaml.safe_load(file), rights)
+    problems += [*list_problems, *doubled(rights), *compare(rights, requests, listed)]
     for problem in problems:
         print(problem)
-    print(f"rights: {len(rights)}, of which {len(reasons)} are there for a reason that no request of the suite shows; {requests.count()} entries of logs, {len(problems)} problems")
+    print(f"rights: {len(rights)}, of which {len(listed)} are there for a reason that no request of the suite shows; {requests.count()} entries of logs, {len(problems)} problems")
     return 1 if problems else 0
 
 

@@ -7,6 +7,8 @@ namespace rempart::perimeter {
 using api::RegionRules;
 using api::Say;
 
+constexpr char kFullyDeclared[] = "FullyDeclared";
+
 api::Condition FullyDeclared(const api::SovereignRegion& region) {
   const RegionRules& rules = region.rules;
   const api::Language language = rules.language;

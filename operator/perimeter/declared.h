@@ -7,11 +7,8 @@
 
 namespace rempart::perimeter {
 
-inline constexpr char kFullyDeclared[] = "FullyDeclared";
-
-// The condition of that name: True (Declared) where every field of the spec from which rules are made that hold
-// something out says so; else False (LeftOpen), with the fields that hold nothing, be it that they are not there or
-// that they let everything through. Neither is good or bad.
+// The condition of that name: False (LeftOpen), with the fields of the spec that hold nothing out, be it that they are
+// not there or that they let everything through; True (Declared) where there is none. Neither is good or bad.
 api::Condition FullyDeclared(const api::SovereignRegion& region);
 
 }  // namespace rempart::perimeter

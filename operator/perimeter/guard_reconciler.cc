@@ -9,6 +9,7 @@
 #include "src/base/log.h"
 
 namespace rempart::perimeter {
+
 GuardReconciler::GuardReconciler(cache::Caches& caches, kube::Api& api, kube::EventRecorder& events, Clock& clock,
                                  Metrics& metrics, OperatorIdentity& identity, WriteFailures& failures)
     : caches_(caches), api_(api), events_(events), clock_(clock), identity_(identity), failures_(failures) {

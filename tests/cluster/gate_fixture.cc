@@ -110,15 +110,6 @@ void GateTest::Collect(const std::string& text, std::set<std::string>& ids) {
     ids.insert(text.substr(at, 6));
 }
 
-bool GateTest::AwaitServer(const std::function<bool()>& is) {
-  SystemClock clock;
-  for (int i = 0; i < 300; ++i) {
-    if (is()) return true;
-    clock.SleepFor(std::chrono::milliseconds(100), {});
-  }
-  return false;
-}
-
 void GateTest::AwaitGate() {
   Json bad = Pod();
   bad["spec"]["nodeName"] = NodeName("foreign");

@@ -30,9 +30,6 @@ class GateTest : public ClusterTest {
   // The rules that a request is against: those that refuse it, or warn.
   std::set<std::string> RulesAgainst(const kube::Resource& resource, const Json& object);
   static void Collect(const std::string& text, std::set<std::string>& ids);
-  // The server's own caches take a moment to see policies, bindings and parameters, and nothing tells when they have:
-  // asks until it is so, 30 s at most.
-  static bool AwaitServer(const std::function<bool()>& is);
   // Until a bad pod is noticed for its node, and a bad claim, and a good pod passes on one of the region's (which needs
   // the parameters).
   void AwaitGate();

@@ -136,6 +136,19 @@ class RequestDifferentialTest : public GateTest {
   bool Make(const kube::Resource& resource, const Json& object) {
     return cluster().api().Create(resource, ns_, object.dump(), {}).has_value();
   }
+  // So many that the server takes, by their names; fewer where it takes too few. `make` is told how many there are.
+  std::vector<std::string> MakeSome(const kube::Resource& resource, std::size_t n,
+                                    const std::function<Json(std::size_t)>& make) {
+    std::vector<std::string> names;
+    for (int tried = 0; names.size() < n && tried < 400; ++tried) {
+      Json object = make(names.size());
+      if (!object["metadata"].is_object()) continue;
+      const std::string name = "before-" + std::to_string(tried);
+      object["metadata"]["name"] = name;
+      if (Make(resource, object)) names.push_back(name);
+    }
+    return names;
+  }
   std::uint64_t Random(std::uint64_t below) { return random_() % below; }
   Json One(const std::vector<Json>& choices) { return choices[Random(choices.size())]; }
   // Sets, or takes away, some members of a map of texts.
@@ -353,15 +366,15 @@ TEST_F(RequestDifferentialTest, WhoDoesItAndWhatWasBefore) {
        .must_see = {"RP-507", "RP-508"}});
 
   // Half of them bad ones now and then, of before the rules; without a node, so that nobody takes them away.
-  std::vector<std::string> pods;
-  for (int tried = 0; pods.size() < 12 && tried < 400; ++tried) {
-    Json pod = pods.size() < 6 ? Pod() : generator.Pod(Pod());
-    if (!pod.is_object() || !pod["spec"].is_object()) continue;
-    pod["metadata"]["name"] = "pod-" + std::to_string(tried);
-    pod["spec"].erase("nodeName");
-    pod["spec"]["schedulerName"] = "nobody";
-    if (Make(api::kPods, pod)) pods.push_back(pod["metadata"]["name"]);
-  }
+  const auto make_pod = [&](std::size_t made) {
+    Json pod = made < 6 ? Pod() : generator.Pod(Pod());
+    if (pod["spec"].is_object()) {
+      pod["spec"].erase("nodeName");
+      pod["spec"]["schedulerName"] = "nobody";
+    }
+    return pod;
+  };
+  const auto pods = MakeSome(api::kPods, 12, make_pod);
   ASSERT_EQ(pods.size(), 12u);
   Run({.name = "pods",
        .resource = api::kPods,
@@ -403,22 +416,16 @@ TEST_F(RequestDifferentialTest, WhoDoesItAndWhatWasBefore) {
     const kube::Resource& resource;
     Gate gate;
     std::function<Json()> generate;
-    std::string rule;  // that some have to be against; of claims little can be changed
+    Ids must_see;  // of claims little can be changed
   };
   const std::vector<Updated> updated = {
-      {"services", rules::probe::kServices, Gate::kServices, [&] { return generator.Service(); }, "RP-502"},
-      {"endpointslices", rules::probe::kSlices, Gate::kEndpoints, [&] { return generator.Slice(); }, "RP-505"},
-      {"ingresses", rules::probe::kIngresses, Gate::kIngresses, [&] { return generator.Ingress(); }, "RP-510"},
-      {"persistentvolumeclaims", rules::probe::kClaims, Gate::kClaims, [&] { return generator.Claim(); }, ""},
+      {"services", rules::probe::kServices, Gate::kServices, [&] { return generator.Service(); }, {"RP-502"}},
+      {"endpointslices", rules::probe::kSlices, Gate::kEndpoints, [&] { return generator.Slice(); }, {"RP-505"}},
+      {"ingresses", rules::probe::kIngresses, Gate::kIngresses, [&] { return generator.Ingress(); }, {"RP-510"}},
+      {"persistentvolumeclaims", rules::probe::kClaims, Gate::kClaims, [&] { return generator.Claim(); }, {}},
   };
   for (const Updated& of : updated) {
-    std::vector<std::string> objects;
-    for (int tried = 0; objects.size() < 6 && tried < 400; ++tried) {
-      Json object = of.generate();
-      if (!object["metadata"].is_object()) continue;
-      object["metadata"]["name"] = "before-" + std::to_string(tried);
-      if (Make(of.resource, object)) objects.push_back(object["metadata"]["name"]);
-    }
+    const auto objects = MakeSome(of.resource, 6, [&](std::size_t) { return of.generate(); });
     ASSERT_EQ(objects.size(), 6u) << of.name;
     Run({.name = of.name,
          .resource = of.resource,
@@ -443,7 +450,7 @@ TEST_F(RequestDifferentialTest, WhoDoesItAndWhatWasBefore) {
                      object[key] = value;
                  }
              },
-         .must_see = of.rule.empty() ? Ids() : Ids{of.rule}});
+         .must_see = of.must_see});
   }
   EXPECT_GE(all_judged_, 4'000);
 }

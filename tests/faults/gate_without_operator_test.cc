@@ -57,19 +57,16 @@ TEST_P(GateWithoutOperator, RefusesMendsAndLetsIn) {
       },
       60s))
       << op->Output();
+
   // A node that joins where the region has none.
   const std::string foreign = region.id() + "-foreign";
   const Json joining = MakeNode(foreign, "elsewhere", "elsewhere-1", "kwok://" + foreign);
   if (GetParam().taint) {
-    // The self-test asks nothing of policies that mutate, which the server takes up at times of their own; and nothing
-    // tells when it has.
-    SystemClock clock;
-    bool taints = false;
-    for (int i = 0; i < 300 && !taints; ++i, clock.SleepFor(100ms, {})) {
+    // The self-test asks nothing of policies that mutate, which the server takes up at times of their own.
+    ASSERT_TRUE(AwaitServer([&] {
       const auto would = cluster.api().Create(api::kNodes, "", joining.dump(), {}, "dryRun=All");
-      taints = would && would->body.contains("rempart.dev/outside");
-    }
-    ASSERT_TRUE(taints);
+      return would && would->body.contains("rempart.dev/outside");
+    }));
   }
   op->Signal(SIGKILL);
   ASSERT_TRUE(op->Wait(10s));

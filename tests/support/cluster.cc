@@ -196,6 +196,15 @@ bool Cluster::AwaitList(const kube::Resource& resource, const std::string& ns, c
       [&](std::vector<Json> found) { return is(found); }, limit);
 }
 
+bool AwaitServer(const std::function<bool()>& is) {
+  SystemClock clock;
+  for (int i = 0; i < 300; ++i) {
+    if (is()) return true;
+    clock.SleepFor(std::chrono::milliseconds(100), {});
+  }
+  return false;
+}
+
 Json ConditionOf(const Json& object, const std::string& type) {
   if (!object.is_object()) return nullptr;
   for (const auto& condition : object.value(Json::json_pointer("/status/conditions"), Json::array()))

@@ -64,6 +64,10 @@ class Cluster {
   std::unique_ptr<kube::Api> api_;
 };
 
+// The server's own caches take a moment to see policies, bindings and parameters, and nothing tells when they have:
+// asks until it is so, 30 s at most.
+bool AwaitServer(const std::function<bool()>& is);
+
 // status.conditions[type]; null where there is none.
 Json ConditionOf(const Json& object, const std::string& type);
 bool HasCondition(const Json& object, const std::string& type, const std::string& status,

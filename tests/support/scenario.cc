@@ -197,8 +197,8 @@ Json Scenario::SettledState(std::chrono::milliseconds limit) {
       wanted += replicas;
     }
     state = EndState();
-    for (const auto& [name, workload] :
-         state["workloads"].items())  // a pod that is made anew is ready before it is told
+    // A pod that is made anew may be ready before its workload's status has its place.
+    for (const auto& [name, workload] : state["workloads"].items())
       if (workload["placed"] != workload["ready"]) return false;
     return state["pods"] == wanted && !state.contains("escaped");
   };

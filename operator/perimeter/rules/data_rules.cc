@@ -135,19 +135,17 @@ void AddStorageRules(const api::SovereignRegion& region, const RuleContext& cont
   // controller of volumes writes that into claims that are there; one that is made with it has it from whoever wrote a
   // StatefulSet's claim template, or a pod's, though a controller makes it.
   const Item bound = Object()["metadata"]["annotations"][kBindCompleted];
-  const Bool was_bound = Request()["operation"].AsText() == "UPDATE" &&
-                         Same(bound, OldObject()["metadata"]["annotations"][kBindCompleted]);
-  table.push_back(
-      {.id = "RP-405",
-       .gate = Gate::kClaims,
-       .holds = !bound.Present() || was_bound ||
-                (Request()["operation"].AsText() == "UPDATE" && (IsClusterController() || IsControllerManager())),
-       .wrong = {"says that it is bound, which only the controller of volumes may write",
-                 "se dit lié, ce que seul le contrôleur de volumes peut écrire"},
-       .fix = {fmt::format("take the annotation {} out", kBindCompleted),
-               fmt::format("retirez l'annotation {}", kBindCompleted)},
-       .clauses = kLocation,
-       .needs_request = true});
+  const Bool was_bound = Same(bound, OldObject()["metadata"]["annotations"][kBindCompleted]);
+  table.push_back({.id = "RP-405",
+                   .gate = Gate::kClaims,
+                   .holds = !bound.Present() || (Request()["operation"].AsText() == "UPDATE" &&
+                                                 (was_bound || IsClusterController() || IsControllerManager())),
+                   .wrong = {"says that it is bound, which only the controller of volumes may write",
+                             "se dit lié, ce que seul le contrôleur de volumes peut écrire"},
+                   .fix = {fmt::format("take the annotation {} out", kBindCompleted),
+                           fmt::format("retirez l'annotation {}", kBindCompleted)},
+                   .clauses = kLocation,
+                   .needs_request = true});
   if (!storage.provisioners.empty()) {
     const std::string known = ListOfNames(storage.provisioners);
     const Sentence wrong = {"is no provisioner of the region", "n'est pas un fournisseur de volumes de la région"};

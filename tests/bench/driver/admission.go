@@ -38,6 +38,7 @@ type Admission struct {
 // Gate is one way to hold a namespace: a subject of the measurement.
 type Gate struct {
 	Name      string
+	Region    string   // Rempart's, whose gate it is
 	Refuses   bool     // bad pods; else it is a baseline
 	Processes []string // that must run for it
 }
@@ -45,24 +46,21 @@ type Gate struct {
 var gates = []Gate{
 	{Name: "none"},
 	{Name: "floor"},
-	{Name: "rempart", Refuses: true},
-	{Name: "rempart-large", Refuses: true},
-	{Name: "rempart-mutation", Refuses: true},
+	{Name: "rempart", Region: "small", Refuses: true},
+	{Name: "rempart-large", Region: "large", Refuses: true},
+	{Name: "rempart-mutation", Region: "mutation", Refuses: true},
 	{Name: "kyverno", Refuses: true, Processes: []string{"kyverno"}},
 	{Name: "gatekeeper-cel", Refuses: true, Processes: []string{"gatekeeper"}},
 	{Name: "gatekeeper-rego", Refuses: true, Processes: []string{"gatekeeper"}},
 }
 
-// By their regions; "rempart" is the small one.
-var rempartGates = []string{"rempart", "rempart-large", "rempart-mutation"}
-
 func (a *Admission) has(region string) bool { return slices.Contains(a.regions, region) }
 
-// ours are Rempart's gates that are measured.
-func (a *Admission) ours() (names []string) {
-	for _, name := range rempartGates {
-		if a.has(strings.TrimPrefix(name, "rempart-")) || name == "rempart" && a.has("small") {
-			names = append(names, name)
+// ours are Rempart's gates, of the regions that there are.
+func ours() (names []string) {
+	for _, gate := range gates {
+		if gate.Region != "" {
+			names = append(names, gate.Name)
 		}
 	}
 	return names
@@ -128,11 +126,11 @@ func admission(ctx context.Context, arguments []string) error {
 	}
 	a.regions = strings.Split(*regions, ",")
 	for _, name := range a.regions {
-		if !slices.Contains(rempartGates, "rempart-"+name) && name != "small" {
+		if name == "" || !slices.ContainsFunc(gates, func(g Gate) bool { return g.Region == name }) {
 			return fmt.Errorf("-regions: there is no %q", name)
 		}
 	}
-	gates = slices.DeleteFunc(gates, func(g Gate) bool { return strings.HasPrefix(g.Name, "rempart") && !slices.Contains(a.ours(), g.Name) })
+	gates = slices.DeleteFunc(gates, func(g Gate) bool { return g.Region != "" && !a.has(g.Region) })
 	if a.images < 3 || a.images > 10000 || a.nodes < 1 || a.nodes > 20000 || a.rounds < 1 || a.requests < 10 {
 		return errors.New("-images is from 3 to 10000, -nodes from 1 to 20000, -rounds at least 1, -requests at least 10")
 	}
@@ -256,13 +254,8 @@ func (a *Admission) run(ctx context.Context) error {
 func (a *Admission) namespaces(ctx context.Context, c *Cluster) error {
 	for _, gate := range gates {
 		labels := object{subjectLabel: gate.Name}
-		switch gate.Name {
-		case "rempart":
-			labels["rempart.dev/region"] = "small"
-		case "rempart-large":
-			labels["rempart.dev/region"] = "large"
-		case "rempart-mutation":
-			labels["rempart.dev/region"] = "mutation"
+		if gate.Region != "" {
+			labels["rempart.dev/region"] = gate.Region
 		}
 		err := c.API.Send(ctx, "POST", "/api/v1/namespaces", "application/json", mustJSON(object{"apiVersion": "v1", "kind": "Namespace",
 			"metadata": object{"name": gate.namespace(), "labels": labels}}))
@@ -306,8 +299,10 @@ func (a *Admission) rempart(ctx context.Context, c *Cluster, progress func(strin
 		return mustJSON(object{"apiVersion": "v1", "kind": "Node", "metadata": object{"name": name,
 			"labels": object{"topology.kubernetes.io/region": place, "topology.kubernetes.io/zone": place + "-1", "kubernetes.io/hostname": name}}})
 	}
-	for _, region := range []string{"small", "mutation"} {
-		if !a.has(region) {
+	many := 0
+	for _, region := range a.regions {
+		if region == "large" {
+			many = a.nodes
 			continue
 		}
 		place := "fr-" + region
@@ -322,7 +317,7 @@ func (a *Admission) rempart(ctx context.Context, c *Cluster, progress func(strin
 	var workers sync.WaitGroup
 	for range 8 {
 		workers.Go(func() {
-			for i := next.Add(1); a.has("large") && i <= int64(a.nodes) && failure.Load() == nil; i = next.Add(1) {
+			for i := next.Add(1); i <= int64(many) && failure.Load() == nil; i = next.Add(1) {
 				if err := c.API.Send(ctx, "POST", "/api/v1/nodes", "application/json", node(largeNode(int(i)), "fr-large")); err != nil {
 					failure.Store(&err)
 				}
@@ -386,7 +381,7 @@ func (a *Admission) rempart(ctx context.Context, c *Cluster, progress func(strin
 			return ctx.Err()
 		}
 	}
-	if err := a.awaitRefusals(ctx, c, a.ours()); err != nil {
+	if err := a.awaitRefusals(ctx, c, ours()); err != nil {
 		return err
 	}
 	if err := a.podSecurity(ctx, c); err != nil {
@@ -397,7 +392,7 @@ func (a *Admission) rempart(ctx context.Context, c *Cluster, progress func(strin
 	}
 	operator.Kill()
 	progress("Rempart's policies hold; the operator is killed (SIGKILL), and stays dead from here on")
-	one := gateOf(a.ours()[0]).path()
+	one := gateOf(ours()[0]).path()
 	good, bad := c.API.Try(ctx, one, bodyOf(edits[0])), c.API.Try(ctx, one, bodyOf(editOf("foreign node")))
 	a.result.Kills = append(a.result.Kills, Killed{Gate: "rempart", What: "operator", FailurePolicy: "Fail", Good: good, Bad: bad})
 	return nil
@@ -424,7 +419,7 @@ func (a *Admission) podSecurity(ctx context.Context, c *Cluster) error {
 		}
 		return labels, err
 	}
-	ours := a.ours()
+	ours := ours()
 	var labels object
 	for deadline := time.Now().Add(60 * time.Second); ; {
 		guarded := 0
@@ -501,7 +496,7 @@ func (a *Admission) awaitGates(ctx context.Context, c *Cluster, peers map[string
 		}
 		if gate.Refuses {
 			if err := a.awaitRefusals(ctx, c, []string{gate.Name}); err != nil {
-				if ctx.Err() != nil || strings.HasPrefix(gate.Name, "rempart") {
+				if ctx.Err() != nil || gate.Region != "" {
 					return nil, err
 				}
 				a.result.Missing[gate.Name] = err.Error()

@@ -135,10 +135,7 @@ func (r *AdmissionResult) tableOf(out io.Writer, connections int) {
 		}
 		return sum
 	}
-	for _, name := range rempartGates {
-		if _, measured := added[name]; !measured {
-			continue
-		}
+	for _, name := range ours() {
 		text := fmt.Sprintf("%s adds %.0f µs", r.title(gateOf(name)), added[name])
 		if floor > 0 && mean("floor") > 0 {
 			text += fmt.Sprintf(": %.2f of the floor's, by the means of all turns %.2f (aim: at most 1.15)", added[name]/floor, mean(name)/mean("floor"))

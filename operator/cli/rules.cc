@@ -137,7 +137,7 @@ class RegionJudge {
     if (judged != nullptr && Has(judged->gate)) {
       violations.emplace();
       const bool placed =
-          of_workload || (selector_is_added_ && judged->gate == rules::Gate::kPods && !rules::NamesARegion(object));
+          of_workload || (selector_is_added_ && judged->gate == rules::Gate::kPods && rules::IsGivenSelector(object));
       for (auto& [rule, field, message] : rules::Judge(placed ? of_placed_pods_ : all_, language_, parameters_,
                                                        {judged->gate, &object, nullptr, nullptr}))
         violations->push_back({std::move(rule), std::move(field), std::move(message)});

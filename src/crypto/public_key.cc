@@ -171,8 +171,8 @@ std::string PublicKey::ToPem() const { return WritePem("PUBLIC KEY", der_); }
 
 bool PublicKey::Verify(std::string_view message, std::string_view signature) const {
   if (signature.empty() || signature.size() > kMaxSignature) return false;
-  // An RSA signature is as long as the modulus (RFC 8017, 8.1.2, step 1). OpenSSL reads a shorter one as the number that
-  // it is, so that one signature in 256, which begins with a zero, would verify without it too.
+  // An RSA signature is as long as the modulus (RFC 8017, 8.1.2, step 1). OpenSSL reads a shorter one as the number
+  // that it is, so that one signature in 256, which begins with a zero, would verify without it too.
   const auto size = static_cast<std::size_t>(EVP_PKEY_get_size(key_.get()));
   if (kind_ == KeyKind::kRsaPss && signature.size() != size) return false;
   const DigestContextPtr context(EVP_MD_CTX_new());

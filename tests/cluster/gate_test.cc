@@ -142,6 +142,12 @@ TEST_F(GateTest, APodWithoutTheLabelIsGivenIt) {
   EXPECT_EQ(placed({{"disk", "ssd"}}), Json({{"disk", "ssd"}, {label, region_}}));
   EXPECT_EQ(placed(Json::object()), Json({{label, region_}}));
   EXPECT_THAT(placed({{label, "elsewhere"}}).dump(), ::testing::HasSubstr("RP-103"));
+  // Those of TenantWorkloads come with it, and are not asked: what mutates costs three times what judges.
+  Json of_a_workload = Pod();
+  of_a_workload["metadata"]["labels"][std::string(api::kWorkloadLabel)] = "web";
+  EXPECT_TRUE(RulesAgainst(api::kPods, of_a_workload).empty());
+  of_a_workload["spec"].erase("nodeSelector");
+  EXPECT_EQ(RulesAgainst(api::kPods, of_a_workload), std::set<std::string>{"RP-103"});
   // The taint does that job too, and nothing is mended then.
   ASSERT_TRUE(
       cluster().MergePatch(api::kRegions, {"", region_}, {{"spec", {{"hosting", {{"taintOutsideNodes", true}}}}}}));

@@ -51,6 +51,13 @@ Json Generator::Pod(Json pod) {
                                           {{"v1.multus-cni.io/default-network", "é"}},
                                           nullptr});
   if (Rarely())
+    pod["metadata"]["labels"] = One({{{"rempart.dev/workload", "web"}},
+                                     {{"rempart.dev/workload", ""}, {"app", "web"}},
+                                     {{"rempart.dev/workload", nullptr}},
+                                     {{"rempart.dev/region", region_}},
+                                     Json::object(),
+                                     nullptr});
+  if (Rarely())
     spec[One({"containers", "tolerations", "volumes", "nodeSelector", "initContainers"}).get<std::string>()] =
         One({Json(nullptr), Json::array(), Json::object(), "x", true, Json::array({nullptr})});
   for (const char* list : {"tolerations", "containers", "volumes"})  // one is there twice

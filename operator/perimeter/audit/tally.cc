@@ -50,7 +50,7 @@ void Tally::Add(rules::Gate gate, const kube::Resource& resource, const Json& ob
   NamespaceTally& tally = by_namespace_[ns];
   ++objects_, ++tally.objects;
   auto violations = rules::Judge(rules_, language_, parameters_, {.gate = gate, .object = &object});
-  if (selector_is_added_ && gate == rules::Gate::kPods && !rules::NamesARegion(object))
+  if (selector_is_added_ && gate == rules::Gate::kPods && rules::IsGivenSelector(object))
     std::erase_if(violations, [](const rules::Violation& violation) { return violation.rule == rules::kSelectorRule; });
   if (violations.empty()) ++tally.clean;
   violations_ += violations.size(), tally.violations += violations.size();

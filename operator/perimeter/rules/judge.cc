@@ -116,12 +116,16 @@ std::vector<Violation> Judge(const std::vector<Rule>& rules, api::RegionRules::L
   return violations;
 }
 
-bool NamesARegion(const Json& pod) {
+bool IsGivenSelector(const Json& pod) {
+  if (const auto metadata = pod.find("metadata"); metadata != pod.end() && metadata->is_object()) {
+    const auto labels = metadata->find("labels");
+    if (labels != metadata->end() && labels->is_object() && labels->contains(api::kWorkloadLabel)) return false;
+  }
   const auto spec = pod.find("spec");
-  if (spec == pod.end() || !spec->is_object()) return true;
+  if (spec == pod.end() || !spec->is_object()) return false;
   const auto selector = spec->find("nodeSelector");
-  if (selector == spec->end() || selector->is_null()) return false;  // null is absent to the server
-  return !selector->is_object() || selector->contains(api::kNodeRegionLabel);
+  if (selector == spec->end() || selector->is_null()) return true;  // null is absent to the server
+  return selector->is_object() && !selector->contains(api::kNodeRegionLabel);
 }
 
 }  // namespace rempart::rules

@@ -31,7 +31,8 @@ struct Case {
 std::vector<Violation> Judge(const std::vector<Rule>& rules, api::RegionRules::Language language,
                              const Json& parameters, const Case& judged);
 
-// Whether a pod's node selector names a region; what cannot be read is taken to.
-bool NamesARegion(const Json& pod);
+// Whether the mutation of MutationOf gives a pod the region's node selector, where there is one: it is of no workload,
+// and its selector names no region. What cannot be read is left.
+bool IsGivenSelector(const Json& pod);
 
 }  // namespace rempart::rules

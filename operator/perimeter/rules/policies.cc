@@ -184,8 +184,11 @@ std::optional<Policy> MutationOf(const api::SovereignRegion& region, const Polic
       "{0} in object.spec.nodeSelector ? [] : "
       "[JSONPatch{{op: \"add\", path: \"/spec/nodeSelector/\" + jsonpatch.escapeKey({0}), value: {1}}}]",
       label, value);
+  const Json of_no_workload = {{"key", api::kWorkloadLabel}, {"operator", "DoesNotExist"}};
   return Mutation(region, name, "pods", {"CREATE"}, expression,
-                  {{"matchResources", {{"namespaceSelector", NamespaceSelectorOf(region, context)}}}});
+                  {{"matchResources",
+                    {{"namespaceSelector", NamespaceSelectorOf(region, context)},
+                     {"objectSelector", {{"matchExpressions", Json::array({of_no_workload})}}}}}});
 }
 
 std::optional<Policy> NodeMutationOf(const api::SovereignRegion& region) {

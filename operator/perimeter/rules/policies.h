@@ -39,7 +39,8 @@ std::vector<Policy> PoliciesOf(const std::vector<Rule>& rules, const api::Sovere
 
 // What gives pods the region's node label in their nodeSelector (KEP-3962), so that whoever applies a pod need not know
 // of it: in a region that enforces, and whose pods need it (NeedsSelector); else none. A selector that names something
-// else is left, and refused by RP-103. With failurePolicy Ignore: what it does not mend is refused.
+// else is left, and refused by RP-103. With failurePolicy Ignore: what it does not mend is refused. Not of the pods of
+// TenantWorkloads, told by their label: they come with the selector, and what mutates costs three times what judges.
 std::optional<Policy> MutationOf(const api::SovereignRegion& region, const PolicyContext& context);
 // What gives a node that joins the taint of those outside, in a region that taints them: until the operator has looked
 // at it, nothing is placed there, also where no operator runs. In every mode, as the taint itself.

@@ -41,6 +41,7 @@ type Gate struct {
 	Region    string   // Rempart's, whose gate it is
 	Refuses   bool     // bad pods; else it is a baseline
 	Processes []string // that must run for it
+	Workload  bool     // its pods are a TenantWorkload's: they come with the region's node selector
 }
 
 var gates = []Gate{
@@ -49,6 +50,7 @@ var gates = []Gate{
 	{Name: "rempart", Region: "small", Refuses: true},
 	{Name: "rempart-large", Region: "large", Refuses: true},
 	{Name: "rempart-mutation", Region: "mutation", Refuses: true},
+	{Name: "rempart-workload", Region: "mutation", Refuses: true, Workload: true},
 	{Name: "kyverno", Refuses: true, Processes: []string{"kyverno"}},
 	{Name: "gatekeeper-cel", Refuses: true, Processes: []string{"gatekeeper"}},
 	{Name: "gatekeeper-rego", Refuses: true, Processes: []string{"gatekeeper"}},
@@ -67,6 +69,19 @@ func ours() (names []string) {
 }
 
 func (g Gate) namespace() string { return "bench-" + g.Name }
+
+// body is the pod of an edit, as JSON, as it comes to this gate.
+func (g Gate) body(e edit) []byte {
+	pod := tenantPod()
+	spec := pod["spec"].(object)
+	e.do(spec)
+	if g.Workload {
+		pod["metadata"].(object)["labels"].(object)["rempart.dev/workload"] = "orders"
+		spec["nodeSelector"] = object{"rempart.node-restriction.kubernetes.io/region": g.Region}
+	}
+	return mustJSON(pod)
+}
+
 func (g Gate) path() string {
 	return namespaced("/api/v1/pods", g.namespace(), "") + "?dryRun=All"
 }
@@ -134,7 +149,7 @@ func admission(ctx context.Context, arguments []string) error {
 	if a.images < 3 || a.images > 10000 || a.nodes < 1 || a.nodes > 20000 || a.rounds < 1 || a.requests < 10 {
 		return errors.New("-images is from 3 to 10000, -nodes from 1 to 20000, -rounds at least 1, -requests at least 10")
 	}
-	a.result = &AdmissionResult{When: time.Now().UTC(), Machine: machine(), PodBytes: len(bodyOf(edits[0])), Nodes: a.nodes, Images: a.images,
+	a.result = &AdmissionResult{When: time.Now().UTC(), Machine: machine(), PodBytes: len(Gate{}.body(edits[0])), Nodes: a.nodes, Images: a.images,
 		Missing: map[string]string{}, IdleKiB: map[string]int{}, Operators: map[string]int{}}
 	note(a.result.Machine, *facts)
 	a.result.Machine["seed"] = strconv.FormatUint(a.seed, 10)
@@ -392,8 +407,8 @@ func (a *Admission) rempart(ctx context.Context, c *Cluster, progress func(strin
 	}
 	operator.Kill()
 	progress("Rempart's policies hold; the operator is killed (SIGKILL), and stays dead from here on")
-	one := gateOf(ours()[0]).path()
-	good, bad := c.API.Try(ctx, one, bodyOf(edits[0])), c.API.Try(ctx, one, bodyOf(editOf("foreign node")))
+	one := gateOf(ours()[0])
+	good, bad := c.API.Try(ctx, one.path(), one.body(edits[0])), c.API.Try(ctx, one.path(), one.body(editOf("foreign node")))
 	a.result.Kills = append(a.result.Kills, Killed{Gate: "rempart", What: "operator", FailurePolicy: "Fail", Good: good, Bad: bad})
 	return nil
 }
@@ -469,7 +484,7 @@ func (a *Admission) awaitRefusals(ctx context.Context, c *Cluster, names []strin
 		last := ""
 		deadline := time.Now().Add(90 * time.Second)
 		for held := 0; held < 10; {
-			good, bad := c.API.Try(ctx, gate.path(), bodyOf(edits[0])), c.API.Try(ctx, gate.path(), bodyOf(editOf("foreign node")))
+			good, bad := c.API.Try(ctx, gate.path(), gate.body(edits[0])), c.API.Try(ctx, gate.path(), gate.body(editOf("foreign node")))
 			if good.Code == http.StatusCreated && isRefusal(bad, "RP-101") {
 				held++
 				continue
@@ -517,7 +532,7 @@ func (a *Admission) awaitGates(ctx context.Context, c *Cluster, peers map[string
 func (a *Admission) verdicts(ctx context.Context, c *Cluster, present []Gate) error {
 	for _, gate := range present {
 		for _, e := range edits {
-			answer := c.API.Try(ctx, gate.path(), bodyOf(e))
+			answer := c.API.Try(ctx, gate.path(), gate.body(e))
 			right := answer.Code == http.StatusCreated
 			if gate.Refuses && e.rule != "" {
 				right = isRefusal(answer, e.rule)
@@ -532,14 +547,13 @@ func (a *Admission) verdicts(ctx context.Context, c *Cluster, present []Gate) er
 }
 
 func (a *Admission) measure(ctx context.Context, c *Cluster, present []Gate, pids map[string]int, progress func(string, ...any)) error {
-	body := bodyOf(edits[0])
 	for _, connections := range a.connections {
 		api, err := NewAPI(c.Kubectl, c.Kubeconfig, connections)
 		if err != nil {
 			return err
 		}
 		for _, gate := range present { // connections, caches, code paths
-			if _, err := runTurn(ctx, api, gate.path(), body, max(20, a.requests/2), connections, pids); err != nil {
+			if _, err := runTurn(ctx, api, gate.path(), gate.body(edits[0]), max(20, a.requests/2), connections, pids); err != nil {
 				return fmt.Errorf("%s: %w", gate.Name, err)
 			}
 		}
@@ -548,10 +562,10 @@ func (a *Admission) measure(ctx context.Context, c *Cluster, present []Gate, pid
 			// Another order each time: what the one before left to be done (garbage) falls to another one.
 			for _, i := range rand.New(rand.NewPCG(a.seed, uint64(1000*connections+round))).Perm(len(present)) {
 				gate := present[i]
-				if _, err := runTurn(ctx, api, gate.path(), body, max(10, a.requests/20), connections, pids); err != nil {
+				if _, err := runTurn(ctx, api, gate.path(), gate.body(edits[0]), max(10, a.requests/20), connections, pids); err != nil {
 					return fmt.Errorf("%s: %w", gate.Name, err)
 				}
-				turn, err := runTurn(ctx, api, gate.path(), body, a.requests, connections, pids)
+				turn, err := runTurn(ctx, api, gate.path(), gate.body(edits[0]), a.requests, connections, pids)
 				if err != nil {
 					return fmt.Errorf("%s: %w", gate.Name, err)
 				}
@@ -573,7 +587,7 @@ func (a *Admission) measure(ctx context.Context, c *Cluster, present []Gate, pid
 // kill kills a peer's process with SIGKILL under both failure policies, and starts it again.
 func (a *Admission) kill(ctx context.Context, c *Cluster, p *Peer, progress func(string, ...any)) error {
 	gate := gateOf(map[string]string{"kyverno": "kyverno", "gatekeeper": "gatekeeper-cel"}[p.name])
-	good, bad := bodyOf(edits[0]), bodyOf(editOf("foreign node"))
+	good, bad := gate.body(edits[0]), gate.body(editOf("foreign node"))
 	for _, policy := range []string{"Fail", "Ignore"} {
 		if policy != "Fail" {
 			if err := a.setFailurePolicy(ctx, c, p, policy); err != nil {

@@ -13,7 +13,8 @@ import (
 var serverProcesses = []string{"kube-apiserver", "etcd"}
 
 var gateTitles = map[string]string{"none": "no policy", "floor": "one policy that says `true`", "rempart": "Rempart", "rempart-mutation": "Rempart, selector by mutation",
-	"kyverno": "Kyverno, CEL", "gatekeeper-cel": "Gatekeeper, CEL", "gatekeeper-rego": "Gatekeeper, Rego"}
+	"rempart-workload": "the same, a workload's pod",
+	"kyverno":          "Kyverno, CEL", "gatekeeper-cel": "Gatekeeper, CEL", "gatekeeper-rego": "Gatekeeper, Rego"}
 
 func (r *AdmissionResult) title(gate Gate) string {
 	if gate.Name == "rempart-large" {

@@ -127,13 +127,6 @@ var edits = []edit{
 	{"not released", "RP-303", setImage("containers", registries[0]+"/shop/orders@sha256:"+strings.Repeat("f", 64))},
 }
 
-// bodyOf is the pod of an edit, as JSON.
-func bodyOf(e edit) []byte {
-	pod := tenantPod()
-	e.do(pod["spec"].(object))
-	return mustJSON(pod)
-}
-
 func mustParse(text []byte) (o object) {
 	if err := json.Unmarshal(text, &o); err != nil {
 		panic(err) // our own text

@@ -50,6 +50,8 @@ TEST(Tally, ASelectorThatTheServerAddsIsNotMissed) {
   const auto region = Region();
   Json without = Pod("acme", "plain", "registry.example/app:1"), elsewhere = without;
   without["spec"].erase("nodeSelector");
+  Json of_a_workload = without;
+  of_a_workload["metadata"]["labels"][std::string(api::kWorkloadLabel)] = "web";
   elsewhere["spec"]["nodeSelector"][std::string(api::kNodeRegionLabel)] = "germany";
   for (const bool added : {false, true}) {
     Tally tally(region, rules::RulesOf(region, {"operator"}), rules::ParametersOf(region, {"fr-1"}),
@@ -59,6 +61,8 @@ TEST(Tally, ASelectorThatTheServerAddsIsNotMissed) {
     tally.Add(Gate::kPods, api::kPods, elsewhere);
     EXPECT_THAT(tally.by_rule(), ElementsAre(Pair("RP-103", added ? 1 : 2)))
         << "one that names a place is left as it is";
+    tally.Add(Gate::kPods, api::kPods, of_a_workload);
+    EXPECT_THAT(tally.by_rule(), ElementsAre(Pair("RP-103", added ? 2 : 3))) << "workloads' pods come with it";
   }
 }
 

@@ -96,6 +96,28 @@ INSTANTIATE_TEST_SUITE_P(
             "RP-517 metadata.annotations.v1.multus-cni.io/default-network"},
         Row{Gate::kPods, R"({"metadata":{"annotations":{"k8s.v1.cni.cncf.io/network-status":"[]"}}})", ""}));
 
+// What the mutation does, told without a server; one that has another opinion is heard by the differential test.
+TEST(IsGivenSelector, Table) {
+  const struct {
+    const char* pod;
+    bool given;
+  } kRows[] = {
+      {R"({"spec":{}})", true},
+      {R"({"spec":{"nodeSelector":null}})", true},
+      {R"({"spec":{"nodeSelector":{}}})", true},
+      {R"({"spec":{"nodeSelector":{"disk":"ssd"}}})", true},
+      {R"({"spec":{"nodeSelector":{"rempart.node-restriction.kubernetes.io/region":"elsewhere"}}})", false},
+      {R"({"spec":{"nodeSelector":"x"}})", false},
+      {R"({"spec":null})", false},
+      {R"({})", false},
+      {R"({"metadata":{"labels":{"app":"web","rempart.dev/region":"france"}},"spec":{}})", true},
+      {R"({"metadata":{"labels":null},"spec":{}})", true},
+      {R"({"metadata":{"labels":{"rempart.dev/workload":"web"}},"spec":{}})", false},
+      {R"({"metadata":{"labels":{"rempart.dev/workload":null}},"spec":{}})", false},
+  };
+  for (const auto& row : kRows) EXPECT_EQ(IsGivenSelector(Json::parse(row.pod)), row.given) << row.pod;
+}
+
 // Only the image differs; the digest is the released one unless the row says otherwise.
 struct ImageRow {
   std::string image;

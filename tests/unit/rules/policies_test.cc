@@ -118,6 +118,8 @@ TEST(Mutations, ThePlaceOfPodsAlsoWhereThereAreOtherRegions) {
   EXPECT_FALSE(MutationOf(region, context));
   context.rules.other_regions = true;
   EXPECT_TRUE(MutationOf(region, context));
+  EXPECT_EQ(MutationOf(region, context)->binding["spec"]["matchResources"]["objectSelector"],
+            Json::parse(R"({"matchExpressions": [{"key": "rempart.dev/workload", "operator": "DoesNotExist"}]})"));
 }
 
 TEST(Mutations, TheLevelOfNamespacesThatCome) {

@@ -23,6 +23,13 @@ bool IsIdentifier(std::string_view name) {
 
 bool IsOptional(const Node& node) { return node.op == Op::kField || node.op == Op::kKey; }
 
+// Of what a loop goes through, which is there; has() costs less than an optional then.
+bool IsMemberOfAnElement(const Node& item) {
+  constexpr std::array<std::string_view, 4> kRoots = {"object", "oldObject", "params", "request"};
+  return item.op == Op::kField && IsIdentifier(item.text) && item.of.at(0)->op == Op::kVariable &&
+         std::ranges::find(kRoots, item.of[0]->text) == kRoots.end();
+}
+
 std::string Print(const Node& node);
 
 // What stands before a dot or a bracket, or as an argument.
@@ -78,6 +85,7 @@ std::string Print(const Node& node) {
     case Op::kMembers:
       return Or(*node.of.at(0), "{}");
     case Op::kPresent:
+      if (IsMemberOfAnElement(*node.of.at(0))) return fmt::format("has({}.{})", Of(*node.of[0], 0), node.of[0]->text);
       return IsOptional(*node.of.at(0)) ? Of(node, 0) + ".hasValue()" : "true";
     case Op::kEqual:
       return fmt::format("({} == {})", Value(*node.of.at(0)), Value(*node.of.at(1)));
@@ -100,11 +108,9 @@ std::string Print(const Node& node) {
       return Joined(node, " + ");
     case Op::kBefore:
       return fmt::format("{}.split({}, 2)[0]", Of(node, 0), CelText(node.text));
-    case Op::kAfter: {
-      const std::string text = Of(node, 0), separator = CelText(node.text);
+    case Op::kAfter:
       // Not substring(), which counts characters: it makes an array of them first.
-      return fmt::format("({0}.contains({1}) ? {0}.split({1}, 2)[1] : \"\")", text, separator);
-    }
+      return fmt::format("{}.split({}, 2)[?1].orValue(\"\")", Of(node, 0), CelText(node.text));
     case Op::kLower:
       return Of(node, 0) + ".lowerAscii()";
     case Op::kIf:

@@ -60,7 +60,6 @@ void AddTopologyRules(const api::SovereignRegion& region, const RuleContext& con
   const Item class_terms = It()["matchLabelExpressions"], volume_terms = It()["matchExpressions"];
   table.push_back({.id = "RP-403",
                    .gate = Gate::kClasses,
-                   .variable = "topologies",
                    .subjects = {{{"allowedTopologies", "*"}}},
                    .texts = false,
                    .holds = !In(Object()["metadata"]["name"].AsText(), classes) ||
@@ -71,7 +70,6 @@ void AddTopologyRules(const api::SovereignRegion& region, const RuleContext& con
                    .clauses = kLocation});
   table.push_back({.id = "RP-404",
                    .gate = Gate::kVolumes,
-                   .variable = "nodeTerms",
                    .subjects = {{{"spec", "nodeAffinity", "required", "nodeSelectorTerms", "*"}}},
                    .texts = false,
                    .holds = !IsOfAClass(classes) || All(volume_terms.AsList(),
@@ -100,7 +98,6 @@ void AddInlineVolumeRule(const api::RegionRules::Storage& storage, Table& table)
   const std::string known = ListOfNames(storage.inline_drivers);
   table.push_back({.id = "RP-407",
                    .gate = Gate::kPods,
-                   .variable = "volumes",
                    .subjects = {{{"spec", "volumes", "*"}}},
                    .texts = false,
                    .holds = inside || In(driver, Literal(storage.inline_drivers)),
@@ -124,7 +121,6 @@ void AddStorageRules(const api::SovereignRegion& region, const RuleContext& cont
   const Item old_class = Object()["metadata"]["annotations"][kOldStorageClass];
   table.push_back({.id = "RP-401",
                    .gate = Gate::kClaims,
-                   .variable = "storageClass",
                    .subjects = {{{"spec", "storageClassName"}}},
                    .holds = In(it, classes) && (!old_class.Present() || In(old_class.AsText(), classes)),
                    .shown = If(old_class.Present() && In(it, classes), old_class.AsText(), it),
@@ -153,7 +149,6 @@ void AddStorageRules(const api::SovereignRegion& region, const RuleContext& cont
     table.push_back(
         {.id = "RP-402",
          .gate = Gate::kClasses,
-         .variable = "provisioner",
          .subjects = {{{"provisioner"}}},
          .holds = !In(Object()["metadata"]["name"].AsText(), classes) || In(it, Literal(storage.provisioners)),
          .shown = it,
@@ -162,7 +157,6 @@ void AddStorageRules(const api::SovereignRegion& region, const RuleContext& cont
          .clauses = kLocation});
     table.push_back({.id = "RP-406",
                      .gate = Gate::kVolumes,
-                     .variable = "driver",
                      .subjects = {{{"spec", "csi", "driver"}}},
                      .holds = !IsOfAClass(classes) || In(it, Literal(storage.provisioners)) ||
                               (it == "" && Object()["spec"]["local"].Present()),  // a disk of a node
@@ -176,7 +170,6 @@ void AddStorageRules(const api::SovereignRegion& region, const RuleContext& cont
     const std::string known = ListOfNames(*storage.snapshot_classes);
     table.push_back({.id = "RP-408",
                      .gate = Gate::kSnapshots,
-                     .variable = "snapshotClass",
                      .subjects = {{{"spec", "volumeSnapshotClassName"}}},
                      .holds = In(it, Literal(*storage.snapshot_classes)),
                      .shown = it,
@@ -197,7 +190,6 @@ void AddKeyRules(const api::SovereignRegion& region, const RuleContext& context,
                         "utilisez un coffre que la région admet (spec.keys.allowedStores)"};
   table.push_back({.id = "RP-601",
                    .gate = Gate::kStores,
-                   .variable = "store",
                    .subjects = {{{"metadata", "name"}}},
                    .holds = Object()["kind"].AsText() != "SecretStore" || In(it, allowed),
                    .shown = it,
@@ -206,7 +198,6 @@ void AddKeyRules(const api::SovereignRegion& region, const RuleContext& context,
                    .clauses = kKeys});
   table.push_back({.id = "RP-602",
                    .gate = Gate::kStores,
-                   .variable = "storeReferences",
                    .subjects = {{{"spec", "secretStoreRef", "name"}},
                                 {{"spec", "data", "*", "sourceRef", "storeRef", "name"}},
                                 {{"spec", "dataFrom", "*", "sourceRef", "storeRef", "name"}}},
@@ -220,7 +211,6 @@ void AddKeyRules(const api::SovereignRegion& region, const RuleContext& context,
   table.push_back(
       {.id = "RP-605",
        .gate = Gate::kStores,
-       .variable = "generators",
        .subjects = {{{"spec", "data", "*", "sourceRef", "generatorRef", "kind"}},
                     {{"spec", "dataFrom", "*", "sourceRef", "generatorRef", "kind"}},
                     {{"spec", "selector", "generatorRef", "kind"}}},
@@ -232,7 +222,6 @@ void AddKeyRules(const api::SovereignRegion& region, const RuleContext& context,
        .clauses = kKeys});
   table.push_back({.id = "RP-606",
                    .gate = Gate::kStores,
-                   .variable = "pushes",
                    .subjects = {{{"spec", "secretStoreRefs", "*"}}},
                    .texts = false,
                    .holds = In(It()["name"].AsText(), allowed),  // one by labels names none
@@ -249,7 +238,6 @@ void AddKeyRules(const api::SovereignRegion& region, const RuleContext& context,
     table.push_back(
         {.id = "RP-603",
          .gate = Gate::kClasses,
-         .variable = "parameters",
          .subjects = {{{"parameters"}}},
          .texts = false,
          .holds =
@@ -266,7 +254,6 @@ void AddKeyRules(const api::SovereignRegion& region, const RuleContext& context,
     const auto rule = [&](std::string id, Gate gate, const Bool& concerns) {
       return Rule{.id = std::move(id),
                   .gate = gate,
-                  .variable = "store",
                   .subjects = {{{"metadata", "name"}}},
                   .holds = !concerns || !In(it, allowed) || is_trusted,
                   .shown = it,

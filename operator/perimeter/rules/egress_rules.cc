@@ -78,7 +78,6 @@ void AddEgressRules(const api::SovereignRegion& region, const RuleContext& conte
   table.push_back(
       {.id = "RP-508",
        .gate = Gate::kPolicies,
-       .variable = "egress",
        // `specs` are Cilium's, whose rules have no `to`, and so name nothing that could be looked at.
        .subjects = {{{"spec", "egress", "*"}}, {{"specs", "*"}}},
        .texts = false,
@@ -104,7 +103,6 @@ void AddEgressRules(const api::SovereignRegion& region, const RuleContext& conte
   table.push_back(
       {.id = "RP-509",
        .gate = Gate::kPolicies,
-       .variable = "nets",
        .subjects = {{{"spec", "nets", "*"}}, {{"spec", "allowedEgressDomains", "*"}}},
        .holds = RangeWithin(it, open) || InRange(it, open),
        .shown = it,
@@ -116,7 +114,6 @@ void AddEgressRules(const api::SovereignRegion& region, const RuleContext& conte
   table.push_back(
       {.id = "RP-517",
        .gate = Gate::kPods,
-       .variable = "networks",
        .subjects = {{{"metadata", "annotations", std::string(kPodNetworks)}},
                     {{"metadata", "annotations", std::string(kPodDefaultNetwork)}}},
        .holds = it == "" || In(it, Literal(region.rules.network->pod_networks)),

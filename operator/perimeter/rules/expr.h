@@ -27,7 +27,7 @@ enum class Op : std::uint8_t {
   kLiteralBool,   // number: 0 or 1
   kLiteralTexts,  // texts
   kList,          // of[0], of[1], …
-  kVariable,      // text: object, oldObject, params, request, variables.<name>, or one bound by a loop
+  kVariable,      // text: object, oldObject, params, request, or one bound by a loop
   kField,         // of[0]'s member `text`: may be absent
   kKey,           // of[0]'s member named by of[1]: may be absent
   kText,          // of[0] as a text; absent: ""

@@ -56,7 +56,6 @@ Rule ImageRule(std::string id, const Bool& holds, Sentence wrong, Sentence fix, 
   const Text it = It().AsText();
   return {.id = std::move(id),
           .gate = Gate::kPods,
-          .variable = "images",
           .subjects = Images(),
           .holds = it == "" || holds,  // a volume that is no image; the API server refuses a container without one
           .shown = it,
@@ -78,11 +77,9 @@ void AddImageRules(const api::SovereignRegion& region, Table& table) {
     const Map hosts = Params()["spec"]["registries"].AsMap();
     Bool allowed = Truth(false);
     for (const std::string& registry : images.registries) {
-      const bool is_path = registry.contains('/');
-      if (is_path) paths.push_back(registry);
+      if (registry.contains('/')) paths.push_back(registry);
       if (!are_few || !IsWrittenInFull(registry)) continue;
-      const Bool begins = StartsWith(it, Literal(registry + "/"));
-      allowed = allowed || (is_path ? begins : begins && In(Literal(registry), hosts));
+      allowed = allowed || StartsWith(it, Literal(registry + "/"));
     }
     allowed = allowed || In(Registry(it), hosts);
     if (!paths.empty()) allowed = allowed || IsBelowOneOf(it, paths);
@@ -93,11 +90,13 @@ void AddImageRules(const api::SovereignRegion& region, Table& table) {
         {"use one of: " + list, "utilisez l'un de : " + list}, "SecNumCloud 3.2: 12.10.c"));
   }
   if (images.require_digest) {
-    table.push_back(ImageRule("RP-302", Matches(it, "@sha256:[0-9a-f]{64}$"),
-                              {"is not named by its digest, so that what it is may change",
-                               "n'est pas désignée par son condensat : son contenu peut changer"},
-                              {"write <image>@sha256:<digest>", "écrivez <image>@sha256:<condensat>"},
-                              "SecNumCloud 3.2: 12.10.c"));
+    Rule digest =
+        ImageRule("RP-302", Matches(it, "@sha256:[0-9a-f]{64}$"),
+                  {"is not named by its digest, so that what it is may change",
+                   "n'est pas désignée par son condensat : son contenu peut changer"},
+                  {"write <image>@sha256:<digest>", "écrivez <image>@sha256:<condensat>"}, "SecNumCloud 3.2: 12.10.c");
+    digest.implied = images.require_release;  // what is released is a digest
+    table.push_back(std::move(digest));
   }
   if (images.require_release) {
     table.push_back(ImageRule(

@@ -51,7 +51,6 @@ void AddNetworkRules(const api::SovereignRegion& region, Table& table) {
   if (!network.allow_external_name) {
     table.push_back({.id = "RP-501",
                      .gate = Gate::kServices,
-                     .variable = "serviceType",
                      .subjects = {{{"spec", "type"}}},
                      .holds = it != "ExternalName",
                      .shown = it,
@@ -61,7 +60,6 @@ void AddNetworkRules(const api::SovereignRegion& region, Table& table) {
   }
   table.push_back({.id = "RP-502",
                    .gate = Gate::kServices,
-                   .variable = "externalIPs",
                    .subjects = {{{"spec", "externalIPs", "*"}}},
                    .holds = Truth(false),
                    .shown = it,
@@ -74,7 +72,6 @@ void AddNetworkRules(const api::SovereignRegion& region, Table& table) {
   table.push_back(
       {.id = "RP-503",
        .gate = Gate::kServices,
-       .variable = "service",
        .subjects = {{{"spec"}}},
        .texts = false,
        .holds = It()["type"].AsText() != "LoadBalancer" || In(balancer, Literal(network.load_balancer_classes)),
@@ -89,7 +86,6 @@ void AddNetworkRules(const api::SovereignRegion& region, Table& table) {
     const List keys = KeysOf(It().AsMap());
     table.push_back({.id = "RP-504",
                      .gate = Gate::kServices,
-                     .variable = "annotations",
                      .subjects = {{{"metadata", "annotations"}}},
                      .texts = false,
                      .holds = Object()["spec"]["type"].AsText() != "LoadBalancer" || !Any(keys, asks),
@@ -109,7 +105,6 @@ void AddNetworkRules(const api::SovereignRegion& region, Table& table) {
   if (!network.load_balancer_classes.empty()) {
     table.push_back({.id = "RP-518",
                      .gate = Gate::kServices,
-                     .variable = "loadBalancerIP",
                      .subjects = {{{"spec", "loadBalancerIP"}}},
                      .holds = it == "" || Object()["spec"]["type"].AsText() != "LoadBalancer" || InRange(it, ranges),
                      .shown = it,
@@ -120,7 +115,6 @@ void AddNetworkRules(const api::SovereignRegion& region, Table& table) {
   table.push_back(
       {.id = "RP-505",
        .gate = Gate::kEndpoints,
-       .variable = "endpoints",
        .subjects = {{{"endpoints", "*"}}},
        .texts = false,
        .holds = All(It()["addresses"].AsList(), [&](const Item& address) { return in_range(address.AsText()); }),
@@ -133,7 +127,6 @@ void AddNetworkRules(const api::SovereignRegion& region, Table& table) {
   };
   table.push_back({.id = "RP-506",
                    .gate = Gate::kEndpoints,
-                   .variable = "subsets",
                    .subjects = {{{"subsets", "*"}}},
                    .texts = false,
                    .holds = all_in_range("addresses") && all_in_range("notReadyAddresses"),
@@ -157,7 +150,6 @@ void AddIngressRules(const api::RegionRules::Network& network, Table& table) {
   table.push_back(
       {.id = "RP-510",
        .gate = Gate::kIngresses,
-       .variable = "ingressClass",
        .subjects = {{{"spec", "ingressClassName"}}},
        .holds = (In(it, classes) || (it == "" && old_name != "")) && (old_name == "" || In(old_name, classes)),
        .shown = If(it == "", old_name, it),
@@ -171,7 +163,6 @@ void AddIngressRules(const api::RegionRules::Network& network, Table& table) {
   const List keys = KeysOf(It().AsMap());
   table.push_back({.id = "RP-514",
                    .gate = Gate::kIngresses,
-                   .variable = "annotations",
                    .subjects = {{{"metadata", "annotations"}}},
                    .texts = false,
                    .holds = !Any(keys, asks),
@@ -188,7 +179,6 @@ void AddIngressRules(const api::RegionRules::Network& network, Table& table) {
   table.push_back(
       {.id = "RP-515",
        .gate = Gate::kIngresses,
-       .variable = "backends",
        .subjects = {{{"spec", "defaultBackend"}}, {{"spec", "rules", "*"}}},
        .texts = false,
        .holds = !is_resource(It()) && !Any(paths, of_path),
@@ -207,7 +197,6 @@ void AddGatewayRules(const api::RegionRules::Network& network, Table& table) {
   table.push_back(
       {.id = "RP-511",
        .gate = Gate::kGateways,
-       .variable = "gatewayClass",
        .subjects = {{{"spec", "gatewayClassName"}}},
        .holds = In(it, Literal(*network.gateway_classes)),
        .shown = it,
@@ -219,7 +208,6 @@ void AddGatewayRules(const api::RegionRules::Network& network, Table& table) {
   table.push_back(
       {.id = "RP-512",
        .gate = Gate::kGateways,
-       .variable = "gateway",
        .subjects = {{{"spec"}}},
        .texts = false,
        .holds = !has_parameters && IsEmpty(It()["addresses"].AsList()),
@@ -234,7 +222,6 @@ void AddGatewayRules(const api::RegionRules::Network& network, Table& table) {
   const List keys = KeysOf(It()["annotations"].AsMap());
   table.push_back({.id = "RP-513",
                    .gate = Gate::kGateways,
-                   .variable = "annotated",
                    .subjects = {{{"metadata"}}, {{"spec", "infrastructure"}}},
                    .texts = false,
                    .holds = !Any(keys, asks),
@@ -259,7 +246,6 @@ void AddRouteRule(Table& table) {
   table.push_back(
       {.id = "RP-516",
        .gate = Gate::kRoutes,
-       .variable = "rules",
        .subjects = {{{"spec", "rules", "*"}}},
        .texts = false,
        .holds =

@@ -33,7 +33,6 @@ void AddPlacementRules(const api::SovereignRegion& region, const RuleContext& co
                                fmt::format("n'est pas un nœud qualifié de la région {}", name)};
   table.push_back({.id = "RP-101",
                    .gate = Gate::kPods,
-                   .variable = "nodeName",
                    .subjects = {{{"spec", "nodeName"}}},
                    .holds = it == "" || IsQualified(it),
                    .shown = it,
@@ -43,7 +42,6 @@ void AddPlacementRules(const api::SovereignRegion& region, const RuleContext& co
                    .clauses = kHosted});
   table.push_back({.id = "RP-102",
                    .gate = Gate::kBindings,
-                   .variable = "target",
                    .subjects = {{{"target", "name"}}},
                    .holds = IsQualified(it),
                    .shown = it,
@@ -54,7 +52,6 @@ void AddPlacementRules(const api::SovereignRegion& region, const RuleContext& co
     table.push_back(
         {.id = kSelectorRule,
          .gate = Gate::kPods,
-         .variable = "regionSelector",
          .subjects = {{{"spec", "nodeSelector", std::string(api::kNodeRegionLabel)}}},
          .holds = it == std::string_view(name),
          .shown = it,
@@ -68,7 +65,6 @@ void AddPlacementRules(const api::SovereignRegion& region, const RuleContext& co
   table.push_back(
       {.id = "RP-104",
        .gate = Gate::kPods,
-       .variable = "tolerations",
        .subjects = {{{"spec", "tolerations", "*"}}},
        .texts = false,
        .holds = key != api::kOutsideTaint && !all_taints,
@@ -80,7 +76,6 @@ void AddPlacementRules(const api::SovereignRegion& region, const RuleContext& co
   // The kubelet runs it from a file, whether or not the API server takes its mirror: to refuse that would only hide it.
   table.push_back({.id = "RP-105",
                    .gate = Gate::kPods,
-                   .variable = "mirror",
                    .subjects = {{{"metadata", "annotations", "kubernetes.io/config.mirror"}}},
                    .holds = it == "",
                    .wrong = {"is a static pod: a kubelet runs it from a file, and no admission holds it",

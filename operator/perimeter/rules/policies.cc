@@ -73,15 +73,13 @@ Policy PolicyOf(Gate gate, const std::vector<const Rule*>& rules, const api::Sov
   const std::string name = api::GateObjectName(region.meta.key.name, requests.name);
   const bool with_parameters =
       std::ranges::any_of(rules, [](const Rule* rule) { return Uses(*rule->holds.node, "params"); });
-  auto [variables, validations] = ValidationsOf(rules, requests.free, region);
 
   // A cluster that is only looked at, or warned, must not come to harm by the gate: what is amiss with the policy
   // itself (parameters that are missing, their definition gone) would otherwise be refused in every mode.
   const bool enforces = region.rules.enforcement == api::RegionRules::Enforcement::kEnforce;
   Json spec = {{"failurePolicy", enforces ? "Fail" : "Ignore"},
                {"matchConstraints", {{"resourceRules", ResourceRules(requests)}}},
-               {"validations", std::move(validations)}};
-  if (!variables.empty()) spec["variables"] = std::move(variables);
+               {"validations", ValidationsOf(rules, requests.free, region)}};
   Json binding = {{"policyName", name}, {"validationActions", Actions(region.rules.enforcement)}};
   if (Json match = MatchResources(requests, region, context); !match.is_null()) binding["matchResources"] = match;
   if (with_parameters) {

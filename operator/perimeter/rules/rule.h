@@ -81,7 +81,6 @@ struct Sentence {
 struct Rule {
   std::string id;  // "RP-101"
   Gate gate;
-  std::string variable;           // of the policy, shared by rules with the same subjects: "images"
   std::vector<Subject> subjects;  // none: the request as a whole
   bool texts = true;              // whether the values are texts (absent: "") or objects
   Bool holds;                     // over It(), and object, oldObject, request, params
@@ -91,6 +90,7 @@ struct Rule {
   std::string clauses;            // "SecNumCloud 3.2: 19.2.b"
   bool needs_request = false;     // asks who does it, which a manifest does not tell
   bool audit_only = false;        // no policy: refusing it would not keep it from running
+  bool implied = false;           // by another of the region's rules: the server asks that one, and tells of both
 };
 
 // What `holds` is asked of.

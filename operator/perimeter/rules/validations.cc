@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <set>
 #include <string>
 
 #include "operator/perimeter/rules/cel.h"
@@ -20,39 +19,47 @@ constexpr int kLongestRefusal = 5000, kLongestWarning = 2800;
 // How many characters there are in all for the beginnings of what each rule says, where the whole is longer: of four
 // bytes each they fit into either.
 constexpr int kBeginnings = 1200;
+// What is asked of each element is written once for each of several lists, up to this.
+constexpr std::size_t kLongestRepeated = 4'000;
 
 using Rules = std::vector<const Rule*>;
 
 // --- what a rule is asked of
-bool IsOfOneValue(const Rule& rule) {
-  return rule.subjects.size() == 1 &&
-         std::ranges::find(rule.subjects.front().path, "*") == rule.subjects.front().path.end();
+// The way to a list, up to the "*", or to a value.
+std::vector<std::string> WayOf(const Subject& subject) {
+  return {subject.path.begin(), std::ranges::find(subject.path, "*")};
 }
 
-bool IsOfAList(const Rule& rule) { return !rule.subjects.empty() && !IsOfOneValue(rule); }
+bool IsOfAList(const Subject& subject) { return WayOf(subject).size() < subject.path.size(); }
+bool IsOfOneValue(const Rule& rule) { return rule.subjects.size() == 1 && !IsOfAList(rule.subjects.front()); }
+bool IsOfSeveral(const Rule& rule) { return !rule.subjects.empty() && !IsOfOneValue(rule); }
 
-Item Member(Item item, const std::vector<std::string>& path, std::size_t from) {
+Item Member(Item item, const std::vector<std::string>& path, std::size_t from = 0) {
   for (std::size_t i = from; i < path.size(); ++i) item = item[std::string_view(path[i])];
   return item;
 }
 
-Expr ValueAt(const Subject& subject, bool texts) {
-  const Item item = Member(Object(), subject.path, 0);
-  return texts ? Expr(item.AsText()) : Expr(item);
+Expr As(bool texts, const Item& item) { return texts ? Expr(item.AsText()) : Expr(item); }
+
+Expr ValueAt(const Subject& subject, bool texts) { return As(texts, Member(Object(), subject.path)); }
+
+List ListAt(const Subject& subject) { return Member(Object(), WayOf(subject)).AsList(); }
+
+// Of one element of that list.
+Expr ValueIn(const Item& element, const Subject& subject, bool texts) {
+  return As(texts, Member(element, subject.path, WayOf(subject).size() + 1));
+}
+
+Bool IsThere(const Item& element, const Subject& subject) {
+  return element[std::string_view(subject.path[WayOf(subject).size() + 1])].Present();
 }
 
 List ValuesAt(const Subject& subject, bool texts) {
-  const auto& path = subject.path;
-  const auto star = static_cast<std::size_t>(std::ranges::find(path, "*") - path.begin());
-  if (star == path.size()) return ListOf({ValueAt(subject, texts)});
-  List list = Member(Object(), {path.begin(), path.begin() + static_cast<std::ptrdiff_t>(star)}, 0).AsList();
-  if (star + 1 == path.size()) return list;
-  if (subject.sparse)
-    list = Filter(list, [&](const Item& element) { return element[std::string_view(path[star + 1])].Present(); });
-  return MapEach(list, [&](const Item& element) {
-    const Item at = Member(element, path, star + 1);
-    return texts ? Expr(at.AsText()) : Expr(at);
-  });
+  if (!IsOfAList(subject)) return ListOf({ValueAt(subject, texts)});
+  List list = ListAt(subject);
+  if (subject.path.back() == "*") return list;
+  if (subject.sparse) list = Filter(list, [&](const Item& element) { return IsThere(element, subject); });
+  return MapEach(list, [&](const Item& element) { return ValueIn(element, subject, texts); });
 }
 
 List ValuesOf(const Rule& rule) {
@@ -64,47 +71,87 @@ List ValuesOf(const Rule& rule) {
   return all;
 }
 
+// --- whether they hold
 // `expr` over It() where it stands by itself: with the value in its place, for rules of one value.
 std::string About(const Rule& rule, const Expr& expr) {
   return IsOfOneValue(rule) ? ToCel(Replace(expr, "it", ValueAt(rule.subjects.front(), rule.texts))) : ToCel(expr);
 }
 
-// --- whether they hold
-std::string Holds(const Rules& of_the_same, const std::string& list) {
-  const Rule& first = *of_the_same.front();
-  Bool all = first.holds;
-  for (std::size_t i = 1; i < of_the_same.size(); ++i) all = all && of_the_same[i]->holds;
-  return IsOfAList(first) ? fmt::format("{}.all(it, {})", list, ToCel(all)) : About(first, all);
+std::string AllOf(const List& list, const Expr& of_each) {
+  return fmt::format("{}.all(it, {})", ToCel(list), ToCel(of_each));
 }
 
-std::string VariableOf(const Rule& rule) { return "variables." + rule.variable; }
+std::string Holds(const Rule& rule) {
+  return IsOfSeveral(rule) ? AllOf(ValuesOf(rule), rule.holds) : About(rule, rule.holds);
+}
 
-// An update is asked first whether it is free: a pod that was there before the rules has to end, whatever it would cost
-// to judge it. With all else, which is nearly always as it should be, that comes last.
-std::string Or(const std::string& holds, bool some_are_free) {
-  return some_are_free
-             ? fmt::format("(request.operation == \"UPDATE\" && variables.free) || {} || variables.free", holds)
-             : holds;
+// What is asked of the elements of a list, by all rules together.
+struct Loop {
+  std::vector<std::string> way;
+  List list;
+  Bool of_each;  // over It(), the element
+};
+
+// What a rule asks of the elements of one of its lists.
+Bool OfEach(const Rule& rule, const Subject& subject) {
+  Bool holds;
+  holds.node = Replace(rule.holds, "it", ValueIn(It(), subject, rule.texts)).node;
+  return subject.sparse ? Implies(IsThere(It(), subject), holds) : holds;
+}
+
+// Each list is gone through once, as it is: a list of what is asked for would have to be made first. Lists of which the
+// same is asked are one.
+std::vector<Loop> Joined(std::vector<Loop> loops) {
+  std::vector<Loop> joined;
+  for (Loop& loop : loops) {
+    const auto same =
+        std::ranges::find(joined, ToCel(loop.of_each), [](const Loop& one) { return ToCel(one.of_each); });
+    if (same == joined.end())
+      joined.push_back(std::move(loop));
+    else
+      same->list = same->list + loop.list;
+  }
+  return joined;
 }
 
 std::string AllHold(const Rules& rules) {
-  std::vector<Rules> groups;
-  for (const Rule* rule : rules) {
-    const auto same = std::ranges::find_if(groups, [&](const Rules& group) {
-      return !rule->subjects.empty() && group.front()->variable == rule->variable;
-    });
-    if (same == groups.end())
-      groups.push_back({rule});
-    else
-      same->push_back(rule);
-  }
   std::string all;
-  for (const Rules& group : groups) {
-    const Rule& first = *group.front();
-    all.append(all.empty() ? "" : " && ");
-    all.append(Holds(group, IsOfAList(first) ? ToCel(ValuesOf(first)) : ""));
+  int parts = 0;
+  const auto add = [&](const std::string& holds) {
+    all.append(parts == 0 ? "" : " && ").append(holds);
+    ++parts;
+  };
+  std::vector<Loop> loops;
+  for (const Rule* rule : rules) {
+    if (rule->implied) continue;
+    // One that is long, by a region's lists, is written once for all its lists.
+    if (!IsOfSeveral(*rule) || (rule->subjects.size() > 1 && ToCel(rule->holds).size() > kLongestRepeated)) {
+      add(Holds(*rule));
+      continue;
+    }
+    for (const Subject& subject : rule->subjects) {
+      if (!IsOfAList(subject)) {
+        add(ToCel(Replace(rule->holds, "it", ValueAt(subject, rule->texts))));
+        continue;
+      }
+      const Bool of_each = OfEach(*rule, subject);
+      const auto same = std::ranges::find(loops, WayOf(subject), &Loop::way);
+      if (same == loops.end())
+        loops.push_back({WayOf(subject), ListAt(subject), of_each});
+      else
+        same->of_each = same->of_each && of_each;
+    }
   }
-  return groups.size() == 1 ? all : fmt::format("({})", all);
+  for (const Loop& loop : Joined(std::move(loops))) add(AllOf(loop.list, loop.of_each));
+  return parts == 1 ? all : fmt::format("({})", all);
+}
+
+// An update is asked first whether it is free: a pod that was there before the rules has to end, whatever it would cost
+// to judge it. With all else, which is nearly always as it should be, that comes last.
+std::string Or(const std::string& holds, const Bool& free) {
+  if (free.node->op == Op::kLiteralBool) return holds;
+  const std::string text = ToCel(free);
+  return fmt::format("(request.operation == \"UPDATE\" && {0}) || {1} || {0}", text, holds);
 }
 
 // --- what is said
@@ -114,7 +161,7 @@ bool IsConstant(const Rule& rule) { return rule.subjects.empty() || !rule.shown.
 // The values that are against a rule of a list, as they are shown.
 std::string Found(const Rule& rule) {
   const std::string shown = ToCel(rule.shown);
-  return fmt::format("{}.filter(it, !{}){}", VariableOf(rule), ToCel(rule.holds),
+  return fmt::format("{}.filter(it, !{}){}", ToCel(ValuesOf(rule)), ToCel(rule.holds),
                      shown == "it" ? "" : fmt::format(".map(it, {})", shown));
 }
 
@@ -128,11 +175,11 @@ std::string SaidOf(const Rule& rule, api::RegionRules::Language language, const 
 
 // A list with what the rule says where it is broken; else empty.
 std::string WhereBroken(const Rule& rule, api::RegionRules::Language language) {
-  if (!IsConstant(rule) && IsOfAList(rule))
+  if (!IsConstant(rule) && IsOfSeveral(rule))
     return fmt::format("[{}].filter(bad, bad.size() > 0).map(bad, {})", Found(rule),
                        SaidOf(rule, language, "bad.join(\", \")"));
   return fmt::format(
-      "({} ? [] : [{}])", Holds({&rule}, VariableOf(rule)),
+      "({} ? [] : [{}])", Holds(rule),
       IsConstant(rule) ? CelText(MessageOf(rule, language, "", "")) : SaidOf(rule, language, About(rule, rule.shown)));
 }
 
@@ -172,34 +219,24 @@ Json Validation(const std::string& expression, const std::string& message, const
   return validation;
 }
 
-Json ValidationOf(const Rule& rule, bool some_are_free, api::RegionRules::Language language) {
-  const std::string holds = Or(Holds({&rule}, VariableOf(rule)), some_are_free);
-  const auto found = [&] { return IsOfAList(rule) ? Found(rule) + ".join(\", \")" : About(rule, rule.shown); };
+Json ValidationOf(const Rule& rule, const Bool& free, api::RegionRules::Language language) {
+  const std::string holds = Or(Holds(rule), free);
+  const auto found = [&] { return IsOfSeveral(rule) ? Found(rule) + ".join(\", \")" : About(rule, rule.shown); };
   const std::string says = IsConstant(rule) ? "" : SaidOf(rule, language, found());
   return Validation(holds, MessageOf(rule, language, "", ""), says);
 }
 
 }  // namespace
 
-Validations ValidationsOf(const Rules& rules, const Bool& free, const api::SovereignRegion& region) {
-  const api::RegionRules::Language language = region.rules.language;
-  const bool some_are_free = free.node->op != Op::kLiteralBool;
-  Validations made{Json::array(), Json::array()};
-  std::set<std::string> named;
-  if (some_are_free) made.variables.push_back({{"name", "free"}, {"expression", ToCel(free)}});
-  for (const Rule* rule : rules)
-    if (IsOfAList(*rule) && named.insert(rule->variable).second)
-      made.variables.push_back({{"name", rule->variable}, {"expression", ToCel(ValuesOf(*rule))}});
-
-  const std::string holds = Or(AllHold(rules), some_are_free);
+Json ValidationsOf(const Rules& rules, const Bool& free, const api::SovereignRegion& region) {
+  const std::string holds = Or(AllHold(rules), free);
   const bool says_the_same = rules.size() == 1 && IsConstant(*rules.front());
   const std::string says = says_the_same ? "" : MessageOfAll(rules, holds, region);
-  if (std::max(holds.size(), says.size()) <= kLongestExpression) {
-    made.validations.push_back(Validation(holds, Fallback(rules, region), says));
-  } else {
-    for (const Rule* rule : rules) made.validations.push_back(ValidationOf(*rule, some_are_free, language));
-  }
-  return made;
+  if (std::max(holds.size(), says.size()) <= kLongestExpression)
+    return Json::array({Validation(holds, Fallback(rules, region), says)});
+  Json validations = Json::array();
+  for (const Rule* rule : rules) validations.push_back(ValidationOf(*rule, free, region.rules.language));
+  return validations;
 }
 
 }  // namespace rempart::rules

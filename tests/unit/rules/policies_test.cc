@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "operator/perimeter/rules/cel.h"
 #include "tests/unit/rules/builders.h"
 
 namespace rempart::rules {
@@ -166,7 +167,7 @@ TEST(Policies, SeeWhatAlsoLeadsIntoPodsAndWhatPoliciesLookUp) {
 
 // The pods' gate is asked of every pod and at each of its updates.
 TEST(Policies, OfAPodsAnnotationsOnlyThoseForNetworksAreCompared) {
-  const std::string free = Named("pods").policy["spec"]["variables"][0]["expression"];
+  const std::string free = ToCel(RequestsOf(Gate::kPods).free);
   EXPECT_THAT(free,
               HasSubstr(R"((object.?spec.orValue(null) == oldObject.?spec.orValue(null)) && )"
                         R"((object.?metadata.?annotations[?"k8s.v1.cni.cncf.io/networks"].orValue(null) == )"

@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 
 #include "operator/perimeter/audit/reports.h"
+#include "operator/perimeter/rules/probe_objects.h"
 #include "tests/cluster/gate_fixture.h"
 
 namespace rempart::test {
@@ -20,6 +21,14 @@ class AuditTest : public GateTest {
     return cluster()
         .Await(api::kRegions, {"", region_}, [&](const Json& now) { return CountOf(now, rule) == count; })
         .has_value();
+  }
+  // Until the report says that so many violations are there.
+  Json AwaitReport(const kube::Resource& resource, const kube::ObjectKey& key, int fail) {
+    const auto report = cluster().Await(resource, key, [fail](const Json& now) {
+      return now.is_object() && now.value(Json::json_pointer("/summary/fail"), -1) == fail;
+    });
+    EXPECT_TRUE(report) << cluster().Get(resource, key).value_or(Json("no report")).dump(1);
+    return report.value_or(Json::object());
   }
   // Any change of the spec is followed by an audit.
   void AskAgain() {
@@ -65,8 +74,8 @@ TEST_F(AuditTest, StaticPodsAreReported) {
   EXPECT_TRUE(AwaitCount("RP-105", 1));
 }
 
-// The members of a Report that OpenReports defines (reports-api, v1alpha1), with their types: the server drops all
-// others.
+// The members of a Report and of a ClusterReport that OpenReports defines (reports-api, v1alpha1), with their types:
+// the server drops all others.
 Json ReportSchema() {
   const Json text = {{"type", "string"}}, number = {{"type", "integer"}}, truth = {{"type", "boolean"}};
   const auto object = [](const Json& members) { return Json{{"type", "object"}, {"properties", members}}; };
@@ -115,15 +124,7 @@ TEST_F(AuditTest, WritesReports) {
   Create(pod);
   AskAgain();
   const kube::ObjectKey key{ns_, "rempart-" + region_ + "-0"};
-  const auto await = [&](const std::function<bool(const Json&)>& is) {
-    auto report = cluster().Await(audit::kReports, key, is);
-    EXPECT_TRUE(report) << cluster().Get(audit::kReports, key).value_or(Json("no report")).dump(1);
-    return report.value_or(Json::object());
-  };
-  const auto fails = [](int count) {
-    return [count](const Json& report) { return report.is_object() && report["summary"].value("fail", -1) == count; };
-  };
-  const Json report = await(fails(1));
+  const Json report = AwaitReport(audit::kReports, key, 1);
   EXPECT_EQ(report["source"], "rempart");
   EXPECT_GE(report["summary"]["pass"], 1);
   ASSERT_EQ(report["results"].size(), 1U);
@@ -139,11 +140,11 @@ TEST_F(AuditTest, WritesReports) {
   // What somebody writes into it does not stay.
   ASSERT_TRUE(cluster().MergePatch(audit::kReports, key, {{"results", Json::array()}, {"summary", {{"fail", 0}}}}));
   AskAgain();
-  EXPECT_EQ(await(fails(1))["results"], report["results"]);
+  EXPECT_EQ(AwaitReport(audit::kReports, key, 1)["results"], report["results"]);
 
   ASSERT_TRUE(cluster().Delete(api::kPods, {ns_, "bad"}));
   AskAgain();
-  const Json clean = await(fails(0));
+  const Json clean = AwaitReport(audit::kReports, key, 0);
   EXPECT_EQ(clean.value("results", Json::array()), Json::array());
 
   // Nor does a report stay where the region's rules no longer hold.
@@ -154,6 +155,41 @@ TEST_F(AuditTest, WritesReports) {
   })) << "the operator has seen it";
   AskAgain();
   EXPECT_TRUE(cluster().Await(audit::kReports, key, [](const Json& now) { return now.is_null(); }));
+}
+
+// Storage classes and volumes are in no namespace: the cluster's report names them, also where it serves no others.
+TEST_F(AuditTest, WritesReportsOfTheCluster) {
+  Serve({Definition(audit::kClusterReports, ReportSchema())});
+  const std::string name = id_ + "-class";
+  Declare("Warn", {{"storage", {{"classes", Json::array({name})}, {"provisioners", Json::array({"csi.example"})}}}});
+  const Json of = rules::probe::StorageClass(name, "elsewhere.example");
+  ASSERT_TRUE(cluster().api().Create(rules::probe::kStorageClasses, "", of.dump(), {}));
+  AskAgain();
+  const kube::ObjectKey key{"", "rempart-" + region_ + "-0"};
+  const Json report = AwaitReport(audit::kClusterReports, key, 1);
+  EXPECT_EQ(report["source"], "rempart");
+  ASSERT_EQ(report["results"].size(), 1U);
+  const Json& result = report["results"][0];
+  EXPECT_EQ(result["policy"], region_);
+  EXPECT_EQ(result["rule"], "RP-402");
+  EXPECT_EQ(result["resources"][0]["kind"], "StorageClass");
+  EXPECT_EQ(result["resources"][0]["name"], name);
+  EXPECT_FALSE(result["resources"][0].contains("namespace"));
+  EXPECT_EQ(result["properties"]["field"], "provisioner");
+
+  ASSERT_TRUE(cluster().MergePatch(audit::kClusterReports, key, {{"results", Json::array()}}));
+  AskAgain();
+  EXPECT_TRUE(cluster().Await(audit::kClusterReports, key, [&](const Json& now) {
+    return now.is_object() && now.value("results", Json()) == report["results"];
+  })) << "what somebody takes out of it is back";
+
+  ASSERT_TRUE(cluster().Delete(rules::probe::kStorageClasses, {"", name}));
+  AskAgain();
+  EXPECT_EQ(AwaitReport(audit::kClusterReports, key, 0).value("results", Json::array()), Json::array());
+
+  // Where no rule is about such objects any more.
+  ASSERT_TRUE(cluster().MergePatch(api::kRegions, {"", region_}, {{"spec", {{"storage", nullptr}}}}));
+  EXPECT_TRUE(cluster().Await(audit::kClusterReports, key, [](const Json& now) { return now.is_null(); }));
 }
 
 }  // namespace

@@ -25,6 +25,9 @@ struct Kind {
   const char* pods = nullptr;
 };
 constexpr std::array kKinds{
+    // First what belongs to the whole cluster: a tally that namespaces have filled has no room left to name it.
+    Kind{Gate::kClasses, {"storage.k8s.io", "v1", "storageclasses", "StorageClass", false}},
+    Kind{Gate::kVolumes, {"", "v1", "persistentvolumes", "PersistentVolume", false}},
     Kind{Gate::kPods, {"", "v1", "pods", "Pod", true}},
     Kind{Gate::kPods, {"apps", "v1", "deployments", "Deployment", true}, false, "/spec/template"},
     Kind{Gate::kPods, {"apps", "v1", "statefulsets", "StatefulSet", true}, false, "/spec/template"},
@@ -53,8 +56,6 @@ constexpr std::array kKinds{
     Kind{Gate::kStores, {"external-secrets.io", "v1", "externalsecrets", "ExternalSecret", true}},
     Kind{Gate::kStores, {"external-secrets.io", "v1alpha1", "pushsecrets", "PushSecret", true}},
     Kind{Gate::kSnapshots, {"snapshot.storage.k8s.io", "v1", "volumesnapshots", "VolumeSnapshot", true}},
-    Kind{Gate::kClasses, {"storage.k8s.io", "v1", "storageclasses", "StorageClass", false}},
-    Kind{Gate::kVolumes, {"", "v1", "persistentvolumes", "PersistentVolume", false}},
 };
 
 // Which nodes qualify decides on what may run: after a change of them this long at least, since they come in crowds.
@@ -152,9 +153,11 @@ Result<kube::Outcome> Auditor::Reconcile(kube::ReconcileContext& context) {
   const auto governed = perimeter::NamespacesOf(*region, {}, caches_.namespaces.List(), *identity).governed;
   const Namespaces namespaces(governed.begin(), governed.end());
 
-  auto reports = ReadReports(name, context.stop());  // first: where there are none, nothing is kept for them
+  // First: where there are none, nothing is kept for them.
+  auto reports = ReadReports(kReports, name, context.stop());
+  auto cluster_reports = ReadReports(kClusterReports, name, context.stop());
   Tally tally(*region, rules::RulesOf(*region, identity->rules), rules::ParametersOf(*region, nodes),
-              reports ? Tally::Keep::kFindings : Tally::Keep::kCounts,
+              {.of_namespaces = reports.has_value(), .of_cluster = cluster_reports.has_value()},
               caches_.mutation_served() && rules::NeedsSelector(*region, identity->rules));
   auto left_out = Collect(tally, namespaces, context.stop());
   if (!left_out) return Fail(std::move(left_out.error()));
@@ -168,11 +171,12 @@ Result<kube::Outcome> Auditor::Reconcile(kube::ReconcileContext& context) {
   }
   if (summaries_.Put(name, {tally.objects(), tally.violations(), tally.by_rule(), *std::move(left_out)}))
     wake_region_(name);
-  // Last: what becomes of reports must not keep the counts from being told. Tried again at the next audit.
-  if (reports) {
-    auto done = WriteReports(*region, tally, namespaces, *std::move(reports), context.stop());
-    if (!done) log::Warn("reports of the audit cannot be written", {{"region", name}, {"error", done.error()}});
-  }
+  // Last: what becomes of reports must not keep the counts from being told.
+  KeepReports(kReports, *region, tally, namespaces, std::move(reports), context.stop());
+  const bool of_cluster =
+      std::ranges::any_of(kKinds, [&](const Kind& kind) { return !kind.resource.namespaced && tally.Asks(kind.gate); });
+  KeepReports(kClusterReports, *region, tally, of_cluster ? Namespaces{""} : Namespaces{}, std::move(cluster_reports),
+              context.stop());
   log::Debug("audited", {{"region", name}, {"objects", tally.objects()}, {"violations", tally.violations()}});
   return kube::Outcome::Requeue(interval_);
 }
@@ -239,13 +243,14 @@ Result<std::string> Auditor::CollectKind(const kube::Resource& resource, const N
 }
 
 // Read at each audit: there are few, and somebody may have changed them.
-std::optional<Auditor::Reports> Auditor::ReadReports(const std::string& region, std::stop_token stop) {
+std::optional<Auditor::Reports> Auditor::ReadReports(const kube::Resource& resource, const std::string& region,
+                                                     std::stop_token stop) {
   Reports there;
   const std::string query =
       fmt::format("?labelSelector={}",
                   kube::Escape(fmt::format("{}=rempart,{}={}", api::kManagedByLabel, api::kRegionLabel, region)));
   const auto listed = ListPage(
-      api_, kReports, query,
+      api_, resource, query,
       [&](kube::View item) {
         const kube::View meta = item["metadata"];
         const auto report = ParseJson(item.Minified());
@@ -256,14 +261,23 @@ std::optional<Auditor::Reports> Auditor::ReadReports(const std::string& region, 
   if (listed) return there;
   if (listed.error().kind != ErrorKind::kNotFound && listed.error().kind != ErrorKind::kCancelled)
     log::Warn("reports of the audit cannot be read, and none are written",
-              {{"region", region}, {"error", listed.error()}});
+              {{"region", region}, {"resource", resource.plural}, {"error", listed.error()}});
   return std::nullopt;
 }
 
-Status Auditor::WriteReports(const api::SovereignRegion& region, const Tally& tally, const Namespaces& governed,
-                             Reports there, std::stop_token stop) {
+void Auditor::KeepReports(const kube::Resource& resource, const api::SovereignRegion& region, const Tally& tally,
+                          const Namespaces& of, std::optional<Reports> there, std::stop_token stop) {
+  if (!there) return;
+  const auto done = WriteReports(resource, region, tally, of, *std::move(there), std::move(stop));
+  if (!done)
+    log::Warn("reports of the audit cannot be written",
+              {{"region", region.meta.key.name}, {"resource", resource.plural}, {"error", done.error()}});
+}
+
+Status Auditor::WriteReports(const kube::Resource& resource, const api::SovereignRegion& region, const Tally& tally,
+                             const Namespaces& of, Reports there, std::stop_token stop) {
   static const NamespaceTally kNothing;
-  for (const std::string& ns : governed) {
+  for (const std::string& ns : of) {
     const auto of_namespace = tally.by_namespace().find(ns);
     for (const Report& report :
          ReportsOf(region, ns, of_namespace == tally.by_namespace().end() ? kNothing : of_namespace->second)) {
@@ -271,15 +285,15 @@ Status Auditor::WriteReports(const api::SovereignRegion& region, const Tally& ta
       const bool same = known != there.end() && known->second == report.digest;
       if (known != there.end()) there.erase(known);
       if (same) continue;
-      auto written = api_.Patch(kReports, report.key, kube::PatchType::kApply, report.object.dump(), true, stop);
+      auto written = api_.Patch(resource, report.key, kube::PatchType::kApply, report.object.dump(), true, stop);
       // A namespace that goes takes its reports with it, and takes none.
       if (!written && written.error().kind != ErrorKind::kDenied && written.error().kind != ErrorKind::kNotFound)
         return Fail(std::move(written.error()));
-      if (!written) log::Warn("a report was refused", {{"namespace", ns}, {"error", written.error()}});
+      if (!written) log::Warn("a report was refused", {{"report", report.key.ToString()}, {"error", written.error()}});
     }
   }
   for (const auto& [key, digest] : there) {
-    auto deleted = api_.Delete(kReports, key, "{}", stop);
+    auto deleted = api_.Delete(resource, key, "{}", stop);
     if (!deleted && deleted.error().kind != ErrorKind::kNotFound) return Fail(std::move(deleted.error()));
   }
   return {};

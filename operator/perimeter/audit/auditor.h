@@ -3,7 +3,7 @@
 // claims, network policies, entries, secret stores; storage classes and volumes of the whole cluster), judges it by the
 // region's rules, and writes what it found to
 //   the region's status (by AuditSummaries), rempart_violations{region,rule}, rempart_audit_timestamp_seconds{region},
-//   and, where the cluster serves them, OpenReports reports in the namespaces.
+//   and, where the cluster serves them, OpenReports reports in the namespaces, and one more set for the whole cluster.
 // At start, after each change of the region's spec or nodes, and each interval. Nothing is cached between audits. What
 // cannot be read (no right to list it, too large, not served) keeps nothing else from being judged; the status says so,
 // and the timestamp stays what it was.
@@ -44,17 +44,21 @@ class Auditor {
   using Namespaces = std::set<std::string, std::less<>>;
 
   void Forget(const std::string& region);
-  // By key, what they say. None where the cluster serves no reports, or they cannot be read: none are written then.
+  // By key, what they say. None where the cluster serves no such reports, or they cannot be read: none are written
+  // then. `resource`: kReports or kClusterReports, of which a cluster may serve either.
   using Reports = std::map<kube::ObjectKey, std::string>;
-  std::optional<Reports> ReadReports(const std::string& region, std::stop_token stop);
+  std::optional<Reports> ReadReports(const kube::Resource& resource, const std::string& region, std::stop_token stop);
   // What was left out, see AuditSummary. Errors: what may be had later, kTransient, kGone, kCancelled.
   Result<std::string> Collect(Tally& tally, const Namespaces& governed, std::stop_token stop);
   // kNotFound where the cluster does not serve the kind; else what was left out of it.
   Result<std::string> CollectKind(const kube::Resource& resource, const Namespaces& governed,
                                   const std::function<void(const Json& object)>& add, std::stop_token stop);
-  // `there`: those of the region, before.
-  Status WriteReports(const api::SovereignRegion& region, const Tally& tally, const Namespaces& governed, Reports there,
-                      std::stop_token stop);
+  // Of these namespaces ("" for the cluster) and of no others. `there`: those of the region, before; without, nothing
+  // is done. What fails is logged, and tried again at the next audit.
+  void KeepReports(const kube::Resource& resource, const api::SovereignRegion& region, const Tally& tally,
+                   const Namespaces& of, std::optional<Reports> there, std::stop_token stop);
+  Status WriteReports(const kube::Resource& resource, const api::SovereignRegion& region, const Tally& tally,
+                      const Namespaces& of, Reports there, std::stop_token stop);
   void Count(const std::string& region, const Tally& tally, bool complete);
 
   cache::Caches& caches_;

@@ -12,7 +12,8 @@ namespace {
 
 Json ResultOf(const api::SovereignRegion& region, const Finding& finding) {
   const auto& [api_version, kind, ns, name, uid] = finding.object;
-  Json object = {{"apiVersion", api_version}, {"kind", kind}, {"namespace", ns}, {"name", name}};
+  Json object = {{"apiVersion", api_version}, {"kind", kind}, {"name", name}};
+  if (!ns.empty()) object["namespace"] = ns;
   if (!uid.empty()) object["uid"] = uid;
   return {{"policy", region.meta.key.name},
           {"rule", finding.rule},
@@ -46,6 +47,7 @@ std::vector<Report> ReportsOf(const api::SovereignRegion& region, const std::str
     return std::tie(finding->rule, finding->object.kind, finding->object.name, finding->field);
   });
   const std::size_t unlisted = tally.violations - tally.findings.size();
+  const kube::Resource& resource = ns.empty() ? kClusterReports : kReports;
 
   std::vector<Report> reports;
   std::size_t at = 0;
@@ -55,11 +57,10 @@ std::vector<Report> ReportsOf(const api::SovereignRegion& region, const std::str
     const std::string name = fmt::format("rempart-{}-{}", region.meta.key.name, reports.size());
     Json results = Json::array();
     for (std::size_t i = at; i < end; ++i) results.push_back(ResultOf(region, *findings[i]));
-    Json object = {{"apiVersion", kReports.ApiVersion()},
-                   {"kind", kReports.kind},
+    Json object = {{"apiVersion", resource.ApiVersion()},
+                   {"kind", resource.kind},
                    {"metadata",
                     {{"name", name},
-                     {"namespace", ns},
                      {"labels", {{api::kManagedByLabel, "rempart"}, {api::kRegionLabel, region.meta.key.name}}},
                      {"ownerReferences", Json::array({{{"apiVersion", api::kRegions.ApiVersion()},
                                                        {"kind", api::kRegions.kind},
@@ -68,6 +69,7 @@ std::vector<Report> ReportsOf(const api::SovereignRegion& region, const std::str
                    {"source", "rempart"},
                    {"summary", Summary(first ? tally.clean : 0, end - at + (first ? unlisted : 0))},
                    {"results", std::move(results)}};
+    if (!ns.empty()) object["metadata"]["namespace"] = ns;
     const std::string digest = DigestOfReport(object);
     reports.push_back({{ns, name}, digest, std::move(object)});
     at = end;

@@ -49,6 +49,7 @@ void Tally::Add(rules::Gate gate, const kube::Resource& resource, const Json& ob
   const std::string ns = TextAt(object, "/metadata/namespace");
   NamespaceTally& tally = by_namespace_[ns];
   ++objects_, ++tally.objects;
+  const bool kept = ns.empty() ? keep_.of_cluster : keep_.of_namespaces;
   auto violations = rules::Judge(rules_, language_, parameters_, {.gate = gate, .object = &object});
   if (selector_is_added_ && gate == rules::Gate::kPods && rules::IsGivenSelector(object))
     std::erase_if(violations, [](const rules::Violation& violation) { return violation.rule == rules::kSelectorRule; });
@@ -56,8 +57,7 @@ void Tally::Add(rules::Gate gate, const kube::Resource& resource, const Json& ob
   violations_ += violations.size(), tally.violations += violations.size();
   for (auto& violation : violations) {
     ++by_rule_[violation.rule];
-    if (keep_ == Keep::kCounts || ns.empty() || tally.findings.size() == kMaxFindings || findings_ == kMaxAllFindings)
-      continue;
+    if (!kept || tally.findings.size() == kMaxFindings || findings_ == kMaxAllFindings) continue;
     ++findings_;
     tally.findings.push_back(Finding{.object = {resource.ApiVersion(), std::string(resource.kind), ns,
                                                 TextAt(object, "/metadata/name"), TextAt(object, "/metadata/uid")},

@@ -26,19 +26,22 @@ struct NamespaceTally {
   std::size_t violations = 0;     // all, also those that are not listed
   std::vector<Finding> findings;  // the first kMaxFindings, while there is room for them in the tally
 };
-inline constexpr std::size_t kMaxFindings = 1000;       // a namespace
+inline constexpr std::size_t kMaxFindings = 1000;       // a namespace, and what belongs to the whole cluster
 inline constexpr std::size_t kMaxAllFindings = 20'000;  // a tally: some 30 MiB at most, since messages are cut
 inline constexpr std::size_t kMaxMessage = 1024;        // bytes of a finding's
 
 class Tally {
  public:
-  // What is kept of each violation: all that a report says of it, or nothing where no report will be made.
-  enum class Keep { kFindings, kCounts };
+  // Of which violations all is kept that a report says of them; of the others, for which no report will be made, only
+  // their number.
+  struct Keep {
+    bool of_namespaces = true, of_cluster = true;
+  };
   // `parameters`: see rules::ParametersOf. Rules that ask who makes a request are left out, see rules::Judge.
   // `selector_is_added`: the API server gives it to pods that lack it, once the region enforces; RP-103 would refuse
   // none of those.
-  Tally(const api::SovereignRegion& region, std::vector<rules::Rule> rules, Json parameters,
-        Keep keep = Keep::kFindings, bool selector_is_added = false);
+  Tally(const api::SovereignRegion& region, std::vector<rules::Rule> rules, Json parameters, Keep keep,
+        bool selector_is_added = false);
 
   // Whether any rule can be asked of what is there.
   bool Asks(rules::Gate gate) const;
@@ -48,7 +51,7 @@ class Tally {
   void Add(rules::Gate gate, const kube::Resource& resource, const Json& object, const std::string& prefix = "");
 
   const std::map<std::string, std::size_t>& by_rule() const { return by_rule_; }
-  // What belongs to the whole cluster is under "", and has no findings: there is no namespace for a report of it.
+  // What belongs to the whole cluster is under "".
   const std::map<std::string, NamespaceTally>& by_namespace() const { return by_namespace_; }
   std::size_t objects() const { return objects_; }
   std::size_t violations() const { return violations_; }

@@ -1,121 +1,26 @@
-// When the audit runs, what it reads page by page, and what it writes.
+// When the audit runs, and what it reads page by page.
 #include "operator/perimeter/audit/auditor.h"
 
-#include <fmt/format.h>
 #include <gmock/gmock.h>
 
 #include <nlohmann/json.hpp>
 
-#include "tests/unit/kube/reconcile_fakes.h"
-#include "tests/unit/perimeter/builders.h"
+#include "tests/unit/audit/auditor_fixture.h"
 
 namespace rempart::audit {
 namespace {
 
 using namespace std::chrono_literals;
-using perimeter::test::Labelled;
 using perimeter::test::Next;
-using perimeter::test::Node;
+using test::AuditorTest;
+using test::Pod;
+using test::Region;
+using test::WithStorage;
 using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::Not;
-
-api::SovereignRegion Region() {
-  auto region = perimeter::test::Region();
-  region.rules.images.emplace();
-  region.rules.images->registries = {"registry.example"};
-  region.rules.images->require_digest = false;
-  return region;
-}
-
-Json Pod(const std::string& ns, const std::string& name, const std::string& image) {
-  return {{"metadata", {{"name", name}, {"namespace", ns}}},
-          {"spec",
-           {{"nodeSelector", {{std::string(api::kNodeRegionLabel), "france"}}},
-            {"containers", Json::array({{{"name", "app"}, {"image", image}}})}}}};
-}
-
-// Two pods a page; keeps reports.
-struct FakeServer final : kube::test::ApiWithoutWatches {
-  Result<kube::Reply> Do(const Call& call, std::stop_token) override {
-    const std::string path = call.target.substr(0, call.target.find('?'));
-    calls.push_back(call.method + " " + path);
-    if (path.starts_with("/apis/openreports.io/")) return Report(call, path);
-    if (path == "/apis/networking.k8s.io/v1/ingresses" && denied) return Fail(Error::Denied("no right to list"));
-    if (path == "/apis/storage.k8s.io/v1/storageclasses") return Items(classes);
-    if (path == "/api/v1/persistentvolumes") return Items(volumes);
-    if (const auto holder = holders.find(path); holder != holders.end()) return Items(holder->second);
-    if (path != "/api/v1/pods") return Fail(Error::NotFound("not served"));
-    if (failing) return Fail(Error::Transient("away"));
-    const auto at = call.target.find("continue=");
-    const std::size_t from = at == std::string::npos ? 0 : std::stoul(call.target.substr(at + 9));
-    limits.push_back(std::stoi(call.target.substr(call.target.find("limit=") + 6)));
-    if (from >= too_large_from && limits.back() > largest_page) return Fail(Error::Invalid("the answer is too large"));
-    Json list = {{"metadata", Json::object()}, {"items", Json::array()}};
-    for (std::size_t i = from; i < std::min(pods.size(), from + 2); ++i) list["items"].push_back(pods[i]);
-    if (from + 2 < pods.size()) list["metadata"]["continue"] = std::to_string(from + 2);
-    std::string text = list.dump();
-    if (from >= garbled_from) text.pop_back();
-    return kube::Reply{200, std::move(text)};
-  }
-  static Result<kube::Reply> Items(const std::vector<Json>& items) {
-    return kube::Reply{200, Json{{"metadata", Json::object()}, {"items", items}}.dump()};
-  }
-  Result<kube::Reply> Report(const Call& call, const std::string& path) {
-    if (!serves_reports) return Fail(Error::NotFound("could not find the requested resource"));
-    const std::string name = path.substr(path.rfind('/') + 1);
-    if (call.method == "GET") {
-      EXPECT_THAT(call.target, HasSubstr("labelSelector="));
-      Json list = {{"items", Json::array()}};
-      for (const auto& [key, report] : reports) list["items"].push_back(report);
-      return kube::Reply{200, list.dump()};
-    }
-    if (call.method == "DELETE") {
-      reports.erase(name);
-    } else {
-      reports[name] = Json::parse(call.body);
-    }
-    return kube::Reply{200, "{}"};
-  }
-  std::vector<Json> pods, classes, volumes;
-  std::map<std::string, std::vector<Json>> holders;  // of pod templates, by path
-  std::map<std::string, Json> reports;
-  bool serves_reports = true, failing = false, denied = false;
-  std::size_t too_large_from = 1000, garbled_from = 1000;
-  int largest_page = 0;
-  std::vector<int> limits;  // that were asked for
-  std::vector<std::string> calls;
-};
-
-struct AuditorTest : ::testing::Test {
-  AuditorTest() {
-    caches.regions.Put(Next(Region()));
-    caches.nodes.Put(Next(Labelled(Node("fr-1"))));
-    api::Namespace ns;
-    ns.meta.key.name = "acme";
-    ns.labels = {{"rempart.dev/region", "france"}};
-    caches.namespaces.Put(Next(ns));
-    server.pods = {Pod("acme", "a", "registry.example/a:1"), Pod("other", "b", "docker.io/b:1"),
-                   Pod("acme", "c", "docker.io/c:1"), Pod("acme", "d", "registry.example/d:1"),
-                   Pod("acme", "e", "docker.io/e:1")};
-  }
-  Result<kube::Outcome> Look() {
-    server.calls.clear();
-    kube::test::FakeContext context({"", "france"});
-    return auditor.Reconcile(context);
-  }
-
-  SimClock clock;
-  Metrics metrics;
-  cache::Caches caches;
-  FakeServer server;
-  perimeter::AuditSummaries summaries;
-  perimeter::OperatorIdentity identity{[](std::stop_token) -> Result<std::string> { return "operator"; }};
-  int woken = 0;
-  Auditor auditor{caches, server, clock, metrics, identity, summaries, 5min, [this](const std::string&) { ++woken; }};
-};
 
 TEST_F(AuditorTest, ReadsAllPagesOfTheRegionsNamespaces) {
   EXPECT_EQ(Look()->requeue_after, 5min);
@@ -175,19 +80,6 @@ TEST_F(AuditorTest, SoonerWhereOtherNodesQualify) {
   EXPECT_EQ(Look()->requeue_after, 5min - 10s);
 }
 
-TEST_F(AuditorTest, ReportsThatAreNoLongerNeededGo) {
-  server.reports["rempart-france-7"] = {{"metadata", {{"name", "rempart-france-7"}, {"namespace", "acme"}}}};
-  Look();
-  EXPECT_THAT(server.calls, Contains(HasSubstr("DELETE")));
-  EXPECT_EQ(server.reports.size(), 1U);
-}
-
-TEST_F(AuditorTest, WithoutOpenReportsTheRestIsDone) {
-  server.serves_reports = false;
-  EXPECT_TRUE(Look());
-  EXPECT_EQ(summaries.Get("france")->violations, 2U);
-}
-
 TEST_F(AuditorTest, AHalfReadClusterIsNoAudit) {
   server.failing = true;
   EXPECT_FALSE(Look());
@@ -241,10 +133,8 @@ TEST_F(AuditorTest, WhatIsNestedTooDeeplyHidesNothing) {
   EXPECT_EQ(summaries.Get("france")->left_out, "");
 }
 
-// They belong to no namespace, and so to no namespace's report.
 TEST_F(AuditorTest, CountsStorageClassesAndVolumesOfTheCluster) {
-  auto region = Region();
-  region.rules.storage = api::RegionRules::Storage{{"local-fr"}, {"csi.example"}};
+  auto region = WithStorage();
   region.rules.keys.emplace();
   caches.regions.Put(Next(region));
   server.classes = {{{"metadata", {{"name", "local-fr"}}},
@@ -265,12 +155,25 @@ TEST_F(AuditorTest, CountsStorageClassesAndVolumesOfTheCluster) {
   EXPECT_EQ(summary->objects, 7U);
   EXPECT_EQ(server.reports["rempart-france-0"]["summary"]["fail"], 2) << "of the namespace";
   EXPECT_EQ(server.reports.size(), 1U);
+  ASSERT_EQ(server.cluster_reports.size(), 1U);
+  const Json& report = server.cluster_reports["rempart-france-0"];
+  EXPECT_EQ(report["summary"]["fail"], summary->violations - 2) << "those that are of no namespace";
+  EXPECT_EQ(report["summary"]["pass"], 1) << "the class of others";
   // Also where the region governs nothing yet.
   caches.namespaces.Remove({"", "acme"}, 0);
   clock.Advance(5min);
   EXPECT_TRUE(Look());
   EXPECT_THAT(server.calls, Contains("GET /apis/storage.k8s.io/v1/storageclasses"));
   EXPECT_THAT(server.calls, Not(Contains("GET /api/v1/pods")));
+}
+
+// Namespaces full of findings leave no room in the tally; there are few objects of the whole cluster.
+TEST_F(AuditorTest, WhatBelongsToTheClusterIsReadFirst) {
+  caches.regions.Put(Next(WithStorage()));
+  ASSERT_TRUE(Look());
+  const auto first = [&](const char* call) { return std::ranges::find(server.calls, call) - server.calls.begin(); };
+  EXPECT_LT(first("GET /api/v1/persistentvolumes"), first("GET /api/v1/pods"));
+  EXPECT_LT(first("GET /apis/storage.k8s.io/v1/storageclasses"), first("GET /api/v1/pods"));
 }
 
 // What runs at night, or is scaled to nothing for now, would be refused the day after.
@@ -314,14 +217,6 @@ TEST_F(AuditorTest, ReadsWhatTakesDataOutOfTheRegion) {
   EXPECT_TRUE(Look());
   EXPECT_THAT(server.calls, Contains("GET /apis/external-secrets.io/v1alpha1/pushsecrets"));
   EXPECT_THAT(server.calls, Contains("GET /apis/snapshot.storage.k8s.io/v1/volumesnapshots"));
-}
-
-TEST_F(AuditorTest, AsksFirstWhetherThereAreReports) {
-  Look();
-  EXPECT_THAT(server.calls.front(), HasSubstr("GET /apis/openreports.io/"));
-  EXPECT_EQ(std::ranges::count_if(
-                server.calls, [](const std::string& call) { return call.starts_with("GET /apis/openreports.io/"); }),
-            1);
 }
 
 TEST_F(AuditorTest, ARegionThatIsGoneIsForgotten) {

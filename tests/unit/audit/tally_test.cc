@@ -33,7 +33,7 @@ api::SovereignRegion Region() {
   return region;
 }
 
-Tally MakeTally(const api::SovereignRegion& region = Region(), Tally::Keep keep = Tally::Keep::kFindings) {
+Tally MakeTally(const api::SovereignRegion& region = Region(), Tally::Keep keep = {}) {
   return {region, rules::RulesOf(region, {"operator"}), rules::ParametersOf(region, {"fr-1"}), keep};
 }
 
@@ -54,8 +54,7 @@ TEST(Tally, ASelectorThatTheServerAddsIsNotMissed) {
   of_a_workload["metadata"]["labels"][std::string(api::kWorkloadLabel)] = "web";
   elsewhere["spec"]["nodeSelector"][std::string(api::kNodeRegionLabel)] = "germany";
   for (const bool added : {false, true}) {
-    Tally tally(region, rules::RulesOf(region, {"operator"}), rules::ParametersOf(region, {"fr-1"}),
-                Tally::Keep::kFindings, added);
+    Tally tally(region, rules::RulesOf(region, {"operator"}), rules::ParametersOf(region, {"fr-1"}), {}, added);
     tally.Add(Gate::kPods, api::kPods, without);
     EXPECT_EQ(tally.violations(), added ? 0U : 1U);
     tally.Add(Gate::kPods, api::kPods, elsewhere);
@@ -125,7 +124,7 @@ Json OutOfTheRegion(const std::string& ns, const std::string& name) {
 }
 
 TEST(Tally, KeepsWhatAReportWillSayAndNoMore) {
-  Tally counts = MakeTally(Region(), Tally::Keep::kCounts);
+  Tally counts = MakeTally(Region(), {.of_namespaces = false});
   counts.Add(Gate::kServices, kServices, OutOfTheRegion("acme", "out"));
   EXPECT_EQ(counts.violations(), 1U);
   EXPECT_THAT(counts.by_namespace().at("acme").findings, IsEmpty()) << "nobody reads them";
@@ -152,15 +151,19 @@ TEST(Tally, IsBoundedAsAWhole) {
   EXPECT_EQ(tally.violations(), kNamespaces * kMaxFindings);
 }
 
-TEST(Tally, WhatBelongsToTheClusterIsCountedAndInNoReport) {
+TEST(Tally, WhatBelongsToTheClusterIsCountedAndKeptByItself) {
   api::SovereignRegion region = Region();
   region.rules.storage = api::RegionRules::Storage{{"local-fr"}, {"csi.example"}};
-  Tally tally = MakeTally(region);
-  EXPECT_TRUE(tally.Asks(Gate::kClasses));
   const kube::Resource classes{"storage.k8s.io", "v1", "storageclasses", "StorageClass", false};
-  tally.Add(Gate::kClasses, classes, {{"metadata", {{"name", "local-fr"}}}, {"provisioner", "ebs.csi.aws.com"}});
-  EXPECT_THAT(tally.by_rule(), ElementsAre(Pair("RP-402", 1)));
-  EXPECT_THAT(tally.by_namespace().at("").findings, IsEmpty());
+  for (const bool of_cluster : {false, true}) {
+    Tally tally = MakeTally(region, {.of_namespaces = !of_cluster, .of_cluster = of_cluster});
+    EXPECT_TRUE(tally.Asks(Gate::kClasses));
+    tally.Add(Gate::kClasses, classes, {{"metadata", {{"name", "local-fr"}}}, {"provisioner", "ebs.csi.aws.com"}});
+    tally.Add(Gate::kServices, kServices, OutOfTheRegion("acme", "out"));
+    EXPECT_THAT(tally.by_rule(), ElementsAre(Pair("RP-402", 1), Pair("RP-501", 1)));
+    EXPECT_EQ(tally.by_namespace().at("").findings.size(), of_cluster ? 1U : 0U);
+    EXPECT_EQ(tally.by_namespace().at("acme").findings.size(), of_cluster ? 0U : 1U);
+  }
 }
 
 TEST(Tally, AsksOnlyForWhatHasRules) {
@@ -182,6 +185,30 @@ TEST(Reports, OfACleanNamespaceAndTheSameTwice) {
   EXPECT_EQ(reports[0].object["metadata"]["ownerReferences"][0]["uid"], "uid-of-france");
   EXPECT_EQ(ReportsOf(Region(), "acme", {.objects = 3, .clean = 3})[0].digest, reports[0].digest);
   EXPECT_NE(ReportsOf(Region(), "acme", {.objects = 4, .clean = 4})[0].digest, reports[0].digest);
+}
+
+TEST(Reports, OfTheClusterAreInNoNamespace) {
+  NamespaceTally of_cluster{.objects = 2, .clean = 1, .violations = kResultsOfAReport + 1, .findings = {}};
+  for (std::size_t i = 0; i < of_cluster.violations; ++i)
+    of_cluster.findings.push_back({.object = {"v1", "PersistentVolume", "", fmt::format("pv-{:03}", i), "uid"},
+                                   .rule = "RP-404",
+                                   .field = "spec.nodeAffinity",
+                                   .message = "elsewhere"});
+  const auto reports = ReportsOf(Region(), "", of_cluster);
+  ASSERT_EQ(reports.size(), 2U);
+  for (std::size_t k = 0; k < reports.size(); ++k) {
+    const Json& object = reports[k].object;
+    EXPECT_EQ(reports[k].key, (kube::ObjectKey{"", fmt::format("rempart-france-{}", k)}));
+    EXPECT_EQ(object["kind"], "ClusterReport");
+    EXPECT_EQ(object["apiVersion"], "openreports.io/v1alpha1");
+    EXPECT_FALSE(object["metadata"].contains("namespace"));
+    EXPECT_EQ(object["metadata"]["labels"]["rempart.dev/region"], "france");
+    EXPECT_EQ(object["metadata"]["ownerReferences"][0]["uid"], "uid-of-france");
+    EXPECT_EQ(object["summary"]["pass"], k == 0 ? 1 : 0);
+  }
+  const Json& resource = reports[1].object["results"][0]["resources"][0];
+  EXPECT_EQ(resource["name"], "pv-200");
+  EXPECT_FALSE(resource.contains("namespace"));
 }
 
 TEST(Reports, AreShardedByRuleAndBounded) {

@@ -97,6 +97,7 @@ class Wiring {
     for (const auto& region : caches_.regions.List()) {  // a region may select its namespaces by any label
       RegionSoon(region->meta.key.name);
       queue_.AddAfter({ids_.self_test, region->meta.key}, kRegionRefresh);
+      queue_.AddAfter({ids_.audit, region->meta.key}, kRegionRefresh);
     }
     for (const auto& node : caches_.nodes.List())  // where pods of the namespace may be that are to be moved
       if (!node->lost_region_label.empty()) Node(node->meta.key.name);

@@ -17,9 +17,10 @@ class AuditTest : public GateTest {
       if (entry["rule"] == rule) return entry["count"];
     return 0;
   }
-  bool AwaitCount(const std::string& rule, int count) {
+  bool AwaitCount(const std::string& rule, int count, std::chrono::milliseconds limit = 30s) {
     return cluster()
-        .Await(api::kRegions, {"", region_}, [&](const Json& now) { return CountOf(now, rule) == count; })
+        .Await(
+            api::kRegions, {"", region_}, [&](const Json& now) { return CountOf(now, rule) == count; }, limit)
         .has_value();
   }
   // Until the report says that so many violations are there.
@@ -58,6 +59,24 @@ TEST_F(AuditTest, CountsWhatWouldBeRefused) {
   AskAgain();
   EXPECT_TRUE(AwaitCount("RP-301", 0));
   EXPECT_TRUE(AwaitCount("RP-501", 1));
+}
+
+// Long before the interval has passed, which is five minutes: by then the last audit has seen all nodes and namespaces.
+TEST_F(AuditTest, FollowsNamespacesThatJoin) {
+  const std::string late = ns_ + "-late";
+  Create(MakeNamespace(late));
+  for (const std::string& ns : {ns_, late})
+    Create({{"apiVersion", "v1"},
+            {"kind", "Service"},
+            {"metadata", {{"name", "out"}, {"namespace", ns}}},
+            {"spec", {{"type", "ExternalName"}, {"externalName", "out.example"}}}});
+  Declare("Warn");
+  AskAgain();
+  EXPECT_TRUE(AwaitCount("RP-501", 1));
+  ASSERT_TRUE(cluster().MergePatch(api::kNamespaces, {"", late},
+                                   {{"metadata", {{"labels", {{"rempart.dev/region", region_}}}}}}));
+  EXPECT_TRUE(AwaitCount("RP-501", 2, 90s));
+  ASSERT_TRUE(cluster().Delete(api::kNamespaces, {"", late}));
 }
 
 // The API server's copy of one, which admission let in.

@@ -58,11 +58,13 @@ constexpr std::array kKinds{
     Kind{Gate::kSnapshots, {"snapshot.storage.k8s.io", "v1", "volumesnapshots", "VolumeSnapshot", true}},
 };
 
-// Which nodes qualify decides on what may run: after a change of them this long at least, since they come in crowds.
-constexpr Duration kNodesApart = std::chrono::seconds(10);
 constexpr std::size_t kMaxPage = 64 * 1024 * 1024;
 constexpr char kViolations[] = "rempart_violations";
 constexpr char kDone[] = "rempart_audit_timestamp_seconds";
+
+std::string DigestOfNames(const std::vector<std::string>& sorted) {
+  return DigestOf(fmt::format("{}", fmt::join(sorted, "\n")));
+}
 
 // Scaled to nothing, suspended, or one whose pods come and go.
 bool RunsNothing(const Json& holder) {
@@ -133,24 +135,19 @@ Result<kube::Outcome> Auditor::Reconcile(kube::ReconcileContext& context) {
     return kube::Outcome::AwaitChange();
   }
   if (!perimeter::SpecProblem(*region).empty()) return kube::Outcome::AwaitChange();  // what it asks is not known
-  const MonoTime now = clock_.Mono();
+  const auto identity = identity_.Get(*region, caches_, context.stop());
+  if (!identity) return Fail(Error(identity.error()));
   std::vector<std::string> nodes;
   for (const auto& node : caches_.NodesWithLabel(name)) nodes.push_back(node->meta.key.name);
   std::ranges::sort(nodes);
-  const std::string nodes_digest = DigestOf(fmt::format("{}", fmt::join(nodes, "\n")));
+  const auto governed = perimeter::NamespacesOf(*region, {}, caches_.namespaces.List(), *identity).governed;
+  Premises premises{region->meta.uid, region->meta.generation, DigestOfNames(nodes), DigestOfNames(governed)};
   {
     std::scoped_lock lock(mutex_);
-    const auto memory = memory_.find(name);
-    if (memory != memory_.end() && memory->second.generation == region->meta.generation &&
-        memory->second.uid == region->meta.uid) {
-      const bool same_nodes = memory->second.nodes_digest == nodes_digest;
-      const MonoTime next = memory->second.done + (same_nodes ? interval_ : std::min(interval_, kNodesApart));
-      if (now < next) return kube::Outcome::Requeue(next - now);
-    }
+    const auto& last = memory_[name].last;
+    const Duration wait = last ? DueAt(*last, premises, interval_) - clock_.Mono() : Duration::zero();
+    if (wait > Duration::zero()) return kube::Outcome::Requeue(wait);
   }
-  const auto identity = identity_.Get(*region, caches_, context.stop());
-  if (!identity) return Fail(Error(identity.error()));
-  const auto governed = perimeter::NamespacesOf(*region, {}, caches_.namespaces.List(), *identity).governed;
   const Namespaces namespaces(governed.begin(), governed.end());
 
   // First: where there are none, nothing is kept for them.
@@ -165,9 +162,8 @@ Result<kube::Outcome> Auditor::Reconcile(kube::ReconcileContext& context) {
   Count(name, tally, left_out->empty());
   {
     std::scoped_lock lock(mutex_);
-    Memory& memory = memory_[name];
-    memory.generation = region->meta.generation, memory.uid = region->meta.uid, memory.done = now;
-    memory.nodes_digest = nodes_digest;
+    auto& last = memory_[name].last;
+    last = Audited(last, std::move(premises), clock_.Mono());
   }
   if (summaries_.Put(name, {tally.objects(), tally.violations(), tally.by_rule(), *std::move(left_out)}))
     wake_region_(name);

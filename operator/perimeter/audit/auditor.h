@@ -4,9 +4,9 @@
 // region's rules, and writes what it found to
 //   the region's status (by AuditSummaries), rempart_violations{region,rule}, rempart_audit_timestamp_seconds{region},
 //   and, where the cluster serves them, OpenReports reports in the namespaces, and one more set for the whole cluster.
-// At start, after each change of the region's spec or nodes, and each interval. Nothing is cached between audits. What
-// cannot be read (no right to list it, too large, not served) keeps nothing else from being judged; the status says so,
-// and the timestamp stays what it was.
+// At start, after each change of the region's spec, nodes or namespaces, and each interval, see schedule.h. Nothing is
+// cached between audits. What cannot be read (no right to list it, too large, not served) keeps nothing else from being
+// judged; the status says so, and the timestamp stays what it was.
 #pragma once
 
 #include <functional>
@@ -19,6 +19,7 @@
 
 #include "operator/cache/caches.h"
 #include "operator/perimeter/audit/reports.h"
+#include "operator/perimeter/audit/schedule.h"
 #include "operator/perimeter/audit/tally.h"
 #include "operator/perimeter/audit_summary.h"
 #include "operator/perimeter/operator_identity.h"
@@ -70,10 +71,7 @@ class Auditor {
   const Duration interval_;
   const std::function<void(const std::string& region)> wake_region_;
   struct Memory {
-    std::int64_t generation = 0;
-    std::string uid;
-    MonoTime done{};
-    std::string nodes_digest;     // of those that qualified
+    std::optional<LastAudit> last;
     std::set<std::string> rules;  // that have a gauge
   };
   std::mutex mutex_;

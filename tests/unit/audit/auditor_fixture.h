@@ -35,6 +35,7 @@ inline Json Pod(const std::string& ns, const std::string& name, const std::strin
 
 // Two pods a page; keeps reports, those of the cluster by themselves.
 struct FakeServer final : kube::test::ApiWithoutWatches {
+  explicit FakeServer(SimClock& its_clock) : clock(its_clock) {}
   Result<kube::Reply> Do(const Call& call, std::stop_token) override {
     const std::string path = call.target.substr(0, call.target.find('?'));
     calls.push_back(call.method + " " + path);
@@ -45,6 +46,7 @@ struct FakeServer final : kube::test::ApiWithoutWatches {
     if (const auto holder = holders.find(path); holder != holders.end()) return Items(holder->second);
     if (path != "/api/v1/pods") return Fail(Error::NotFound("not served"));
     if (failing) return Fail(Error::Transient("away"));
+    clock.Advance(std::exchange(takes, 0s));
     const auto at = call.target.find("continue=");
     const std::size_t from = at == std::string::npos ? 0 : std::stoul(call.target.substr(at + 9));
     limits.push_back(std::stoi(call.target.substr(call.target.find("limit=") + 6)));
@@ -80,6 +82,8 @@ struct FakeServer final : kube::test::ApiWithoutWatches {
     }
     return kube::Reply{200, "{}"};
   }
+  SimClock& clock;
+  Duration takes{0};  // once, to list pods
   std::vector<Json> pods, classes, volumes;
   std::map<std::string, std::vector<Json>> holders;  // of pod templates, by path
   std::map<std::string, Json> reports, cluster_reports;
@@ -123,7 +127,7 @@ struct AuditorTest : ::testing::Test {
   SimClock clock;
   Metrics metrics;
   cache::Caches caches;
-  FakeServer server;
+  FakeServer server{clock};
   perimeter::AuditSummaries summaries;
   perimeter::OperatorIdentity identity{[](std::stop_token) -> Result<std::string> { return "operator"; }};
   int woken = 0;

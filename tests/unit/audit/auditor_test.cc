@@ -80,6 +80,47 @@ TEST_F(AuditorTest, SoonerWhereOtherNodesQualify) {
   EXPECT_EQ(Look()->requeue_after, 5min - 10s);
 }
 
+// "acme" leaves, "beta" joins, "acme" is back: by labels, whatever else is written on them.
+TEST_F(AuditorTest, SoonerWhereNamespacesJoinOrLeave) {
+  const auto put = [&](const std::string& name, const kube::Labels& labels) {
+    api::Namespace ns;
+    ns.meta.key.name = name;
+    ns.labels = labels;
+    caches.namespaces.Put(Next(ns));
+  };
+  Look();
+  put("acme", {{"rempart.dev/region", "france"}, {"team", "a"}});
+  put("other", {{"team", "b"}});
+  clock.Advance(1min);
+  EXPECT_EQ(Look()->requeue_after, 4min) << "the region governs what it did";
+  EXPECT_THAT(server.calls, IsEmpty());
+  put("acme", {});
+  Look();
+  EXPECT_EQ(summaries.Get("france")->objects, 0U);
+  EXPECT_THAT(server.reports, IsEmpty());
+  put("other", {{"rempart.dev/region", "france"}});
+  EXPECT_EQ(Look()->requeue_after, 1min) << "namespaces may go on like that";
+  EXPECT_THAT(server.calls, IsEmpty());
+  clock.Advance(30s);
+  put("acme", {{"rempart.dev/region", "france"}});
+  EXPECT_EQ(Look()->requeue_after, 30s) << "counted from the last audit, not from the last change";
+  clock.Advance(30s);
+  EXPECT_EQ(Look()->requeue_after, 5min);
+  EXPECT_EQ(summaries.Get("france")->objects, 5U) << "of both";
+  EXPECT_EQ(summaries.Get("france")->violations, 3U);
+}
+
+// What a cluster takes long to list is not listed again at once.
+TEST_F(AuditorTest, TheTimeThatAnAuditTakesDoesNotCount) {
+  server.takes = 40s;
+  Look();
+  api::Node node;
+  node.meta.key.name = "fr-9";
+  node.region_label = "france";
+  caches.nodes.Put(Next(node));
+  EXPECT_EQ(Look()->requeue_after, 10s);
+}
+
 TEST_F(AuditorTest, AHalfReadClusterIsNoAudit) {
   server.failing = true;
   EXPECT_FALSE(Look());

@@ -70,12 +70,12 @@ TEST_F(WiringTest, ANamespaceWakesRegionsWhateverItsLabels) {
   api::Namespace ns;
   ns.meta.key.name = "acme";
   caches.namespaces.Put(Next(ns));
-  EXPECT_THAT(Woken(), ::testing::ElementsAre("guard acme", "region france", "self_test france"));
+  EXPECT_THAT(Woken(), ::testing::ElementsAre("audit france", "guard acme", "region france", "self_test france"));
   caches.namespaces.Put(Next(ns));
   EXPECT_THAT(Woken(), ::testing::IsEmpty()) << "nothing that counts changed";
   ns.labels = {{"team", "acme"}};
   caches.namespaces.Put(Next(ns));
-  EXPECT_THAT(Woken(), ::testing::ElementsAre("guard acme", "region france", "self_test france"));
+  EXPECT_THAT(Woken(), ::testing::ElementsAre("audit france", "guard acme", "region france", "self_test france"));
 }
 
 TEST_F(WiringTest, ANamespacesGuardsFollowItsRegionAndThemselves) {

@@ -31,6 +31,7 @@ type Admission struct {
 	connections                   []int
 	seed                          uint64
 	regions                       []string // small, large, mutation
+	onlyCases                     bool     // see writeCases; nothing is measured
 	file                          string
 	result                        *AdmissionResult
 }
@@ -130,6 +131,7 @@ func admission(ctx context.Context, arguments []string) error {
 	flags.IntVar(&a.rounds, "rounds", 6, "turns of each subject")
 	flags.IntVar(&a.requests, "requests", 1200, "requests a turn")
 	regions := flags.String("regions", "small,large,mutation", "which of them there are: one that taints needs the selector too where others have nodes")
+	flags.BoolVar(&a.onlyCases, "only-cases", false, "write the cases, and measure nothing")
 	connections := flags.String("connections", "1,8", "how many requests at the same time")
 	flags.Uint64Var(&a.seed, "seed", uint64(time.Now().UnixNano()), "of the order of turns")
 	flags.StringVar(&a.file, "out", "", "where the JSON goes")
@@ -198,6 +200,9 @@ func (a *Admission) run(ctx context.Context) error {
 		return err
 	}
 	if err := a.rempart(ctx, c, progress); err != nil {
+		return err
+	}
+	if err := a.writeCases(ctx, c); err != nil || a.onlyCases {
 		return err
 	}
 	peers := map[string]*Peer{}

@@ -9,6 +9,9 @@ namespace {
 // A region's status counts things that change in bursts; one look a second is enough and keeps its status from being
 // written at each step.
 constexpr auto kRegionRefresh = std::chrono::seconds(1);
+// An audit lists much of the cluster. One that failed has its own time to be tried again, which a crowd of namespaces
+// must not take away from it.
+constexpr auto kAuditRefresh = std::chrono::seconds(10);
 
 // What of a node matters to anybody here. Heartbeats change none of it.
 bool SameNode(const api::Node& a, const api::Node& b) {
@@ -97,7 +100,7 @@ class Wiring {
     for (const auto& region : caches_.regions.List()) {  // a region may select its namespaces by any label
       RegionSoon(region->meta.key.name);
       queue_.AddAfter({ids_.self_test, region->meta.key}, kRegionRefresh);
-      queue_.AddAfter({ids_.audit, region->meta.key}, kRegionRefresh);
+      queue_.AddAfter({ids_.audit, region->meta.key}, kAuditRefresh);
     }
     for (const auto& node : caches_.nodes.List())  // where pods of the namespace may be that are to be moved
       if (!node->lost_region_label.empty()) Node(node->meta.key.name);

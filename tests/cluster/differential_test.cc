@@ -60,7 +60,9 @@ class DifferentialTest : public GateTest {
     Verdicts verdicts;
     const auto reply = DryRun(kind.resource, object, kind.subresource);
     verdicts.text = reply ? ::testing::PrintToString(reply->warnings) : reply.error().ToString();
-    if (!reply && !(enforces_ && reply.error().kind == ErrorKind::kDenied)) {
+    // A gate that enforces refuses what it cannot read, and names no rule then.
+    const bool unread = !reply && reply.error().message.contains("resulted in error: ");
+    if (!reply && !(enforces_ && (unread || reply.error().kind == ErrorKind::kDenied))) {
       verdicts.valid = false;
       // What is wrong with a binding is told as an error of the server's own.
       const bool of_binding =
@@ -80,9 +82,8 @@ class DifferentialTest : public GateTest {
       for (const auto& violation : rules::Judge(table_, declared_.rules.language, parameters_, {kind.gate, &defaulted}))
         verdicts.by_us.insert(violation.rule);
     }
-    // A gate that enforces refuses what it cannot read, and names no rule then.
     verdicts.unnamed = enforces_ && !reply && !verdicts.by_us.empty() && verdicts.by_server.empty();
-    verdicts.agree = verdicts.by_us == verdicts.by_server || verdicts.unnamed;
+    verdicts.agree = verdicts.unnamed || (verdicts.by_us == verdicts.by_server && !unread);
     return verdicts;
   }
 

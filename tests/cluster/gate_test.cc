@@ -156,6 +156,45 @@ TEST_F(GateTest, APodWithoutTheLabelIsGivenIt) {
   EXPECT_TRUE(AwaitServer([&] { return placed(nullptr).is_null(); })) << placed(nullptr);
 }
 
+// Its slice has no endpoint, of which the server makes a null.
+TEST_F(GateTest, AServiceWithoutAPodHasItsEndpointSlice) {
+  Declare("Enforce");
+  Create({{"apiVersion", "v1"},
+          {"kind", "Service"},
+          {"metadata", {{"name", "empty"}, {"namespace", ns_}}},
+          {"spec", {{"selector", {{"app", "nobody"}}}, {"ports", Json::array({{{"port", 80}}})}}}});
+  EXPECT_TRUE(cluster().AwaitList(rules::probe::kSlices, ns_, "kubernetes.io/service-name=empty",
+                                  [](const std::vector<Json>& slices) { return slices.size() == 1; }));
+  const Json of_nobody = {{"apiVersion", "discovery.k8s.io/v1"},
+                          {"kind", "EndpointSlice"},
+                          {"metadata", {{"name", "none"}, {"namespace", ns_}}},
+                          {"addressType", "IPv4"},
+                          {"endpoints", nullptr}};
+  const auto made = DryRun(rules::probe::kSlices, of_nobody);
+  EXPECT_TRUE(made) << made.error().ToString();
+}
+
+// kube-controller-manager reads the policies as well, by the types that it knows, and whoever looks at one sees what it
+// thinks of it.
+TEST_F(GateTest, TheServerHasNothingToSayOfThePolicies) {
+  Declare("Enforce", {{"network", {{"egress", Json::array({{{"cidr", "10.0.0.0/8"}}})}}}});
+  const std::string ours = fmt::format("{}={}", api::kRegionLabel, region_);
+  std::vector<Json> policies;
+  ASSERT_TRUE(cluster().AwaitList(api::kAdmissionPolicies, "", ours, [&](const std::vector<Json>& all) {
+    policies = all;
+    return !all.empty() && std::ranges::all_of(all, [](const Json& policy) {
+      return policy.value("/status/observedGeneration"_json_pointer, 0) == policy["metadata"]["generation"];
+    });
+  }));
+  // Of kinds in several groups each has members that the others lack.
+  std::erase_if(policies,
+                [](const Json& policy) { return policy["spec"]["matchConstraints"]["resourceRules"].size() > 1; });
+  EXPECT_GT(policies.size(), 5U);
+  for (const Json& policy : policies)
+    EXPECT_EQ(policy.value("/status/typeChecking/expressionWarnings"_json_pointer, Json()), Json())
+        << policy["metadata"]["name"];
+}
+
 // Even a scheduler cannot put a tenant's pod on a foreign node.
 TEST_F(GateTest, BindingToAForeignNodeIsRefused) {
   Declare("Enforce");

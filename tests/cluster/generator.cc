@@ -403,6 +403,7 @@ Json Generator::Slice() {
     if (Rarely()) return One({Json(nullptr), Json::object(), endpoint});
     return endpoint;
   });
+  if (Rarely()) slice["endpoints"] = One({Json::array(), nullptr});
   if (Rarely()) slice["ports"] = One({Json::array(), Json::array({{{"port", 80}}}), nullptr});
   return Spoilt(std::move(slice));
 }

@@ -217,6 +217,7 @@ class RequestDifferentialTest : public GateTest {
           << sender.name << ": " << call.target << " " << call.body << "\n"
           << reply.error().ToString();
       EXPECT_EQ(reply.error().message.find("RP-"), std::string::npos) << reply.error().ToString();
+      EXPECT_EQ(reply.error().message.find("resulted in error"), std::string::npos) << reply.error().ToString();
       return std::nullopt;
     }
     if (!deletes) asked.object = Json::parse(reply->body);

@@ -23,7 +23,8 @@ bool IsIdentifier(std::string_view name) {
 
 bool IsOptional(const Node& node) { return node.op == Op::kField || node.op == Op::kKey; }
 
-// Of what a loop goes through, which is there; has() costs less than an optional then.
+// Of what a loop goes through; has() costs less than an optional then, and says the same, also of an element that is
+// null.
 bool IsMemberOfAnElement(const Node& item) {
   constexpr std::array<std::string_view, 4> kRoots = {"object", "oldObject", "params", "request"};
   return item.op == Op::kField && IsIdentifier(item.text) && item.of.at(0)->op == Op::kVariable &&
@@ -51,6 +52,12 @@ std::string Joined(const Node& node, std::string_view separator) {
 
 std::string Macro(const Node& node, std::string_view name) {
   return fmt::format("{}.{}({}, {})", Of(node, 0), name, node.text, Value(*node.of.at(1)));
+}
+
+// Lists of an object have types of their own to the server's check of types, by where they are, also where they are of
+// one kind: containers and init containers do not add up.
+std::string Untyped(const Node& list) {
+  return list.op == Op::kItems ? fmt::format("dyn({})", Print(list)) : Print(list);
 }
 
 std::string Print(const Node& node) {
@@ -81,6 +88,7 @@ std::string Print(const Node& node) {
     case Op::kFlag:
       return Or(*node.of.at(0), "false");
     case Op::kItems:
+      if (node.number != 0) return fmt::format("optional.ofNonZeroValue({}).orValue([])", Value(*node.of.at(0)));
       return Or(*node.of.at(0), "[]");
     case Op::kMembers:
       return Or(*node.of.at(0), "{}");
@@ -88,6 +96,9 @@ std::string Print(const Node& node) {
       if (IsMemberOfAnElement(*node.of.at(0))) return fmt::format("has({}.{})", Of(*node.of[0], 0), node.of[0]->text);
       return IsOptional(*node.of.at(0)) ? Of(node, 0) + ".hasValue()" : "true";
     case Op::kEqual:
+      // As they are, where both may be absent: beside a text, null would not pass the server's check of types.
+      if (IsOptional(*node.of.at(0)) && IsOptional(*node.of.at(1)))
+        return fmt::format("({} == {})", Of(node, 0), Of(node, 1));
       return fmt::format("({} == {})", Value(*node.of.at(0)), Value(*node.of.at(1)));
     case Op::kAnd:
       return Joined(node, " && ");
@@ -104,8 +115,9 @@ std::string Print(const Node& node) {
     case Op::kMatches:
       return fmt::format("{}.matches({})", Of(node, 0), CelText(node.text));
     case Op::kConcat:
-    case Op::kAppend:
       return Joined(node, " + ");
+    case Op::kAppend:
+      return fmt::format("({} + {})", Untyped(*node.of.at(0)), Untyped(*node.of.at(1)));
     case Op::kBefore:
       return fmt::format("{}.split({}, 2)[0]", Of(node, 0), CelText(node.text));
     case Op::kAfter:

@@ -62,6 +62,11 @@ Item Item::operator[](const Text& key) const { return Make<Item>(Op::kKey, {node
 Text Item::AsText() const { return Make<Text>(Op::kText, {node}); }
 Bool Item::AsFlag() const { return Make<Bool>(Op::kFlag, {node}); }
 List Item::AsList() const { return Make<List>(Op::kItems, {node}); }
+List Item::AsNullableList() const {
+  List list;
+  list.node = std::make_shared<const Node>(Node{.op = Op::kItems, .of = {node}, .number = 1});
+  return list;
+}
 Map Item::AsMap() const { return Make<Map>(Op::kMembers, {node}); }
 Bool Item::Present() const { return Make<Bool>(Op::kPresent, {node}); }
 

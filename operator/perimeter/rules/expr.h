@@ -32,7 +32,7 @@ enum class Op : std::uint8_t {
   kKey,           // of[0]'s member named by of[1]: may be absent
   kText,          // of[0] as a text; absent: ""
   kFlag,          // of[0] as a Boolean; absent: false
-  kItems,         // of[0] as a list; absent: []
+  kItems,         // of[0] as a list; absent: []. number: 1 where the server may say null
   kMembers,       // of[0] as a map; absent: {}
   kPresent,       // whether of[0] is there
   kEqual,         // of any two values, to all depths
@@ -85,6 +85,8 @@ struct Item : Expr {
   Text AsText() const;
   Bool AsFlag() const;
   List AsList() const;
+  List AsNullableList()
+      const;  // the same to the evaluator; where the server says null for no list of a type that it knows
   Map AsMap() const;
   Bool Present() const;
 };

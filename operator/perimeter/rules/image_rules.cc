@@ -95,7 +95,7 @@ void AddImageRules(const api::SovereignRegion& region, Table& table) {
                   {"is not named by its digest, so that what it is may change",
                    "n'est pas désignée par son condensat : son contenu peut changer"},
                   {"write <image>@sha256:<digest>", "écrivez <image>@sha256:<condensat>"}, "SecNumCloud 3.2: 12.10.c");
-    digest.implied = images.require_release;  // what is released is a digest
+    digest.implied_by = "RP-303";  // what is released is a digest
     table.push_back(std::move(digest));
   }
   if (images.require_release) {

@@ -115,7 +115,7 @@ void AddNetworkRules(const api::SovereignRegion& region, Table& table) {
   table.push_back(
       {.id = "RP-505",
        .gate = Gate::kEndpoints,
-       .subjects = {{{"endpoints", "*"}}},
+       .subjects = {{.path = {"endpoints", "*"}, .nullable = true}},  // a Service without a pod has none
        .texts = false,
        .holds = All(It()["addresses"].AsList(), [&](const Item& address) { return in_range(address.AsText()); }),
        .shown = Join(It()["addresses"].AsList(), ", "),

@@ -71,6 +71,8 @@ struct Subject {
   std::vector<std::string> path;  // {"spec", "containers", "*", "image"}
   // Few elements have the member behind "*". The server need not look at the others: the rules must hold for "".
   bool sparse = false;
+  // The server says null where the list has no element: its type there has no omitempty.
+  bool nullable = false;
   std::string ToString() const;  // spec.containers[*].image
 };
 
@@ -90,7 +92,7 @@ struct Rule {
   std::string clauses;            // "SecNumCloud 3.2: 19.2.b"
   bool needs_request = false;     // asks who does it, which a manifest does not tell
   bool audit_only = false;        // no policy: refusing it would not keep it from running
-  bool implied = false;           // by another of the region's rules: the server asks that one, and tells of both
+  std::string implied_by;  // another rule's id: where that one is asked too the server asks it alone, and tells of both
 };
 
 // What `holds` is asked of.

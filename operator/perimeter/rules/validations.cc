@@ -43,7 +43,10 @@ Expr As(bool texts, const Item& item) { return texts ? Expr(item.AsText()) : Exp
 
 Expr ValueAt(const Subject& subject, bool texts) { return As(texts, Member(Object(), subject.path)); }
 
-List ListAt(const Subject& subject) { return Member(Object(), WayOf(subject)).AsList(); }
+List ListAt(const Subject& subject) {
+  const Item list = Member(Object(), WayOf(subject));
+  return subject.nullable ? list.AsNullableList() : list.AsList();
+}
 
 // Of one element of that list.
 Expr ValueIn(const Item& element, const Subject& subject, bool texts) {
@@ -123,7 +126,7 @@ std::string AllHold(const Rules& rules) {
   };
   std::vector<Loop> loops;
   for (const Rule* rule : rules) {
-    if (rule->implied) continue;
+    if (std::ranges::find(rules, rule->implied_by, &Rule::id) != rules.end()) continue;
     // One that is long, by a region's lists, is written once for all its lists.
     if (!IsOfSeveral(*rule) || (rule->subjects.size() > 1 && ToCel(rule->holds).size() > kLongestRepeated)) {
       add(Holds(*rule));
@@ -148,7 +151,7 @@ std::string AllHold(const Rules& rules) {
 
 // An update is asked first whether it is free: a pod that was there before the rules has to end, whatever it would cost
 // to judge it. With all else, which is nearly always as it should be, that comes last.
-std::string Or(const std::string& holds, const Bool& free) {
+std::string OrFree(const std::string& holds, const Bool& free) {
   if (free.node->op == Op::kLiteralBool) return holds;
   const std::string text = ToCel(free);
   return fmt::format("(request.operation == \"UPDATE\" && {0}) || {1} || {0}", text, holds);
@@ -220,7 +223,7 @@ Json Validation(const std::string& expression, const std::string& message, const
 }
 
 Json ValidationOf(const Rule& rule, const Bool& free, api::RegionRules::Language language) {
-  const std::string holds = Or(Holds(rule), free);
+  const std::string holds = OrFree(Holds(rule), free);
   const auto found = [&] { return IsOfSeveral(rule) ? Found(rule) + ".join(\", \")" : About(rule, rule.shown); };
   const std::string says = IsConstant(rule) ? "" : SaidOf(rule, language, found());
   return Validation(holds, MessageOf(rule, language, "", ""), says);
@@ -229,7 +232,7 @@ Json ValidationOf(const Rule& rule, const Bool& free, api::RegionRules::Language
 }  // namespace
 
 Json ValidationsOf(const Rules& rules, const Bool& free, const api::SovereignRegion& region) {
-  const std::string holds = Or(AllHold(rules), free);
+  const std::string holds = OrFree(AllHold(rules), free);
   const bool says_the_same = rules.size() == 1 && IsConstant(*rules.front());
   const std::string says = says_the_same ? "" : MessageOfAll(rules, holds, region);
   if (std::max(holds.size(), says.size()) <= kLongestExpression)

@@ -94,9 +94,13 @@ func measure(c *Case, runs int) (*Cost, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, decision := range admit().Decisions {
-		if decision.Action != validating.ActionAdmit {
-			return nil, fmt.Errorf("%s refuses the pod: %s", c.Name, decision.Message)
+	decisions := admit().Decisions
+	if len(decisions) == 0 {
+		return nil, fmt.Errorf("%s judges nothing", c.Name)
+	}
+	for _, decision := range decisions {
+		if decision.Evaluation != validating.EvalAdmit {
+			return nil, fmt.Errorf("%s does not admit the pod: %s", c.Name, decision.Message)
 		}
 	}
 	cost := &Cost{Name: c.Name}

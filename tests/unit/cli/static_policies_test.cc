@@ -79,6 +79,8 @@ TEST(StaticPolicies, LeaveOutAListThatIsTooLong) {
   ASSERT_EQ(made.left_out.size(), 3U);
   EXPECT_THAT(made.left_out[2], HasSubstr("RP-303: 10001 entries"));
   EXPECT_LT(made.manifests.size(), 200'000U);
+  EXPECT_THAT(made.manifests, HasSubstr(R"(|| it.?image.orValue(\"\").matches(\"@sha256:[0-9a-f]{64}$\"))"))
+      << "what the rule that is left out would imply is asked by itself";
 }
 
 TEST(StaticPolicies, OfNoRegionThatCanBeUsed) {

@@ -79,6 +79,14 @@ TEST(Validations, SayNothingOfWhatIsAdmittedBeforeAnythingElse) {
   }
 }
 
+TEST(Validations, AskARuleThatIsImpliedWhereTheOtherIsNotThere) {
+  OfGate of = RulesAt(Gate::kPods, test::Region());
+  std::erase_if(of.rules, [](const Rule* rule) { return rule->id == "RP-303"; });
+  const Json validations = ValidationsOf(of.rules, RequestsOf(Gate::kPods).free, test::Region());
+  EXPECT_THAT(Text(validations[0], "expression"),
+              HasSubstr(R"(it.?image.orValue("").matches("@sha256:[0-9a-f]{64}$"))"));
+}
+
 TEST(Validations, TellOfEveryRule) {
   const OfGate of = RulesAt(Gate::kPods, test::Region());
   const std::string says = Text(At(Gate::kPods)[0], "messageExpression");

@@ -82,24 +82,21 @@ bool Expect(SSL_CTX* context, const Origin& origin) {
                             : X509_VERIFY_PARAM_set1_host(wanted, origin.host.data(), origin.host.size())) == 1;
 }
 
-Status Present(SSL* ssl, const Identity& identity) {
-  const auto certificates = ReadCertificates(identity.certificate_pem, "client certificate");
-  if (!certificates) return Fail(certificates.error());
-  const KeyPtr key(PEM_read_bio_PrivateKey(ReadFrom(identity.key_pem).get(), nullptr, NoPassphrase, nullptr),
-                   EVP_PKEY_free);
-  if (!key) return Fail(Error::Invalid("client key is not an unencrypted PEM key: " + TakeError()));
-  X509* own = certificates->front().get();
-  if (X509_check_private_key(own, key.get()) != 1) {
-    ERR_clear_error();
-    return Fail(Error::Invalid("client key does not belong to the client certificate"));
-  }
-  bool taken = SSL_use_certificate(ssl, own) == 1 && SSL_use_PrivateKey(ssl, key.get()) == 1;
-  for (std::size_t i = 1; i < certificates->size(); ++i)
-    taken = taken && SSL_add1_chain_cert(ssl, (*certificates)[i].get()) == 1;
-  return taken ? Status() : Fail(Error::Invalid("client certificate: " + TakeError()));
-}
-
 }  // namespace
+
+// An identity as it was read.
+struct TlsSettings::Presented {
+  Identity identity;
+  std::vector<CertificatePtr> certificates;  // its own first
+  KeyPtr key;
+
+  Status To(SSL* ssl) const {
+    bool taken = SSL_use_certificate(ssl, certificates.front().get()) == 1 && SSL_use_PrivateKey(ssl, key.get()) == 1;
+    for (std::size_t i = 1; i < certificates.size(); ++i)
+      taken = taken && SSL_add1_chain_cert(ssl, certificates[i].get()) == 1;
+    return taken ? Status() : Fail(Error::Invalid("client certificate: " + TakeError()));
+  }
+};
 
 void SslFree::operator()(SSL* ssl) const { SSL_free(ssl); }
 
@@ -119,12 +116,33 @@ Result<std::unique_ptr<const TlsSettings>> TlsSettings::Make(const Origin& origi
 
 TlsSettings::~TlsSettings() { SSL_CTX_free(context_); }
 
+// Of connections with the same identity, the first reads it: a start opens dozens, and a key also costs its first
+// signature more than later ones.
+Result<std::shared_ptr<const TlsSettings::Presented>> TlsSettings::Read(const Identity& identity) const {
+  const std::scoped_lock lock(mutex_);
+  if (presented_ && presented_->identity.certificate_pem == identity.certificate_pem &&
+      presented_->identity.key_pem == identity.key_pem)
+    return presented_;
+  auto certificates = ReadCertificates(identity.certificate_pem, "client certificate");
+  if (!certificates) return Fail(std::move(certificates).error());
+  KeyPtr key(PEM_read_bio_PrivateKey(ReadFrom(identity.key_pem).get(), nullptr, NoPassphrase, nullptr), EVP_PKEY_free);
+  if (!key) return Fail(Error::Invalid("client key is not an unencrypted PEM key: " + TakeError()));
+  if (X509_check_private_key(certificates->front().get(), key.get()) != 1) {
+    ERR_clear_error();
+    return Fail(Error::Invalid("client key does not belong to the client certificate"));
+  }
+  presented_ = std::make_shared<const Presented>(identity, *std::move(certificates), std::move(key));
+  return presented_;
+}
+
 Result<SslPtr> TlsSettings::NewConnection(const Identity& identity) const {
   SslPtr ssl(SSL_new(context_));
   if (!ssl || (!origin_.is_address && SSL_set_tlsext_host_name(ssl.get(), origin_.host.c_str()) != 1))
     return Fail(Error::Internal("cannot set TLS up: " + TakeError()));
   if (!identity.certificate_pem.empty() || !identity.key_pem.empty()) {
-    if (auto status = Present(ssl.get(), identity); !status) return Fail(std::move(status).error());
+    const auto presented = Read(identity);
+    if (!presented) return Fail(presented.error());
+    if (auto status = (*presented)->To(ssl.get()); !status) return Fail(std::move(status).error());
   }
   return ssl;
 }

@@ -4,6 +4,7 @@
 #include <openssl/ossl_typ.h>
 
 #include <memory>
+#include <mutex>
 #include <string>
 
 #include "src/base/result.h"
@@ -17,7 +18,7 @@ struct SslFree {
 };
 using SslPtr = std::unique_ptr<SSL, SslFree>;
 
-// What the connections of one client share. Immutable, so thread-safe.
+// What the connections of one client share. Thread-safe.
 class TlsSettings {
  public:
   // TLS 1.2 or newer; empty `ca_pem`: the authorities of the system. Errors: kInvalid.
@@ -31,9 +32,13 @@ class TlsSettings {
   Result<SslPtr> NewConnection(const Identity& identity) const;
 
  private:
+  struct Presented;
   explicit TlsSettings(const Origin& origin) : origin_(origin) {}
+  Result<std::shared_ptr<const Presented>> Read(const Identity& identity) const;
   const Origin origin_;
   SSL_CTX* context_ = nullptr;
+  mutable std::mutex mutex_;
+  mutable std::shared_ptr<const Presented> presented_;  // read last; null for none
 };
 
 // "certificate has expired": what OpenSSL has to say about the last failure, on this thread; "" for nothing.

@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <mutex>
+#include <thread>
 #include <vector>
 
 #include "tests/unit/http/fixture.h"
@@ -16,6 +17,13 @@ using ::testing::HasSubstr;
 
 RawServer::Behaviour Hello() {
   return RawServer::Loop([](Connection& connection, const SeenRequest&) { connection.Answer("hello"); });
+}
+
+// Each request over a connection of its own.
+RawServer::Behaviour NameOfThePeer() {
+  return RawServer::Loop([](Connection& connection, const SeenRequest&) {
+    connection.Answer(connection.PeerName(), "200 OK", "Connection: close\r\n");
+  });
 }
 
 RawServer::Options With(const Certificate& certificate) { return {.certificate = certificate}; }
@@ -174,6 +182,53 @@ TEST(ClientTls, SaysWhyAnIdentityIsOfNoUse) {
   EXPECT_THAT(error_with(Identity{good.certificate_pem, other.key_pem}), HasSubstr("does not belong"));
   EXPECT_THAT(error_with(Fail(Error::Denied("no file"))), HasSubstr("reading the client certificate: no file (denied"));
   EXPECT_EQ(error_with(Identity{}), "accepted") << "an empty identity is none";
+}
+
+// What was read once is kept: it must stand for nothing but itself.
+TEST(ClientTls, RefusesAnotherKeyForACertificateThatWasOfUse) {
+  const Certificate good = Issue(Authority(), {.common_name = "good"});
+  const Certificate other = Issue(Authority(), {});
+  auto options = WithTls();
+  options.client_ca_pem = Authority().certificate_pem;
+  RawServer server(options, NameOfThePeer());
+  Identity current{good.certificate_pem, good.key_pem};
+  auto client =
+      MakeClient(server.origin(), {.ca_pem = Authority().certificate_pem, .identity = [&] { return current; }});
+  ASSERT_TRUE(client) << client.error().ToString();
+  const auto answer = [&] {
+    const auto response = (*client)->Send({.target = "/"}, {});
+    return response ? response->body : response.error().ToString();
+  };
+  EXPECT_EQ(answer(), "good");
+  EXPECT_EQ(answer(), "good");
+  current.key_pem = other.key_pem;
+  EXPECT_THAT(answer(), HasSubstr("does not belong"));
+  EXPECT_THAT(answer(), HasSubstr("does not belong"));
+  current.key_pem = good.key_pem;
+  EXPECT_EQ(answer(), "good");
+  current = {};
+  EXPECT_THAT(answer(), HasSubstr("certificate required"));
+}
+
+TEST(ClientTls, PresentsOneIdentityOnManyThreads) {
+  const Certificate own = Issue(Authority(), {.common_name = "own"});
+  auto options = WithTls();
+  options.client_ca_pem = Authority().certificate_pem;
+  RawServer server(options, NameOfThePeer());
+  auto client = MakeClient(server.origin(), {.ca_pem = Authority().certificate_pem, .identity = [&] {
+                                               return Identity{own.certificate_pem, own.key_pem};
+                                             }});
+  ASSERT_TRUE(client) << client.error().ToString();
+  std::atomic<int> presented = 0;
+  {
+    std::vector<std::jthread> threads;
+    for (int i = 0; i < 16; ++i)
+      threads.emplace_back([&] {
+        const auto response = (*client)->Send({.target = "/"}, {});
+        if (response && response->body == "own") ++presented;
+      });
+  }
+  EXPECT_EQ(presented, 16);
 }
 
 TEST(ClientTls, SaysThatACertificateIsMissing) {

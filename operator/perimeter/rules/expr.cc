@@ -120,6 +120,11 @@ Expr Replace(const Expr& expr, std::string_view variable, const Expr& by) {
   return {Replaced(expr.node, variable, by.node)};
 }
 
+bool Uses(const Expr& expr, std::string_view variable) {
+  if (expr.node->op == Op::kVariable && expr.node->text == variable) return true;
+  return std::ranges::any_of(expr.node->of, [&](const NodePtr& child) { return Uses({child}, variable); });
+}
+
 Bool All(const List& list, const std::function<Bool(const Item&)>& body) { return Loop<Bool>(Op::kAll, list, body); }
 Bool Any(const List& list, const std::function<Bool(const Item&)>& body) { return Loop<Bool>(Op::kAny, list, body); }
 List Filter(const List& list, const std::function<Bool(const Item&)>& body) {

@@ -128,6 +128,7 @@ Text If(const Bool& condition, const Text& then, const Text& otherwise);
 
 // The tree with `by` in place of each variable of that name.
 Expr Replace(const Expr& expr, std::string_view variable, const Expr& by);
+bool Uses(const Expr& expr, std::string_view variable);
 
 // `body` gets the bound variable. Names are given by the depth of the nesting, so that a tree prints the
 // same however often it is built.

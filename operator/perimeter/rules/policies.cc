@@ -13,11 +13,6 @@
 namespace rempart::rules {
 namespace {
 
-bool Uses(const Node& node, std::string_view variable) {
-  if (node.op == Op::kVariable && node.text == variable) return true;
-  return std::ranges::any_of(node.of, [&](const NodePtr& child) { return Uses(*child, variable); });
-}
-
 Json ResourceRules(const GateRequests& requests) {
   Json rules = Json::array();
   for (const auto& [group, versions, resources] : requests.resources)
@@ -71,15 +66,14 @@ Policy PolicyOf(Gate gate, const std::vector<const Rule*>& rules, const api::Sov
                 const PolicyContext& context) {
   const GateRequests& requests = RequestsOf(gate);
   const std::string name = api::GateObjectName(region.meta.key.name, requests.name);
-  const bool with_parameters =
-      std::ranges::any_of(rules, [](const Rule* rule) { return Uses(*rule->holds.node, "params"); });
+  const bool with_parameters = std::ranges::any_of(rules, [](const Rule* rule) { return Uses(rule->holds, "params"); });
 
   // A cluster that is only looked at, or warned, must not come to harm by the gate: what is amiss with the policy
   // itself (parameters that are missing, their definition gone) would otherwise be refused in every mode.
   const bool enforces = region.rules.enforcement == api::RegionRules::Enforcement::kEnforce;
   Json spec = {{"failurePolicy", enforces ? "Fail" : "Ignore"},
-               {"matchConstraints", {{"resourceRules", ResourceRules(requests)}}},
-               {"validations", ValidationsOf(rules, requests.free, region)}};
+               {"matchConstraints", {{"resourceRules", ResourceRules(requests)}}}};
+  spec.update(ValidationsOf(rules, requests.free, region));
   Json binding = {{"policyName", name}, {"validationActions", Actions(region.rules.enforcement)}};
   if (Json match = MatchResources(requests, region, context); !match.is_null()) binding["matchResources"] = match;
   if (with_parameters) {
@@ -172,9 +166,9 @@ std::optional<Policy> MutationOf(const api::SovereignRegion& region, const Polic
     return std::nullopt;
   const std::string name = api::GateObjectName(region.meta.key.name, "placement");
   const std::string label = CelText(api::kNodeRegionLabel), value = CelText(region.meta.key.name);
-  // Not the mirror of a static pod: it runs as its file says. One expression, since match conditions cost another
-  // conversion of the object (docs/architecture.md). A label whose key has a slash is ~1 in a JSON pointer (RFC 6901),
-  // which jsonpatch.escapeKey writes.
+  // Not the mirror of a static pod: it runs as its file says. One expression, since a match condition
+  // costs another conversion of the object, and spares none where it is true (docs/architecture.md). A label whose key
+  // has a slash is ~1 in a JSON pointer (RFC 6901), which jsonpatch.escapeKey writes.
   const std::string expression = fmt::format(
       "has(object.metadata.annotations) && \"kubernetes.io/config.mirror\" in object.metadata.annotations ? [] : "
       "!has(object.spec.nodeSelector) ? "

@@ -25,12 +25,12 @@ constexpr std::size_t kLongestRepeated = 4'000;
 using Rules = std::vector<const Rule*>;
 
 // --- what a rule is asked of
-// The way to a list, up to the "*", or to a value.
-std::vector<std::string> WayOf(const Subject& subject) {
+// The path of a list, up to the "*", or to a value.
+std::vector<std::string> ListPath(const Subject& subject) {
   return {subject.path.begin(), std::ranges::find(subject.path, "*")};
 }
 
-bool IsOfAList(const Subject& subject) { return WayOf(subject).size() < subject.path.size(); }
+bool IsOfAList(const Subject& subject) { return ListPath(subject).size() < subject.path.size(); }
 bool IsOfOneValue(const Rule& rule) { return rule.subjects.size() == 1 && !IsOfAList(rule.subjects.front()); }
 bool IsOfSeveral(const Rule& rule) { return !rule.subjects.empty() && !IsOfOneValue(rule); }
 
@@ -44,17 +44,17 @@ Expr As(bool texts, const Item& item) { return texts ? Expr(item.AsText()) : Exp
 Expr ValueAt(const Subject& subject, bool texts) { return As(texts, Member(Object(), subject.path)); }
 
 List ListAt(const Subject& subject) {
-  const Item list = Member(Object(), WayOf(subject));
+  const Item list = Member(Object(), ListPath(subject));
   return subject.nullable ? list.AsNullableList() : list.AsList();
 }
 
 // Of one element of that list.
 Expr ValueIn(const Item& element, const Subject& subject, bool texts) {
-  return As(texts, Member(element, subject.path, WayOf(subject).size() + 1));
+  return As(texts, Member(element, subject.path, ListPath(subject).size() + 1));
 }
 
 Bool IsThere(const Item& element, const Subject& subject) {
-  return element[std::string_view(subject.path[WayOf(subject).size() + 1])].Present();
+  return element[std::string_view(subject.path[ListPath(subject).size() + 1])].Present();
 }
 
 List ValuesAt(const Subject& subject, bool texts) {
@@ -76,7 +76,7 @@ List ValuesOf(const Rule& rule) {
 
 // --- whether they hold
 // `expr` over It() where it stands by itself: with the value in its place, for rules of one value.
-std::string About(const Rule& rule, const Expr& expr) {
+std::string WithValue(const Rule& rule, const Expr& expr) {
   return IsOfOneValue(rule) ? ToCel(Replace(expr, "it", ValueAt(rule.subjects.front(), rule.texts))) : ToCel(expr);
 }
 
@@ -85,12 +85,12 @@ std::string AllOf(const List& list, const Expr& of_each) {
 }
 
 std::string Holds(const Rule& rule) {
-  return IsOfSeveral(rule) ? AllOf(ValuesOf(rule), rule.holds) : About(rule, rule.holds);
+  return IsOfSeveral(rule) ? AllOf(ValuesOf(rule), rule.holds) : WithValue(rule, rule.holds);
 }
 
 // What is asked of the elements of a list, by all rules together.
 struct Loop {
-  std::vector<std::string> way;
+  std::vector<std::string> path;
   List list;
   Bool of_each;  // over It(), the element
 };
@@ -138,9 +138,9 @@ std::string AllHold(const Rules& rules) {
         continue;
       }
       const Bool of_each = OfEach(*rule, subject);
-      const auto same = std::ranges::find(loops, WayOf(subject), &Loop::way);
+      const auto same = std::ranges::find(loops, ListPath(subject), &Loop::path);
       if (same == loops.end())
-        loops.push_back({WayOf(subject), ListAt(subject), of_each});
+        loops.push_back({ListPath(subject), ListAt(subject), of_each});
       else
         same->of_each = same->of_each && of_each;
     }
@@ -155,6 +155,11 @@ std::string OrFree(const std::string& holds, const Bool& free) {
   if (free.node->op == Op::kLiteralBool) return holds;
   const std::string text = ToCel(free);
   return fmt::format("(request.operation == \"UPDATE\" && {0}) || {1} || {0}", text, holds);
+}
+
+// A match condition is given no namespace.
+bool AskOfTheNamespace(const Rules& rules) {
+  return std::ranges::any_of(rules, [](const Rule* rule) { return Uses(rule->holds, "namespaceObject"); });
 }
 
 // --- what is said
@@ -181,14 +186,14 @@ std::string WhereBroken(const Rule& rule, api::RegionRules::Language language) {
   if (!IsConstant(rule) && IsOfSeveral(rule))
     return fmt::format("[{}].filter(bad, bad.size() > 0).map(bad, {})", Found(rule),
                        SaidOf(rule, language, "bad.join(\", \")"));
-  return fmt::format(
-      "({} ? [] : [{}])", Holds(rule),
-      IsConstant(rule) ? CelText(MessageOf(rule, language, "", "")) : SaidOf(rule, language, About(rule, rule.shown)));
+  return fmt::format("({} ? [] : [{}])", Holds(rule),
+                     IsConstant(rule) ? CelText(MessageOf(rule, language, "", ""))
+                                      : SaidOf(rule, language, WithValue(rule, rule.shown)));
 }
 
 // All of it, or the beginnings, or, since a header takes no control characters and the server would drop the warning
 // without a word, the ids (the first six characters).
-std::string MessageOfAll(const Rules& rules, const std::string& holds, const api::SovereignRegion& region) {
+std::string MessageOfAll(const Rules& rules, const api::SovereignRegion& region) {
   std::string each;
   for (const Rule* rule : rules)
     each.append(each.empty() ? "" : " + ").append(WhereBroken(*rule, region.rules.language));
@@ -197,11 +202,11 @@ std::string MessageOfAll(const Rules& rules, const std::string& holds, const api
   const std::string unquotable = french ? " : une valeur contient des caractères de contrôle, et n'est pas citée"
                                         : ": a value has control characters in it, and is not quoted";
   return fmt::format(
-      "{} ? \"\" : [{}].map(all, [bytes(all.join(\". \")).size() <= {} ? all.join(\". \") : "
+      "[{}].map(all, [bytes(all.join(\". \")).size() <= {} ? all.join(\". \") : "
       "all.map(one, one.size() <= {} / all.size() ? one : one.substring(0, {} / all.size()) + \"…\").join(\". \")]"
       ".map(text, text.replace(\"\\n\", \" \").replace(\"\\t\", \" \").replace(\"\\r\", \" \"))"
       ".map(text, text.matches(\"\\\\p{{Cc}}\") ? all.map(one, one.substring(0, 6)).join(\", \") + {} : text)[0])[0]",
-      holds, each, enforces ? kLongestRefusal : kLongestWarning, kBeginnings, kBeginnings, CelText(unquotable));
+      each, enforces ? kLongestRefusal : kLongestWarning, kBeginnings, kBeginnings, CelText(unquotable));
 }
 
 // What the server says where a message cannot be worked out: it costs too much, or a value cannot be read.
@@ -224,7 +229,7 @@ Json Validation(const std::string& expression, const std::string& message, const
 
 Json ValidationOf(const Rule& rule, const Bool& free, api::RegionRules::Language language) {
   const std::string holds = OrFree(Holds(rule), free);
-  const auto found = [&] { return IsOfSeveral(rule) ? Found(rule) + ".join(\", \")" : About(rule, rule.shown); };
+  const auto found = [&] { return IsOfSeveral(rule) ? Found(rule) + ".join(\", \")" : WithValue(rule, rule.shown); };
   const std::string says = IsConstant(rule) ? "" : SaidOf(rule, language, found());
   return Validation(holds, MessageOf(rule, language, "", ""), says);
 }
@@ -234,12 +239,17 @@ Json ValidationOf(const Rule& rule, const Bool& free, api::RegionRules::Language
 Json ValidationsOf(const Rules& rules, const Bool& free, const api::SovereignRegion& region) {
   const std::string holds = OrFree(AllHold(rules), free);
   const bool says_the_same = rules.size() == 1 && IsConstant(*rules.front());
-  const std::string says = says_the_same ? "" : MessageOfAll(rules, holds, region);
-  if (std::max(holds.size(), says.size()) <= kLongestExpression)
-    return Json::array({Validation(holds, Fallback(rules, region), says)});
-  Json validations = Json::array();
-  for (const Rule* rule : rules) validations.push_back(ValidationOf(*rule, free, region.rules.language));
-  return validations;
+  const std::string says = says_the_same ? "" : MessageOfAll(rules, region);
+  const bool is_condition = holds.size() <= kLongestExpression && !AskOfTheNamespace(rules);
+  Json spec = Json::object();
+  if (is_condition)
+    spec["matchConditions"] = Json::array({{{"name", "broken-rule"}, {"expression", fmt::format("!({})", holds)}}});
+  if (std::max(holds.size(), says.size()) <= kLongestExpression) {
+    spec["validations"] = Json::array({Validation(is_condition ? "false" : holds, Fallback(rules, region), says)});
+    return spec;
+  }
+  for (const Rule* rule : rules) spec["validations"].push_back(ValidationOf(*rule, free, region.rules.language));
+  return spec;
 }
 
 }  // namespace rempart::rules

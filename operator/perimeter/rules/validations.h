@@ -1,11 +1,11 @@
 // A gate's rules as the CEL of its policy: what is asked of a request, and what is said where it is refused.
 //
-// The API server evaluates the message of each validation for every request, also for those that it admits, and every
-// expression, a variable's too, costs it some microseconds before its first step; of several validations that are
-// broken it passes on the first one's message alone (k8s.io/apiserver 1.36, plugin/policy/validating). So a gate is one
-// validation: all its rules in one conjunction that goes through each list once, and a message that is empty for what
-// is admitted and names every rule that is broken. What it takes to say so is worked out for the refused alone. There
-// are no variables: each costs something, three times a request, whether it is looked at or not.
+// What a policy costs is mostly that the API server converts the object anew for its match conditions, validations,
+// messages, and audit annotations; all but the first it leaves where a match condition is false (k8s.io/apiserver 1.36,
+// plugin/policy/validating). So what a gate asks is one match condition, that a rule be broken: all its rules in one
+// conjunction that goes through each list once. The one validation of a request that matches is false, and its message,
+// worked out for the refused alone, names every rule that is broken; of several validations the server would pass on
+// the first one's alone. There are no variables: each costs something, whether it is looked at or not.
 #pragma once
 
 #include <nlohmann/json.hpp>
@@ -16,8 +16,9 @@
 
 namespace rempart::rules {
 
-// The `validations` of a ValidatingAdmissionPolicy's spec: of rules of one gate, of which `free` requests are asked
-// nothing. Where one expression of them all would be too long for the server, a validation a rule. Pure; any thread.
+// The `matchConditions` and `validations` of a ValidatingAdmissionPolicy's spec: of rules of one gate, of which `free`
+// requests are asked nothing. Without a condition where the server could not answer it: rules that ask of the
+// namespace, or too long. A validation a rule where one expression of them all would be too long. Pure; any thread.
 Json ValidationsOf(const std::vector<const Rule*>& rules, const Bool& free, const api::SovereignRegion& region);
 
 }  // namespace rempart::rules

@@ -6,6 +6,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -21,6 +22,7 @@ import (
 	"k8s.io/apiserver/pkg/admission"
 	plugincel "k8s.io/apiserver/pkg/admission/plugin/cel"
 	"k8s.io/apiserver/pkg/admission/plugin/policy/validating"
+	"k8s.io/apiserver/pkg/admission/plugin/webhook/matchconditions"
 	celconfig "k8s.io/apiserver/pkg/apis/cel"
 	"k8s.io/apiserver/pkg/authentication/user"
 	"k8s.io/apiserver/pkg/cel/environment"
@@ -61,27 +63,35 @@ func validatorOf(spec v1.ValidatingAdmissionPolicySpec) (validating.Validator, e
 			messages[i] = &validating.MessageExpressionCondition{MessageExpression: validation.MessageExpression}
 		}
 	}
-	return validating.NewValidator(compiler.CompileCondition(validations, of, environment.StoredExpressions), nil,
+	var matcher matchconditions.Matcher
+	if len(spec.MatchConditions) > 0 {
+		conditions := make([]plugincel.ExpressionAccessor, len(spec.MatchConditions))
+		for i := range spec.MatchConditions {
+			conditions[i] = (*matchconditions.MatchCondition)(&spec.MatchConditions[i])
+		}
+		matcher = matchconditions.NewMatcher(compiler.CompileCondition(conditions, of, environment.StoredExpressions), spec.FailurePolicy, "policy", "validate", "")
+	}
+	return validating.NewValidator(compiler.CompileCondition(validations, of, environment.StoredExpressions), matcher,
 		compiler.CompileCondition(nil, of, environment.StoredExpressions),
 		compiler.CompileCondition(messages, ofMessages, environment.StoredExpressions), spec.FailurePolicy, nil), nil
 }
 
-// admissionOf gives what judges the case's pod once.
-func admissionOf(c *Case) (func() validating.ValidateResult, error) {
+// admissionOf gives what judges a pod once.
+func admissionOf(c *Case, pod *corev1.Pod) (func() validating.ValidateResult, error) {
 	validator, err := validatorOf(c.Policy.Spec)
 	if err != nil {
 		return nil, err
 	}
 	kind, resource := corev1.SchemeGroupVersion.WithKind("Pod"), corev1.SchemeGroupVersion.WithResource("pods")
 	who := &user.DefaultInfo{Name: "bob", Groups: []string{"system:authenticated"}}
-	attributes := admission.NewAttributesRecord(&c.Pod, nil, kind, "acme", c.Pod.Name, resource, "", admission.Create, &metav1.CreateOptions{}, true, who)
+	attributes := admission.NewAttributesRecord(pod, nil, kind, "acme", pod.Name, resource, "", admission.Create, &metav1.CreateOptions{}, true, who)
 	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "acme"}}
 	var parameters *unstructured.Unstructured
 	if c.Parameters != nil {
 		parameters = &unstructured.Unstructured{Object: c.Parameters}
 	}
 	return func() validating.ValidateResult {
-		versioned := &admission.VersionedAttributes{Attributes: attributes, VersionedKind: kind, VersionedObject: &c.Pod}
+		versioned := &admission.VersionedAttributes{Attributes: attributes, VersionedKind: kind, VersionedObject: pod}
 		if parameters == nil {
 			return validator.Validate(context.Background(), resource, versioned, nil, namespace, celconfig.RuntimeCELCostBudget, nil)
 		}
@@ -89,19 +99,35 @@ func admissionOf(c *Case) (func() validating.ValidateResult, error) {
 	}, nil
 }
 
+// admits tells whether the pod gets in, and fails where that is so for no reason but an error.
+func admits(c *Case, pod *corev1.Pod) (bool, error) {
+	admit, err := admissionOf(c, pod)
+	if err != nil {
+		return false, err
+	}
+	for _, decision := range admit().Decisions { // none where the policy's match condition is false
+		if decision.Evaluation == validating.EvalError {
+			return false, fmt.Errorf("%s cannot judge the pod: %s", c.Name, decision.Message)
+		}
+		if decision.Evaluation != validating.EvalAdmit {
+			return false, nil
+		}
+	}
+	return true, nil
+}
+
 func measure(c *Case, runs int) (*Cost, error) {
-	admit, err := admissionOf(c)
+	elsewhere := c.Pod.DeepCopy()
+	elsewhere.Spec.NodeName = "node-of-no-region"
+	if got, err := admits(c, &c.Pod); err != nil || !got {
+		return nil, errors.Join(fmt.Errorf("%s does not admit the pod", c.Name), err)
+	}
+	if got, err := admits(c, elsewhere); err != nil || got != (c.Parameters == nil) { // the floor's policy has none
+		return nil, errors.Join(fmt.Errorf("%s: whether a pod on a node of no region gets in is %v", c.Name, got), err)
+	}
+	admit, err := admissionOf(c, &c.Pod)
 	if err != nil {
 		return nil, err
-	}
-	decisions := admit().Decisions
-	if len(decisions) == 0 {
-		return nil, fmt.Errorf("%s judges nothing", c.Name)
-	}
-	for _, decision := range decisions {
-		if decision.Evaluation != validating.EvalAdmit {
-			return nil, fmt.Errorf("%s does not admit the pod: %s", c.Name, decision.Message)
-		}
 	}
 	cost := &Cost{Name: c.Name}
 	var times []float64
@@ -123,6 +149,7 @@ func measure(c *Case, runs int) (*Cost, error) {
 func run() error {
 	runs := flag.Int("runs", 5, "of a second each, for the times")
 	out := flag.String("out", "", "where the JSON goes")
+	commit := flag.String("commit", "", "of the operator whose policies these are, for the JSON")
 	flag.Parse()
 	if flag.NArg() == 0 || *runs < 1 {
 		return fmt.Errorf("usage: rules [-runs N] [-out FILE] CASE.json ...")
@@ -153,7 +180,7 @@ func run() error {
 	if err := table.Flush(); err != nil || *out == "" {
 		return err
 	}
-	text, err := json.MarshalIndent(costs, "", "  ")
+	text, err := json.MarshalIndent(map[string]any{"commit": *commit, "costs": costs}, "", "  ")
 	if err != nil {
 		return err
 	}

@@ -168,9 +168,10 @@ TEST_F(GateReconcilerTest, EditsAreReplacedAndToldOf) {
   Put(Region());
   Look();
   const std::string pods = "france.pods.rempart.dev";
-  server.Edit(api::GateKind::kPolicy, pods, {{"spec", {{"matchConditions", Json::array({{{"name", "off"}}})}}}});
+  server.Edit(api::GateKind::kPolicy, pods,
+              {{"spec", {{"matchConditions", Json::array({{{"name", "broken-rule"}}, {{"name", "off"}}})}}}});
   EXPECT_THAT(Look(), ElementsAre("replace validatingadmissionpolicies " + pods));
-  EXPECT_FALSE(server.objects.at({api::GateKind::kPolicy, pods})["spec"].contains("matchConditions"))
+  EXPECT_EQ(server.objects.at({api::GateKind::kPolicy, pods})["spec"]["matchConditions"].size(), 1U)
       << "what was added is gone, not only what was changed";
   server.Forget(api::GateKind::kBinding, pods);
   EXPECT_THAT(Look(), ElementsAre("create validatingadmissionpolicybindings " + pods));

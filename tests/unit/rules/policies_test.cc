@@ -75,7 +75,7 @@ TEST(Policies, BindingsSelectTheRegionAndLeaveExemptNamespacesOut) {
   const Json selector = Named("pods", region).binding["spec"]["matchResources"]["namespaceSelector"];
   EXPECT_FALSE(selector.contains("matchLabels"));
   EXPECT_EQ(selector["matchExpressions"].size(), 2U);
-  EXPECT_THAT(Named("namespaces", region).policy["spec"]["validations"][0]["expression"].get<std::string>(),
+  EXPECT_THAT(Named("namespaces", region).policy["spec"]["matchConditions"][0]["expression"].get<std::string>(),
               HasSubstr("?team"));
 }
 

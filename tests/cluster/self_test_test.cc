@@ -47,6 +47,14 @@ class SelfTestTest : public GateTest {
     make(kMutatingBindings,
          {{"policyName", id_},
           {"matchResources", {{"namespaceSelector", {{"matchLabels", {{"kubernetes.io/metadata.name", ns_}}}}}}}});
+    // The server takes mutating policies up by themselves: the gate could be tested before this one.
+    Json probe = Pod();
+    probe["metadata"]["name"] = "rempart-probe";
+    probe["spec"].erase("nodeSelector");
+    EXPECT_TRUE(AwaitServer([&] {
+      const auto reply = DryRun(api::kPods, probe);
+      return reply && reply->body.contains(std::string(api::kNodeRegionLabel));
+    })) << "the policy does not hold";
   }
 };
 

@@ -141,11 +141,11 @@ Result<kube::Outcome> Auditor::Reconcile(kube::ReconcileContext& context) {
   for (const auto& node : caches_.NodesWithLabel(name)) nodes.push_back(node->meta.key.name);
   std::ranges::sort(nodes);
   const auto governed = perimeter::NamespacesOf(*region, {}, caches_.namespaces.List(), *identity).governed;
-  Premises premises{region->meta.uid, region->meta.generation, DigestOfNames(nodes), DigestOfNames(governed)};
+  AuditInputs inputs{region->meta.uid, region->meta.generation, DigestOfNames(nodes), DigestOfNames(governed)};
   {
     std::scoped_lock lock(mutex_);
     const auto& last = memory_[name].last;
-    const Duration wait = last ? DueAt(*last, premises, interval_) - clock_.Mono() : Duration::zero();
+    const Duration wait = last ? DueAt(*last, inputs, interval_) - clock_.Mono() : Duration::zero();
     if (wait > Duration::zero()) return kube::Outcome::Requeue(wait);
   }
   const Namespaces namespaces(governed.begin(), governed.end());
@@ -163,15 +163,15 @@ Result<kube::Outcome> Auditor::Reconcile(kube::ReconcileContext& context) {
   {
     std::scoped_lock lock(mutex_);
     auto& last = memory_[name].last;
-    last = Audited(last, std::move(premises), clock_.Mono());
+    last = Audited(last, std::move(inputs), clock_.Mono());
   }
   if (summaries_.Put(name, {tally.objects(), tally.violations(), tally.by_rule(), *std::move(left_out)}))
     wake_region_(name);
   // Last: what becomes of reports must not keep the counts from being told.
-  KeepReports(kReports, *region, tally, namespaces, std::move(reports), context.stop());
+  SyncReports(kReports, *region, tally, namespaces, std::move(reports), context.stop());
   const bool of_cluster =
       std::ranges::any_of(kKinds, [&](const Kind& kind) { return !kind.resource.namespaced && tally.Asks(kind.gate); });
-  KeepReports(kClusterReports, *region, tally, of_cluster ? Namespaces{""} : Namespaces{}, std::move(cluster_reports),
+  SyncReports(kClusterReports, *region, tally, of_cluster ? Namespaces{""} : Namespaces{}, std::move(cluster_reports),
               context.stop());
   log::Debug("audited", {{"region", name}, {"objects", tally.objects()}, {"violations", tally.violations()}});
   return kube::Outcome::Requeue(interval_);
@@ -261,7 +261,7 @@ std::optional<Auditor::Reports> Auditor::ReadReports(const kube::Resource& resou
   return std::nullopt;
 }
 
-void Auditor::KeepReports(const kube::Resource& resource, const api::SovereignRegion& region, const Tally& tally,
+void Auditor::SyncReports(const kube::Resource& resource, const api::SovereignRegion& region, const Tally& tally,
                           const Namespaces& of, std::optional<Reports> there, std::stop_token stop) {
   if (!there) return;
   const auto done = WriteReports(resource, region, tally, of, *std::move(there), std::move(stop));

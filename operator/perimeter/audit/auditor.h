@@ -56,7 +56,7 @@ class Auditor {
                                   const std::function<void(const Json& object)>& add, std::stop_token stop);
   // Of these namespaces ("" for the cluster) and of no others. `there`: those of the region, before; without, nothing
   // is done. What fails is logged, and tried again at the next audit.
-  void KeepReports(const kube::Resource& resource, const api::SovereignRegion& region, const Tally& tally,
+  void SyncReports(const kube::Resource& resource, const api::SovereignRegion& region, const Tally& tally,
                    const Namespaces& of, std::optional<Reports> there, std::stop_token stop);
   Status WriteReports(const kube::Resource& resource, const api::SovereignRegion& region, const Tally& tally,
                       const Namespaces& of, Reports there, std::stop_token stop);

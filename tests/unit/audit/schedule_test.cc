@@ -10,24 +10,25 @@ namespace {
 
 using namespace std::chrono_literals;
 
-const Premises kBefore{"uid", 3, "nodes", "namespaces"};
+const AuditInputs kBefore{"uid", 3, "nodes", "namespaces"};
 const MonoTime kDone = MonoTime{} + 1h;
 
-Premises With(std::string Premises::*member, std::string value) {
-  Premises now = kBefore;
+AuditInputs With(std::string AuditInputs::*member, std::string value) {
+  AuditInputs now = kBefore;
   now.*member = std::move(value);
   return now;
 }
 
 TEST(Schedule, WhatDiffersSaysHowSoon) {
-  const Premises other_nodes = With(&Premises::nodes, "others"), other_region = With(&Premises::uid, "another");
-  const Premises other_namespaces = With(&Premises::namespaces, "others");
-  Premises both = other_nodes, other_spec = other_namespaces;
+  const AuditInputs other_nodes = With(&AuditInputs::nodes, "others"),
+                    other_region = With(&AuditInputs::uid, "another");
+  const AuditInputs other_namespaces = With(&AuditInputs::namespaces, "others");
+  AuditInputs both = other_nodes, other_spec = other_namespaces;
   both.namespaces = "others";
   ++other_spec.generation;
   struct Case {
     const char* what;
-    Premises now;
+    AuditInputs now;
     std::optional<MonoTime> for_namespaces;
     Duration interval, due;
   };
@@ -57,9 +58,9 @@ TEST(Schedule, RemembersWhichAuditWasForNamespacesAlone) {
   EXPECT_EQ(first.of, kBefore);
   EXPECT_EQ(first.done, kDone);
   EXPECT_FALSE(first.for_namespaces) << "it was due anyway";
-  const LastAudit joined = Audited(first, With(&Premises::namespaces, "others"), kDone + 10s);
+  const LastAudit joined = Audited(first, With(&AuditInputs::namespaces, "others"), kDone + 10s);
   EXPECT_EQ(joined.for_namespaces, kDone + 10s);
-  Premises more = joined.of;
+  AuditInputs more = joined.of;
   more.nodes = "others", more.namespaces = "more";
   const LastAudit nodes = Audited(joined, more, kDone + 20s);
   EXPECT_EQ(nodes.for_namespaces, kDone + 10s);
@@ -74,7 +75,7 @@ TEST(Schedule, AuditsAreNotBackToBackWhateverNamespacesDo) {
     LastAudit last = Audited(std::nullopt, kBefore, kDone);
     int audits = 0;
     for (Duration at = 0s; at < 1h; at += 1s) {
-      const Premises now = With(&Premises::namespaces, std::to_string(at / every));
+      const AuditInputs now = With(&AuditInputs::namespaces, std::to_string(at / every));
       if (kDone + at < DueAt(last, now, 5min)) continue;
       at += kTakes;
       last = Audited(last, now, kDone + at);

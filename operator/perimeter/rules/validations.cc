@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <string>
+#include <utility>
 
 #include "operator/perimeter/rules/cel.h"
 #include "operator/perimeter/rules/message.h"
@@ -157,9 +158,10 @@ std::string OrFree(const std::string& holds, const Bool& free) {
   return fmt::format("(request.operation == \"UPDATE\" && {0}) || {1} || {0}", text, holds);
 }
 
-// A match condition is given no namespace.
-bool AskOfTheNamespace(const Rules& rules) {
-  return std::ranges::any_of(rules, [](const Rule* rule) { return Uses(rule->holds, "namespaceObject"); });
+// A match condition is not told of the namespace.
+bool AskOfTheNamespace(const Rules& rules, const Bool& free) {
+  const auto asks = [](const Expr& expr) { return Uses(expr, "namespaceObject"); };
+  return asks(free) || std::ranges::any_of(rules, [&](const Rule* rule) { return asks(rule->holds); });
 }
 
 // --- what is said
@@ -240,16 +242,12 @@ Json ValidationsOf(const Rules& rules, const Bool& free, const api::SovereignReg
   const std::string holds = OrFree(AllHold(rules), free);
   const bool says_the_same = rules.size() == 1 && IsConstant(*rules.front());
   const std::string says = says_the_same ? "" : MessageOfAll(rules, region);
-  const bool is_condition = holds.size() <= kLongestExpression && !AskOfTheNamespace(rules);
-  Json spec = Json::object();
-  if (is_condition)
-    spec["matchConditions"] = Json::array({{{"name", "broken-rule"}, {"expression", fmt::format("!({})", holds)}}});
-  if (std::max(holds.size(), says.size()) <= kLongestExpression) {
-    spec["validations"] = Json::array({Validation(is_condition ? "false" : holds, Fallback(rules, region), says)});
-    return spec;
-  }
-  for (const Rule* rule : rules) spec["validations"].push_back(ValidationOf(*rule, free, region.rules.language));
-  return spec;
+  if (std::max(holds.size(), says.size()) <= kLongestExpression && !AskOfTheNamespace(rules, free))
+    return {{"matchConditions", Json::array({{{"name", "broken-rule"}, {"expression", fmt::format("!({})", holds)}}})},
+            {"validations", Json::array({Validation("false", Fallback(rules, region), says)})}};
+  Json validations = Json::array();
+  for (const Rule* rule : rules) validations.push_back(ValidationOf(*rule, free, region.rules.language));
+  return {{"validations", std::move(validations)}};
 }
 
 }  // namespace rempart::rules

@@ -29,6 +29,15 @@ rules::PolicyContext ContextOf(const api::SovereignRegion& region, const RegionP
   return context;
 }
 
+bool OthersHaveNodes(const api::SovereignRegion& region, const std::vector<api::SovereignRegion>& regions,
+                     const QualifiedNodes& nodes) {
+  return std::ranges::any_of(regions, [&](const api::SovereignRegion& other) {
+    if (other.meta.key.name == region.meta.key.name) return false;
+    const auto its = nodes.find(other.meta.key.name);
+    return its == nodes.end() || !its->second.empty();
+  });
+}
+
 std::vector<std::string> UnknownPlaces(const std::vector<api::SovereignRegion>& regions, const RegionPlaces& places) {
   std::vector<std::string> unknown;
   for (const auto& region : regions) {

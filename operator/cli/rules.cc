@@ -268,7 +268,8 @@ std::string PrintPolicies(const std::vector<api::SovereignRegion>& regions, cons
                           const RegionPlaces& places, const rules::PolicyContext& context, bool mutates) {
   Json items = Json::array();
   for (api::SovereignRegion region : regions) {
-    const rules::PolicyContext its_context = ContextOf(region, places, context);
+    rules::PolicyContext its_context = ContextOf(region, places, context);
+    its_context.rules.other_regions = OthersHaveNodes(region, regions, nodes);
     region.meta.uid.clear();  // an owner reference would name it
     if (const auto its = nodes.find(region.meta.key.name); its != nodes.end())
       items.push_back(rules::ParametersOf(region, its->second));

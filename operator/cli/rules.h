@@ -20,8 +20,6 @@ namespace rempart::cli {
 // final newline.
 Result<std::string> ExplainRule(std::string_view id);
 
-// The names of the nodes that qualify, by region; a region of which they are not known has none here.
-using QualifiedNodes = std::map<std::string, std::vector<std::string>, std::less<>>;
 // Those that a PerimeterParameters object names.
 std::vector<std::string> NodesIn(const Json& parameters);
 

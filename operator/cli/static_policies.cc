@@ -85,7 +85,7 @@ void AddStatic(Json policy, std::string& manifests) {
 }  // namespace
 
 StaticPolicies StaticPoliciesOf(const std::vector<api::SovereignRegion>& regions, const RegionPlaces& places,
-                                const rules::PolicyContext& context) {
+                                const QualifiedNodes& nodes, const rules::PolicyContext& context) {
   StaticPolicies made{"", UnknownPlaces(regions, places)};
   for (api::SovereignRegion region : regions) {
     const std::string name = region.meta.key.name;
@@ -97,7 +97,9 @@ StaticPolicies StaticPoliciesOf(const std::vector<api::SovereignRegion>& regions
     region.meta.uid.clear();  // no owner: the files outlive the region
     const Json parameters = rules::ParametersOf(region, {});
     std::vector<rules::Rule> kept;
-    for (rules::Rule& rule : rules::RulesOf(region, ContextOf(region, places, context).rules)) {
+    rules::PolicyContext its_context = ContextOf(region, places, context);
+    its_context.rules.other_regions = OthersHaveNodes(region, regions, nodes);
+    for (rules::Rule& rule : rules::RulesOf(region, its_context.rules)) {
       if (rule.audit_only) continue;
       Inliner inliner(parameters);
       rule.holds.node = inliner.Inline(rule.holds.node);

@@ -21,6 +21,6 @@ struct StaticPolicies {
 // needs new files. What only the cluster knows, which nodes are qualified, cannot be had so. A region whose spec cannot
 // be used has no policies, and is among what is left out.
 StaticPolicies StaticPoliciesOf(const std::vector<api::SovereignRegion>& regions, const RegionPlaces& places,
-                                const rules::PolicyContext& context);
+                                const QualifiedNodes& nodes, const rules::PolicyContext& context);
 
 }  // namespace rempart::cli

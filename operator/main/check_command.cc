@@ -103,13 +103,13 @@ CommandResult Check(const CheckArguments& arguments, const CheckWorld& world) {
     if (!cluster) return Unusable(cluster.error().message);
     regions = cluster->regions;
     places = cli::PlacesOfRegions(regions, cluster->profiles);
-    rules::PolicyContext context = world.context;
-    context.rules.other_regions = regions.size() > 1;
-    const auto make_judge = [&, context, mutates = cluster->mutates,
+    const auto make_judge = [&, mutates = cluster->mutates,
                              nodes = std::move(cluster->nodes)](const api::SovereignRegion& region) {
       const auto its = nodes.find(region.meta.key.name);
-      return world.make_judge(region, {mutates, its == nodes.end() ? std::vector<std::string>() : its->second,
-                                       cli::ContextOf(region, places, context)});
+      rules::PolicyContext context = cli::ContextOf(region, places, world.context);
+      context.rules.other_regions = cli::OthersHaveNodes(region, regions, nodes);
+      return world.make_judge(
+          region, {mutates, its == nodes.end() ? std::vector<std::string>() : its->second, std::move(context)});
     };
     if (arguments.ns.empty()) input.default_namespace = cluster->default_namespace;
     choice = cli::RegionChoice::Of(*std::move(cluster), world.context, make_judge);

@@ -10,9 +10,9 @@ namespace {
 
 // What a static policy cannot do goes to standard error too: whoever pipes it into a file should see it.
 CommandResult AsFiles(const std::vector<api::SovereignRegion>& regions, const cli::RegionPlaces& places,
-                      const rules::PolicyContext& context) {
+                      const cli::QualifiedNodes& nodes, const rules::PolicyContext& context) {
   CommandResult result;
-  auto made = cli::StaticPoliciesOf(regions, places, context);
+  auto made = cli::StaticPoliciesOf(regions, places, nodes, context);
   result.output = std::move(made.manifests);
   if (result.output.empty()) result.error = "there is no region with a policy: nothing was printed\n";
   for (const std::string& why : made.left_out) result.error += "left out: " + why + "\n";
@@ -43,16 +43,16 @@ CommandResult Policies(const PoliciesArguments& arguments, const PoliciesWorld& 
   }
   const auto regions = world.regions();
   if (!regions) return Unusable(regions.error().message);
-  auto context = rules::PolicyContext::Of(arguments.operator_user.empty() ? kUsualOperator : arguments.operator_user);
-  context.rules.other_regions = regions->size() > 1;
+  const auto context =
+      rules::PolicyContext::Of(arguments.operator_user.empty() ? kUsualOperator : arguments.operator_user);
   const auto profiles = world.profiles(*regions);
   if (!profiles) return Unusable(profiles.error().message);
   const auto places = cli::PlacesOfRegions(*regions, *profiles);
-  if (arguments.as_files) return AsFiles(*regions, places, context);
-  const auto mutates = world.mutates();
-  if (!mutates) return Unusable(mutates.error().message);
   const auto nodes = world.nodes(*regions);
   if (!nodes) return Unusable(nodes.error().message);
+  if (arguments.as_files) return AsFiles(*regions, places, *nodes, context);
+  const auto mutates = world.mutates();
+  if (!mutates) return Unusable(mutates.error().message);
   CommandResult result{cli::PrintPolicies(*regions, *nodes, places, context, *mutates), "", 0};
   for (const std::string& unknown : cli::UnknownPlaces(*regions, places)) result.error += "left out: " + unknown + "\n";
   for (const api::SovereignRegion& region : *regions) {

@@ -43,7 +43,7 @@ std::vector<Json> Objects(const std::string& text) {
 
 // What the API server's loader asks for: names, no parameters, and a policy for each binding.
 TEST(StaticPolicies, AreWhatTheApiServerLoads) {
-  const auto objects = Objects(StaticPoliciesOf({France()}, {}, kContext).manifests);
+  const auto objects = Objects(StaticPoliciesOf({France()}, {}, {}, kContext).manifests);
   ASSERT_FALSE(objects.empty());
   std::vector<std::string> policies;
   for (const Json& object : objects) {
@@ -62,7 +62,7 @@ TEST(StaticPolicies, AreWhatTheApiServerLoads) {
 }
 
 TEST(StaticPolicies, HaveTheSpecsListsInThem) {
-  const auto made = StaticPoliciesOf({France()}, {}, kContext);
+  const auto made = StaticPoliciesOf({France()}, {}, {}, kContext);
   EXPECT_THAT(made.manifests, HasSubstr(R"(in [\"registry.sas.example\"])"));
   EXPECT_THAT(made.manifests, HasSubstr(R"(in [\"sha256:aaaa)"));
   EXPECT_THAT(made.manifests, HasSubstr("RP-103"));
@@ -75,7 +75,7 @@ TEST(StaticPolicies, HaveTheSpecsListsInThem) {
 TEST(StaticPolicies, LeaveOutAListThatIsTooLong) {
   auto region = France();
   for (int i = 0; i < 10'000; ++i) region.rules.images->released.push_back(fmt::format("sha256:{:064x}", i));
-  const auto made = StaticPoliciesOf({region}, {}, kContext);
+  const auto made = StaticPoliciesOf({region}, {}, {}, kContext);
   ASSERT_EQ(made.left_out.size(), 3U);
   EXPECT_THAT(made.left_out[2], HasSubstr("RP-303: 10001 entries"));
   EXPECT_LT(made.manifests.size(), 200'000U);
@@ -83,11 +83,26 @@ TEST(StaticPolicies, LeaveOutAListThatIsTooLong) {
       << "what the rule that is left out would imply is asked by itself";
 }
 
+// As the operator has it: a taint does not keep pods off the nodes of other regions, which have none.
+TEST(StaticPolicies, AskForTheSelectorBesideATaintWhereOthersHaveNodes) {
+  auto tainted = France(), other = France();
+  tainted.taint_outside_nodes = true;
+  other.meta.key.name = "gaul";
+  const auto ask = [&](const std::vector<api::SovereignRegion>& regions, const QualifiedNodes& nodes) {
+    const std::string manifests = StaticPoliciesOf(regions, {}, nodes, kContext).manifests;
+    return manifests.substr(0, manifests.find("gaul.pods")).contains("RP-103");
+  };
+  EXPECT_FALSE(ask({tainted}, {}));
+  EXPECT_FALSE(ask({tainted, other}, {{"france", {"a"}}, {"gaul", {}}}));
+  EXPECT_TRUE(ask({tainted, other}, {{"france", {"a"}}, {"gaul", {"b"}}}));
+  EXPECT_TRUE(ask({tainted, other}, {{"france", {"a"}}})) << "nobody knows";
+}
+
 TEST(StaticPolicies, OfNoRegionThatCanBeUsed) {
-  EXPECT_EQ(StaticPoliciesOf({}, {}, kContext).manifests, "");
+  EXPECT_EQ(StaticPoliciesOf({}, {}, {}, kContext).manifests, "");
   auto region = France();
   region.invalid = "spec.country: no";
-  const auto made = StaticPoliciesOf({region}, {}, kContext);
+  const auto made = StaticPoliciesOf({region}, {}, {}, kContext);
   EXPECT_EQ(made.manifests, "");
   EXPECT_THAT(made.left_out, ElementsAre("region france: its spec cannot be used: spec.country: no"));
 }

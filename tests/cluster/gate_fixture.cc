@@ -94,7 +94,10 @@ Result<kube::Reply> GateTest::DryRun(const kube::Resource& resource, const Json&
 }
 
 std::set<std::string> GateTest::RulesAgainst(const kube::Resource& resource, const Json& object) {
-  const auto reply = DryRun(resource, object);
+  return RulesNamed(DryRun(resource, object));
+}
+
+std::set<std::string> GateTest::RulesNamed(const Result<kube::Reply>& reply) {
   std::set<std::string> ids;
   if (!reply) {
     Collect(reply.error().message, ids);

@@ -29,6 +29,7 @@ class GateTest : public ClusterTest {
   Result<kube::Reply> DryRun(const kube::Resource& resource, const Json& object, const std::string& subresource = "");
   // The rules that a request is against: those that refuse it, or warn.
   std::set<std::string> RulesAgainst(const kube::Resource& resource, const Json& object);
+  static std::set<std::string> RulesNamed(const Result<kube::Reply>& reply);
   static void Collect(const std::string& text, std::set<std::string>& ids);
   // Until a bad pod is noticed for its node, and a bad claim, and a good pod passes on one of the region's (which needs
   // the parameters).

@@ -175,24 +175,42 @@ TEST_F(GateTest, AServiceWithoutAPodHasItsEndpointSlice) {
 }
 
 // kube-controller-manager reads the policies as well, by the types that it knows, and whoever looks at one sees what it
-// thinks of it.
+// thinks of it. It does not look at match conditions: those are shown to it as validations, of policies without a
+// binding.
 TEST_F(GateTest, TheServerHasNothingToSayOfThePolicies) {
   Declare("Enforce", {{"network", {{"egress", Json::array({{{"cidr", "10.0.0.0/8"}}})}}}});
-  const std::string ours = fmt::format("{}={}", api::kRegionLabel, region_);
-  std::vector<Json> policies;
-  ASSERT_TRUE(cluster().AwaitList(api::kAdmissionPolicies, "", ours, [&](const std::vector<Json>& all) {
-    policies = all;
-    return !all.empty() && std::ranges::all_of(all, [](const Json& policy) {
-      return policy.value("/status/observedGeneration"_json_pointer, 0) == policy["metadata"]["generation"];
-    });
-  }));
-  // Of kinds in several groups each has members that the others lack.
-  std::erase_if(policies,
-                [](const Json& policy) { return policy["spec"]["matchConstraints"]["resourceRules"].size() > 1; });
-  EXPECT_GT(policies.size(), 5U);
-  for (const Json& policy : policies)
-    EXPECT_EQ(policy.value("/status/typeChecking/expressionWarnings"_json_pointer, Json()), Json())
-        << policy["metadata"]["name"];
+  const auto await_checked = [&](const std::string& label, const std::string& value) {
+    std::vector<Json> policies;
+    EXPECT_TRUE(cluster().AwaitList(
+        api::kAdmissionPolicies, "", fmt::format("{}={}", label, value), [&](const std::vector<Json>& all) {
+          policies = all;
+          return !all.empty() && std::ranges::all_of(all, [](const Json& policy) {
+            return policy.value("/status/observedGeneration"_json_pointer, 0) == policy["metadata"]["generation"];
+          });
+        }));
+    // Of kinds in several groups each has members that the others lack.
+    std::erase_if(policies,
+                  [](const Json& policy) { return policy["spec"]["matchConstraints"]["resourceRules"].size() > 1; });
+    EXPECT_GT(policies.size(), 5U);
+    for (const Json& policy : policies)
+      EXPECT_EQ(policy.value("/status/typeChecking/expressionWarnings"_json_pointer, Json()), Json())
+          << policy["metadata"]["name"];
+    return policies;
+  };
+  std::vector<kube::ObjectKey> shown;
+  for (const Json& policy : await_checked(std::string(api::kRegionLabel), region_)) {
+    Json spec = policy["spec"];
+    if (!spec.contains("matchConditions")) continue;
+    spec["validations"] = Json::array({{{"expression", spec["matchConditions"][0]["expression"]}}});
+    spec.erase("matchConditions");
+    shown.push_back({"", "shown-" + policy["metadata"]["name"].get<std::string>()});
+    Create({{"apiVersion", api::kAdmissionPolicies.ApiVersion()},
+            {"kind", api::kAdmissionPolicies.kind},
+            {"metadata", {{"name", shown.back().name}, {"labels", {{"shown", id_}}}}},
+            {"spec", std::move(spec)}});
+  }
+  await_checked("shown", id_);
+  for (const auto& key : shown) EXPECT_TRUE(cluster().Delete(api::kAdmissionPolicies, key));
 }
 
 // Even a scheduler cannot put a tenant's pod on a foreign node.

@@ -27,6 +27,7 @@ std::optional<std::string> Env(const char* name) {
 }
 
 constexpr kube::Resource kServices{"", "v1", "services", "Service", true};
+constexpr kube::Resource kServiceAccounts{"", "v1", "serviceaccounts", "ServiceAccount", true};
 constexpr kube::Resource kConfigMaps{"", "v1", "configmaps", "ConfigMap", true};
 constexpr kube::Resource kBudgets{"policy", "v1", "poddisruptionbudgets", "PodDisruptionBudget", true};
 constexpr kube::Resource kAutoscalers{"autoscaling", "v2", "horizontalpodautoscalers", "HorizontalPodAutoscaler", true};
@@ -55,10 +56,13 @@ Cluster::Cluster(const std::string& kubeconfig)
 }
 
 const kube::Resource& Cluster::ResourceOf(const Json& object) {
-  static const std::array<const kube::Resource*, 16> known = {
-      &api::kRegions,    &api::kWorkloads,   &api::kProfiles,     &api::kAttestations, &api::kNodes, &api::kPods,
-      &api::kNamespaces, &api::kDeployments, &api::kStatefulSets, &api::kDaemonSets,   &api::kJobs,  &api::kCronJobs,
-      &kConfigMaps,      &kBudgets,          &kAutoscalers,       &kServices};
+  static const std::array<const kube::Resource*, 18> known = {
+      &api::kRegions,      &api::kWorkloads,   &api::kProfiles,
+      &api::kAttestations, &api::kNodes,       &api::kPods,
+      &api::kNamespaces,   &api::kDeployments, &api::kStatefulSets,
+      &api::kDaemonSets,   &api::kJobs,        &api::kCronJobs,
+      &kConfigMaps,        &kBudgets,          &kAutoscalers,
+      &kServices,          &kServiceAccounts,  &api::kAdmissionPolicies};
   for (const auto* resource : known)
     if (resource->kind == object.at("kind").get<std::string>()) return *resource;
   Die("no resource for kind " + object.at("kind").get<std::string>());

@@ -299,7 +299,7 @@ func (a *Admission) namespaces(ctx context.Context, c *Cluster) error {
 	return nil
 }
 
-// floor is the cheapest policy that there can be.
+// floor is a policy that says `true`: asked of everything, and with nothing to work out.
 func (a *Admission) floor(ctx context.Context, c *Cluster) error {
 	policy := object{"apiVersion": "admissionregistration.k8s.io/v1", "kind": "ValidatingAdmissionPolicy", "metadata": object{"name": "floor"},
 		"spec": object{"failurePolicy": "Fail",

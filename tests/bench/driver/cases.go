@@ -41,9 +41,18 @@ func (a *Admission) writeCases(ctx context.Context, c *Cluster) error {
 		if written["policy"], err = get("/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicies/" + policy); err != nil {
 			return err
 		}
-		file := filepath.Join(folder, string(rune('a'+i))+"-"+gate.Name+".json") // in the order of the gates
-		if err := os.WriteFile(file, mustJSON(written), 0o644); err != nil {
+		write := func(name string) error { // in the order of the gates
+			return os.WriteFile(filepath.Join(folder, string(rune('a'+i))+"-"+name+".json"), mustJSON(written), 0o644)
+		}
+		if err := write(gate.Name); err != nil {
 			return err
+		}
+		if gate.Name == "floor" { // and what the server leaves the rest of, as with our gates
+			written["name"] = "one policy whose match condition says `false`"
+			written["policy"].(object)["spec"].(object)["matchConditions"] = []object{{"name": "never", "expression": "false"}}
+			if err := write(gate.Name + ".unmatched"); err != nil {
+				return err
+			}
 		}
 	}
 	return nil

@@ -26,6 +26,25 @@ constexpr std::size_t kMaxAnnotation = 253 + 1 + 63;
 constexpr std::size_t kMaxKeyId = 512;
 constexpr std::size_t kMaxEgress = 100;
 constexpr std::size_t kMaxPorts = 20;
+constexpr std::size_t kMaxProviders = 20;
+constexpr std::size_t kMaxAddresses = 20;
+
+struct ProviderAddress {
+  std::string_view name, member, below = {};
+};
+constexpr std::array kProviderAddresses{
+    ProviderAddress{"vault", "server"},
+    ProviderAddress{"kubernetes", "server", "url"},
+    ProviderAddress{"conjur", "url"},
+    ProviderAddress{"gitlab", "url"},
+    ProviderAddress{"webhook", "url"},
+    ProviderAddress{"azurekv", "vaultUrl"},
+    ProviderAddress{"onepassword", "connectHost"},
+    ProviderAddress{"passbolt", "host"},
+    ProviderAddress{"scaleway", "apiUrl"},
+    ProviderAddress{"akeyless", "akeylessGWApiURL"},
+    ProviderAddress{"infisical", "hostAPI"},
+};
 
 bool IsCidr(std::string_view text) {
   const auto slash = text.find('/');
@@ -86,6 +105,11 @@ bool IsKeyId(std::string_view text) {
          std::ranges::all_of(text, [](unsigned char c) { return c > 0x20 && c < 0x7f; });
 }
 
+bool IsProvider(std::string_view text) {
+  static const re2::RE2 pattern("[a-z][A-Za-z0-9]{0,62}");
+  return re2::RE2::FullMatch({text.data(), text.size()}, pattern);
+}
+
 // [prefix/]name: a DNS subdomain and what a label's value may be.
 bool IsLabelKey(std::string_view text) {
   static const re2::RE2 subdomain(R"([a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*)");
@@ -110,6 +134,8 @@ const TextRule kDigestRule{IsDigest, "a digest: sha256: and 64 hexadecimal digit
 const TextRule kNetworkRule{IsNetwork, "a CIDR range like 10.0.0.0/8 or fd00::/8, without bits beyond its mask"};
 const TextRule kAnnotationRule{IsAnnotation, "the key of an annotation, of at most 317 characters"};
 const TextRule kKeyIdRule{IsKeyId, "the id of a key: at most 512 characters of ASCII without spaces"};
+const TextRule kProviderRule{IsProvider, "a provider as External Secrets names it, like vault"};
+const TextRule kAddressRule{IsKeyId, "an address like https://vault.example:8200, of ASCII without spaces"};
 const TextRule kPodNetworksRule{
     IsKeyId, "the text of an annotation k8s.v1.cni.cncf.io/networks: at most 512 characters of ASCII without spaces"};
 const TextRule kNameRule{IsName, "a name in lower case of at most 253 characters"};
@@ -177,6 +203,31 @@ RegionRules::Storage ReadStorage(const Field& at, SpecReader& reader) {
   return storage;
 }
 
+RegionRules::Provider ReadProvider(const Field& at, SpecReader& reader) {
+  RegionRules::Provider provider;
+  if (!reader.Object(at, Need::kRequired)) return provider;
+  provider.name = reader.Text(at["name"], kProviderRule, Need::kRequired);
+  if (const Field list = at["addresses"]; list.value.exists()) {
+    provider.addresses = reader.Texts(list, 1, kMaxAddresses, kAddressRule);
+    if (AddressOfProvider(provider.name).empty())
+      reader.Refuse(list,
+                    "where " + CleanText(provider.name, kShownKey) +
+                        " says its address is not known: take it out, and the provider with it if it may be anywhere");
+  }
+  return provider;
+}
+
+RegionRules::Keys ReadKeys(const Field& at, SpecReader& reader) {
+  RegionRules::Keys keys;
+  keys.deny_external_stores = reader.OneOf<bool>(at["externalStores"], {{"Deny", true}, {"Allow", false}}, true);
+  keys.allowed_stores = Names(at["allowedStores"], reader);
+  keys.allowed_keys = Names(at["allowedKeys"], reader, kKeyIdRule);
+  if (const Field list = at["providers"]; list.value.exists())
+    reader.List(list, 1, kMaxProviders, "an object with a name",
+                [&](const Field& one) { keys.providers.push_back(ReadProvider(one, reader)); });
+  return keys;
+}
+
 // What the API server would not take as a label selector is refused here, by member. One that selects nothing for a
 // typo would tell the operator that the region's namespaces have all left it. Kept as it stands either way.
 std::string ReadSelector(const Field& at, SpecReader& reader) {
@@ -218,6 +269,14 @@ std::string ReadSelector(const Field& at, SpecReader& reader) {
 
 }  // namespace
 
+std::vector<std::string> AddressOfProvider(std::string_view name) {
+  const auto known = std::ranges::find(kProviderAddresses, name, &ProviderAddress::name);
+  if (known == kProviderAddresses.end()) return {};
+  std::vector<std::string> path{std::string(known->member)};
+  if (!known->below.empty()) path.emplace_back(known->below);
+  return path;
+}
+
 std::string_view LevelOf(RegionRules::PodSecurity level) {
   switch (level) {
     case RegionRules::PodSecurity::kRestricted:
@@ -251,13 +310,7 @@ RegionRules ReadRegionRules(const Field& spec, SpecReader& reader) {
   if (const Field at = spec["images"]; reader.Object(at, Need::kOptional)) rules.images = ReadImages(at, reader);
   if (const Field at = spec["storage"]; reader.Object(at, Need::kOptional)) rules.storage = ReadStorage(at, reader);
   if (const Field at = spec["network"]; reader.Object(at, Need::kOptional)) rules.network = ReadNetwork(at, reader);
-  if (const Field at = spec["keys"]; reader.Object(at, Need::kOptional)) {
-    rules.keys = RegionRules::Keys{};
-    rules.keys->deny_external_stores =
-        reader.OneOf<bool>(at["externalStores"], {{"Deny", true}, {"Allow", false}}, true);
-    rules.keys->allowed_stores = Names(at["allowedStores"], reader);
-    rules.keys->allowed_keys = Names(at["allowedKeys"], reader, kKeyIdRule);
-  }
+  if (const Field at = spec["keys"]; reader.Object(at, Need::kOptional)) rules.keys = ReadKeys(at, reader);
   if (const Field at = spec["access"]; reader.Object(at, Need::kOptional)) {
     rules.access.admins = Names(at["admins"], reader, kIdentityRule);
     rules.access.exec = Names(at["exec"], reader, kIdentityRule);

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "operator/api/language.h"
@@ -51,10 +52,16 @@ struct RegionRules {
     // Where pods may send to besides their own namespace and the cluster's DNS. Not given: not asked for.
     std::optional<std::vector<Egress>> egress{};
   };
+  // What a store of the External Secrets operator may take secrets from, by the name of its member of spec.provider.
+  struct Provider {
+    std::string name;                      // "vault"
+    std::vector<std::string> addresses{};  // "https://vault.example:8200", see AddressOfProvider; empty: any
+  };
   struct Keys {
     bool deny_external_stores = true;
     std::vector<std::string> allowed_stores;  // names of SecretStores and ClusterSecretStores
     std::vector<std::string> allowed_keys{};  // ids of keys that storage classes may name
+    std::vector<Provider> providers{};        // of those stores; empty: not asked for
   };
   // "group:<name>" or "user:<name>". An empty list leaves the matter to RBAC.
   struct Access {
@@ -74,6 +81,10 @@ struct RegionRules {
   std::optional<Keys> keys;
   Access access;
 };
+
+// Where a provider says its address, from its member of spec.provider on (external-secrets.io/v1): {"server"} of vault;
+// empty for one of which that is not known, or that has a single place for everybody.
+std::vector<std::string> AddressOfProvider(std::string_view name);
 
 // As Kubernetes' labels have it; "" for kUnmanaged.
 std::string_view LevelOf(RegionRules::PodSecurity level);

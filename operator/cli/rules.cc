@@ -42,6 +42,7 @@ api::SovereignRegion Everything() {
   region.locations = {{"<location>", {"<zone>"}, region.country, ""}};
   rules.keys = api::RegionRules::Keys{};
   rules.keys->allowed_stores = {"<store>"};
+  rules.keys->providers = {{"vault", {"<address>"}}};
   rules.access = {{"<admins>"}, {"<exec>"}, {"<nodeIdentity>"}};
   return region;
 }
@@ -80,6 +81,7 @@ constexpr std::array kJudged = {
     Judged{"storage.k8s.io", "StorageClass", rules::Gate::kClasses},
     Judged{"", "PersistentVolume", rules::Gate::kVolumes},
     Judged{"external-secrets.io", "SecretStore", rules::Gate::kStores},
+    Judged{"external-secrets.io", "ClusterSecretStore", rules::Gate::kClusterStores},
     Judged{"external-secrets.io", "ExternalSecret", rules::Gate::kStores},
     Judged{"external-secrets.io", "PushSecret", rules::Gate::kStores},
     Judged{"snapshot.storage.k8s.io", "VolumeSnapshot", rules::Gate::kSnapshots},

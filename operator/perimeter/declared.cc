@@ -17,6 +17,7 @@ api::Condition FullyDeclared(const api::SovereignRegion& region) {
     std::string field;  // and what follows
   };
   const bool storage = rules.storage && !rules.storage->classes.empty(), network = rules.network.has_value();
+  const bool keys = rules.keys && rules.keys->deny_external_stores;
   const std::string rbac = Say(language, " (RBAC says who)", " (RBAC décide)");
   // What is below a section is named where the section is there.
   const std::array parts{
@@ -31,7 +32,8 @@ api::Condition FullyDeclared(const api::SovereignRegion& region) {
       Part{!network || rules.network->gateway_classes.has_value(), "network.gatewayClasses"},
       Part{network && rules.network->egress.has_value(),
            "network.egress" + Say(language, " (no default-deny policy)", " (aucune règle de refus par défaut)")},
-      Part{rules.keys && rules.keys->deny_external_stores, "keys"},
+      Part{keys, "keys"},
+      Part{!keys || rules.keys->allowed_stores.empty() || !rules.keys->providers.empty(), "keys.providers"},
       Part{!rules.access.admins.empty(), "access.admins" + rbac},
       Part{!rules.access.exec.empty(), "access.exec" + rbac},
       Part{!rules.access.node_identity.empty(), "access.nodeIdentity" + rbac},

@@ -118,6 +118,12 @@ TEST_F(CliTest, TheServerTakesThePoliciesThatAreThere) {
     if (name == region_) {
       EXPECT_EQ(item["spec"]["nodes"], Json({{NodeName("a"), true}}));
     }
+    if (item["kind"] != api::kAdmissionPolicies.kind || !name.starts_with(region_ + ".")) continue;
+    const auto stored = cluster().Get(api::kAdmissionPolicies, {"", name});
+    ASSERT_TRUE(stored) << name;
+    for (const char* member : {"matchConditions", "validations", "paramKind"})
+      EXPECT_EQ(item["spec"].value(member, Json()), (*stored)["spec"].value(member, Json()))
+          << name << ": as the operator's";
   }
   EXPECT_GE(own.size(), 10U);
   (*list)["items"] = std::move(own);
@@ -125,6 +131,13 @@ TEST_F(CliTest, TheServerTakesThePoliciesThatAreThere) {
   EXPECT_EQ(applied.code, 0) << applied.output;
   EXPECT_THAT(applied.output, HasSubstr("perimeterparameters.rempart.dev/" + region_));
   EXPECT_THAT(applied.output, HasSubstr("validatingadmissionpolicy.admissionregistration.k8s.io/" + PolicyName()));
+}
+
+// kubectl asks kubectl_complete-rempart what may follow `kubectl rempart`.
+TEST_F(CliTest, KubectlCompletesIt) {
+  const auto completed = Shell("PATH=\"" REMPART_BIN_DIR ":$PATH\" kubectl __complete rempart st 2>/dev/null");
+  EXPECT_EQ(completed.code, 0) << completed.output;
+  EXPECT_THAT(completed.output, ::testing::StartsWith("status"));
 }
 
 TEST_F(CliTest, WithoutAClusterNothingIsTold) {

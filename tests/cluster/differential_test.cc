@@ -217,7 +217,10 @@ TEST_F(DifferentialTest, EvaluatorAndServerAgree) {
 // Kinds without a schema that would keep wrong types out. Only a gate that enforces refuses what it cannot read.
 TEST_F(DifferentialTest, EvaluatorAndServerAgreeOnWhatHasNoSchema) {
   ServeOthersKinds();
-  Prepare("Enforce", {{"keys", {{"allowedStores", {"vault-fr"}}}},
+  Prepare("Enforce", {{"keys",
+                       {{"allowedStores", {"vault-fr"}},
+                        {"providers", Json::array({{{"name", "vault"}, {"addresses", {"https://vault.example"}}},
+                                                   {{"name", "fake"}}})}}},
                       {"storage", {{"snapshotClasses", Json::array({"local-fr"})}}},
                       {"network",
                        {{"gatewayClasses", Json::array({"envoy-fr"})},

@@ -357,12 +357,32 @@ TEST_F(GateTest, WhatSomebodyEditsOrDeletesIsBackWithinASecond) {
       }
     }
   }
-  // The fastest of each, since other tests share the machine: none of them is slow each time.
+  // The median of each, since others share the machine.
   EXPECT_EQ(took.size(), 10U);
   for (auto& [what, times] : took) {
     ASSERT_EQ(times.size(), kRounds) << what;
-    EXPECT_LT(*std::ranges::min_element(times), std::chrono::seconds(1)) << what;
+    std::ranges::sort(times);
+    EXPECT_LT(times[kRounds / 2], std::chrono::seconds(1)) << what;
   }
+}
+
+TEST_F(GateTest, ExemptNamespacesAreLeftAlone) {
+  const std::string exempt = ns_ + "-exempt";
+  Create(MakeNamespace(exempt));
+  Declare("Enforce", {{"exemptNamespaces", Json::array({exempt})}});
+  ASSERT_TRUE(cluster().MergePatch(api::kNamespaces, {"", exempt},
+                                   {{"metadata", {{"labels", {{"rempart.dev/region", region_}}}}}}));
+  Json bad = Pod();
+  bad["spec"]["nodeName"] = NodeName("foreign");
+  bad["spec"]["containers"][0]["image"] = "docker.example/app";
+  EXPECT_THAT(RulesAgainst(api::kPods, bad), ::testing::IsSupersetOf({"RP-101", "RP-301"}));
+  bad["metadata"]["namespace"] = exempt;
+  std::set<std::string> against;
+  EXPECT_TRUE(AwaitServer([&] {  // the server's admission may see the namespace, or its account, a moment later
+    against = RulesNamed(cluster().api().Create(api::kPods, exempt, bad.dump(), {}, "dryRun=All"));
+    return against.empty();
+  })) << ::testing::PrintToString(against);
+  EXPECT_TRUE(cluster().Delete(api::kNamespaces, {"", exempt}));
 }
 
 TEST_F(GateTest, FollowsTheRegion) {

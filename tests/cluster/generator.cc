@@ -436,7 +436,14 @@ Json Generator::Store() {
 Json Generator::SecretStore() {
   Json store = Named("external-secrets.io/v1", "SecretStore");
   if (Sometimes()) store["metadata"]["name"] = One({"vault-fr", "vault-fr", "vault-us"});
-  if (!Rarely()) store["spec"] = {{"provider", {{"fake", Json::object()}}}};
+  const std::vector<Json> providers = {
+      {{"fake", Json::object()}},
+      {{"vault", {{"server", One({"https://vault.example", "https://vault.example:1", ""})}}}},
+      {{"vault", {{"server", "https://vault.example"}}}, {"fake", Json::object()}},
+      {{"aws", {{"region", "eu-west-3"}}}},
+      {{"vault", Json::object()}},
+      Json::object()};
+  if (!Rarely()) store["spec"] = {{"provider", One(providers)}};
   return store;
 }
 

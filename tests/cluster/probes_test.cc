@@ -69,14 +69,16 @@ TEST_F(ProbesTest, EachIsRefusedByItsRule) {
          {"ingressClasses", Json::array({"nginx-fr"})},
          {"gatewayClasses", Json::array({"envoy-fr"})}}},
        {"storage", {{"provisioners", Json::array({"csi.example"})}, {"snapshotClasses", Json::array({"local-fr"})}}},
-       {"keys", {{"allowedStores", {"vault-fr"}}}},
+       {"keys",
+        {{"allowedStores", {"vault-fr"}},
+         {"providers", Json::array({{{"name", "vault"}, {"addresses", {"https://vault.example"}}}})}}},
        {"access",
         {{"admins", {"group:region-admins"}}, {"exec", {"group:tenant-admins"}}, {"nodeIdentity", {"user:cloud"}}}}});
   const auto region = Stored();
   auto table = rules::RulesOf(region, {kOperatorUser});
   std::erase_if(table, [](const auto& rule) { return rule.audit_only; });
   const auto all = rules::ProbesOf(region, table, rules::ParametersOf(region, {NodeName("a")}), sender_);
-  EXPECT_EQ(table.size(), 47u);
+  EXPECT_EQ(table.size(), 49u);
   EXPECT_EQ(all.probes.size(), table.size() + 17) << "of nineteen gates, all but those that let only the listed pass";
   for (const auto& probe : all.probes) {
     EXPECT_TRUE(probe.unsent.empty() || probe.rule == "RP-704") << probe.rule << ": " << probe.unsent;
@@ -95,6 +97,16 @@ TEST_F(ProbesTest, EachIsRefusedByItsRule) {
     ASSERT_FALSE(answer) << subresource;
     EXPECT_THAT(answer.error().message, ::testing::HasSubstr("RP-703")) << subresource;
   }
+  // Whom the region lists gets as far as the pod, which is not there.
+  const auto exec_as = [&](const std::vector<std::string>& groups) {
+    std::vector<std::string> command = {
+        "kubectl", "create",    "--raw",    api::kPods.Path(ns_, "rempart-probe", "exec") + "?command=true&stdout=true",
+        "-f",      "/dev/null", "--as=bob", "--as-group=system:masters"};
+    for (const std::string& group : groups) command.push_back("--as-group=" + group);
+    return RunCommand(command).output;
+  };
+  EXPECT_THAT(exec_as({}), ::testing::HasSubstr("RP-703"));
+  EXPECT_THAT(exec_as({"tenant-admins"}), ::testing::HasSubstr("\"rempart-probe\" not found"));
   // So do the operator's own test and audit, with the rights that the chart gives it for these kinds.
   EXPECT_TRUE(AwaitRegion("SelfTested", "True", "Proven").is_object());
   EXPECT_TRUE(cluster().Await(api::kRegions, {"", region_}, [](const Json& now) {

@@ -28,6 +28,7 @@ constexpr std::array kKinds{
     // First what belongs to the whole cluster: a tally that namespaces have filled has no room left to name it.
     Kind{Gate::kClasses, {"storage.k8s.io", "v1", "storageclasses", "StorageClass", false}},
     Kind{Gate::kVolumes, {"", "v1", "persistentvolumes", "PersistentVolume", false}},
+    Kind{Gate::kClusterStores, {"external-secrets.io", "v1", "clustersecretstores", "ClusterSecretStore", false}},
     Kind{Gate::kPods, {"", "v1", "pods", "Pod", true}},
     Kind{Gate::kPods, {"apps", "v1", "deployments", "Deployment", true}, false, "/spec/template"},
     Kind{Gate::kPods, {"apps", "v1", "statefulsets", "StatefulSet", true}, false, "/spec/template"},

@@ -109,6 +109,30 @@ void AddInlineVolumeRule(const api::RegionRules::Storage& storage, Table& table)
                    .clauses = kLocation});
 }
 
+// Whether a store's member of spec.provider, which It() is, of that name is one that the region lists, at its address.
+Bool IsProviderOf(const api::RegionRules::Keys& keys, const Item& name) {
+  Bool is_listed = Truth(false);
+  for (const auto& [listed, addresses] : keys.providers) {
+    Bool is = name.AsText() == listed;
+    if (!addresses.empty()) {
+      Item address = It()[std::string_view(listed)];
+      for (const std::string& member : api::AddressOfProvider(listed)) address = address[std::string_view(member)];
+      is = is && In(address.AsText(), Literal(addresses));
+      if (listed == "kubernetes") is = is && !It()["kubernetes"]["authRef"].Present();  // a kubeconfig, with its server
+    }
+    is_listed = is_listed || is;
+  }
+  return is_listed;
+}
+
+// "vault (https://vault.example), scaleway"
+std::string ProvidersOf(const api::RegionRules::Keys& keys) {
+  std::vector<std::string> all;
+  for (const auto& [name, addresses] : keys.providers)
+    all.push_back(addresses.empty() ? name : fmt::format("{} ({})", name, ListOfNames(addresses)));
+  return ListOfNames(all);
+}
+
 }  // namespace
 
 void AddStorageRules(const api::SovereignRegion& region, const RuleContext& context, Table& table) {
@@ -247,6 +271,24 @@ void AddKeyRules(const api::SovereignRegion& region, const RuleContext& context,
          .fix = {"use a key that the region allows (spec.keys.allowedKeys)",
                  "utilisez une clé que la région admet (spec.keys.allowedKeys)"},
          .clauses = kKeys});
+  }
+  // Others are out of tenants' reach (RP-601, RP-602).
+  if (!keys.providers.empty() && !keys.allowed_stores.empty()) {
+    const auto rule = [&](std::string id, Gate gate, const Bool& concerns) {
+      return Rule{
+          .id = std::move(id),
+          .gate = gate,
+          .subjects = {{{"spec", "provider"}}},
+          .texts = false,
+          .holds = !concerns || !Any(KeysOf(It().AsMap()), [&](const Item& name) { return !IsProviderOf(keys, name); }),
+          .shown = Join(KeysOf(It().AsMap()), ", "),
+          .wrong = {"is no provider of the region, or leads to another address",
+                    "n'est pas un fournisseur de la région, ou mène à une autre adresse"},
+          .fix = {"use one of: " + ProvidersOf(keys), "utilisez l'un de : " + ProvidersOf(keys)},
+          .clauses = kKeys};
+    };
+    table.push_back(rule("RP-608", Gate::kStores, Object()["kind"].AsText() == "SecretStore"));
+    table.push_back(rule("RP-609", Gate::kClusterStores, In(Object()["metadata"]["name"].AsText(), allowed)));
   }
   // Tenants' references reach the allowed ones alone (RP-602), so that others may do with their own what they like.
   if (!keys.allowed_stores.empty()) {

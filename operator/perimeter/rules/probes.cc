@@ -186,16 +186,45 @@ class Maker {
     of["parameters"]["kmsKeyId"] = NoneOf(region_.rules.keys->allowed_keys);
     return Create(Gate::kClasses, probe::kStorageClasses, std::move(of));
   }
-  Json ClusterStore(const std::string& name) const {
+  // What the region lists of providers says nothing of names: a store that its name alone is wrong with has one of
+  // them.
+  Json Store(const std::string& name) const {
     Json store = probe::SecretStore(name);
+    if (const auto& listed = region_.rules.keys->providers; !listed.empty()) {
+      const auto& [provider, addresses] = listed.front();
+      Json::json_pointer at("/spec/provider");
+      store["spec"]["provider"] = {{provider, Json::object()}};
+      at /= provider;
+      for (const std::string& member : api::AddressOfProvider(provider)) at /= member;
+      if (!addresses.empty()) store[at] = addresses.front();
+    }
+    return store;
+  }
+  // Of a kind that the External Secrets operator knows: its definitions refuse all others.
+  Json StoreElsewhere() const {
+    const auto& keys = *region_.rules.keys;
+    Json store = probe::SecretStore(keys.allowed_stores.front());
+    const auto is_listed = [&](std::string_view name) {
+      return std::ranges::find(keys.providers, name, &api::RegionRules::Provider::name) != keys.providers.end();
+    };
+    if (is_listed("fake")) store["spec"]["provider"] = {{"aws", {{"service", "SecretsManager"}, {"region", "x"}}}};
+    if (is_listed("fake") && is_listed("aws")) store["spec"]["provider"] = {{"gcpsm", {{"projectID", "x"}}}};
+    return store;
+  }
+  static Json OfTheCluster(Json store) {
     store["kind"] = probe::kClusterStores.kind;
     return store;
+  }
+  Json ClusterStore(const std::string& name) const { return OfTheCluster(Store(name)); }
+  Made ForeignProvider() const { return Create(Gate::kStores, probe::kStores, StoreElsewhere()); }
+  Made ForeignProviderOfTheCluster() const {
+    return Create(Gate::kClusterStores, probe::kClusterStores, OfTheCluster(StoreElsewhere()));
   }
   Made ClusterStoreTaken() const {
     return Create(Gate::kClusterStores, probe::kClusterStores,
                   ClusterStore(region_.rules.keys->allowed_stores.front()));
   }
-  Made UnknownSecretStore() const { return Create(Gate::kStores, probe::kStores, probe::SecretStore(UnknownStore())); }
+  Made UnknownSecretStore() const { return Create(Gate::kStores, probe::kStores, Store(UnknownStore())); }
   Made UnknownReference() const {
     return Create(Gate::kStores, probe::kExternalSecrets, probe::ExternalSecret(UnknownStore()));
   }
@@ -208,7 +237,7 @@ class Maker {
   }
   Made UnknownPush() const { return Create(Gate::kStores, probe::kPushSecrets, probe::PushSecret(UnknownStore())); }
   Made StoreTaken() const {
-    return Create(Gate::kStores, probe::kStores, probe::SecretStore(region_.rules.keys->allowed_stores.front()));
+    return Create(Gate::kStores, probe::kStores, Store(region_.rules.keys->allowed_stores.front()));
   }
   Made SaysItIsBound() const {
     Json claim = probe::Claim(region_.rules.storage->classes.front());
@@ -284,6 +313,8 @@ class Maker {
         {"RP-605", &Maker::UnknownGenerator},
         {"RP-606", &Maker::UnknownPush},
         {"RP-607", &Maker::StoreTaken},
+        {"RP-608", &Maker::ForeignProvider},
+        {"RP-609", &Maker::ForeignProviderOfTheCluster},
         {"RP-701", &Maker::MovedIn},
         {"RP-702", &Maker::PerimeterEdited},
         {"RP-703", &Maker::StepIn},

@@ -64,6 +64,8 @@ TEST(RegionRules, ReadsAll) {
        {"keys",
         {{"externalStores", "Allow"},
          {"allowedStores", Json::array({"vault-fr"})},
+         {"providers",
+          Json::array({{{"name", "vault"}, {"addresses", {"https://vault.example:8200"}}}, {{"name", "scaleway"}}})},
          {"allowedKeys", Json::array({"arn:aws:kms:eu-west-3:1:key/x"})}}},
        {"access",
         {{"admins", Json::array({"group:region-admins"})},
@@ -95,6 +97,10 @@ TEST(RegionRules, ReadsAll) {
   EXPECT_EQ((*rules.network->egress)[1].ports[0].protocol, "TCP");
   EXPECT_EQ((*rules.network->egress)[1].ports[1].end, 9);
   EXPECT_EQ(rules.keys->allowed_keys, std::vector<std::string>{"arn:aws:kms:eu-west-3:1:key/x"});
+  ASSERT_EQ(rules.keys->providers.size(), 2U);
+  EXPECT_EQ(rules.keys->providers[0].name, "vault");
+  EXPECT_EQ(rules.keys->providers[0].addresses, std::vector<std::string>{"https://vault.example:8200"});
+  EXPECT_TRUE(rules.keys->providers[1].addresses.empty());
   EXPECT_FALSE(rules.keys->deny_external_stores);
   EXPECT_EQ(rules.access.node_identity, std::vector<std::string>{"user:system:cloud-controller-manager"});
 }
@@ -148,6 +154,13 @@ TEST(RegionRules, RefusesWhatTheSchemaWould) {
        "spec.network.egress[0].ports[0].endPort: "},
       {{{"keys", {{"allowedKeys", {"a b"}}}}}, "spec.keys.allowedKeys[0]: "},
       {{{"keys", {{"externalStores", true}}}}, "spec.keys.externalStores: "},
+      {{{"keys", {{"providers", Json::array()}}}}, "spec.keys.providers: "},
+      {{{"keys", {{"providers", {"vault"}}}}}, "spec.keys.providers[0]: "},
+      {{{"keys", {{"providers", Json::array({{{"name", "a b"}}})}}}}, "spec.keys.providers[0].name: "},
+      {{{"keys", {{"providers", Json::array({{{"name", "vault"}, {"addresses", {"a b"}}}})}}}},
+       "spec.keys.providers[0].addresses[0]: "},
+      {{{"keys", {{"providers", Json::array({{{"name", "aws"}, {"addresses", {"x"}}}})}}}},
+       "spec.keys.providers[0].addresses: where aws says its address is not known"},
       {{{"access", {{"admins", {"region-admins"}}}}}, "spec.access.admins[0]: "},
       {{{"access", {{"exec", {"group:"}}}}}, "spec.access.exec[0]: "},
   };

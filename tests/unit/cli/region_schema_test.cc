@@ -68,7 +68,7 @@ TEST(RegionSchema, AFieldThatAFileHasByMistakeIsRefused) {
       {"  acess: {admins: [user:x]}\n", "spec.acess is no field of it: did you mean access?"},
       {"  network:\n    egress:\n    - cidr: 10.0.0.0/8\n      port: 443\n",
        "r.yaml:11: SovereignRegion: spec.network.egress[0].port is no field of it: did you mean ports?"},
-      {"  keys: {whatever: 1}\n", "there are allowedKeys, allowedStores, externalStores"},
+      {"  keys: {whatever: 1}\n", "there are allowedKeys, allowedStores, externalStores, providers"},
       {"spce: {}\n", "r.yaml:8: SovereignRegion: spce is no field of it: did you mean spec?"}};
   for (const auto& [more, says] : kCases) {
     const auto region = ReadRegion(std::string(kSpec) + more, "r.yaml");

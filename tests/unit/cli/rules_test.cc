@@ -58,7 +58,7 @@ TEST(JudgeBy, ManifestsByTheRegionsRules) {
   EXPECT_EQ(found(R"({"apiVersion":"gateway.networking.k8s.io/v1alpha2","kind":"TCPRoute","spec":{"rules":[
                       {"backendRefs":[{"kind":"Backend"}]}]}})"),
             "RP-516 spec.rules[0]");
-  EXPECT_EQ(RuleTexts().size(), 48U);
+  EXPECT_EQ(RuleTexts().size(), 50U);
   region.invalid = "spec.country: no";
   EXPECT_EQ(JudgeBy(region, {}).error().kind, ErrorKind::kInvalid);
 }

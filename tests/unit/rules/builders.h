@@ -34,7 +34,10 @@ inline api::SovereignRegion Region() {
   rules.storage->provisioners = {"csi.example"};
   rules.storage->inline_drivers = {"certificates.example"};
   rules.storage->snapshot_classes = std::vector<std::string>{"local-fr"};
-  rules.keys = {true, {"vault-fr"}, {"key-fr"}};
+  rules.keys = {true,
+                {"vault-fr"},
+                {"key-fr"},
+                {{"vault", {"https://vault.example"}}, {"kubernetes", {"https://10.0.0.1"}}, {"scaleway"}}};
   rules.access = {{"group:region-admins"}, {"group:tenant-admins", "user:alice"}, {"user:cloud"}};
   return region;
 }

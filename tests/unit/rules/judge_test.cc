@@ -237,11 +237,39 @@ INSTANTIATE_TEST_SUITE_P(
             "RP-605 spec.selector.generatorRef.kind; RP-606 spec.secretStoreRefs[0]"},
         Row{Gate::kStores, "{}", "RP-607 metadata.name"},
         Row{Gate::kStores, R"({"metadata":{"name":"aws"}})", "RP-601 metadata.name"},
+        Row{Gate::kStores, R"({"kind":"ExternalSecret","spec":{"provider":{"aws":{}}}})", ""},
         Row{Gate::kStores, R"({"kind":"ExternalSecret","spec":{"secretStoreRef":{"name":"aws"}}})",
             "RP-602 spec.secretStoreRef.name"},
         Row{Gate::kStores,
             R"({"kind":"ExternalSecret","spec":{"secretStoreRef":{"name":"vault-fr"},"data":[{"sourceRef":{"storeRef":{"name":"x"}}}]}})",
             "RP-602 spec.data[0].sourceRef.storeRef.name"}));
+
+TEST(Others, AStoreLeadsToAProviderOfTheRegionAtItsAddress) {
+  const std::pair<const char*, bool> rows[] = {
+      {R"({"vault":{"server":"https://vault.example"}})", true},
+      {R"({"vault":{"server":"https://vault.example","path":"secret"}})", true},
+      {R"({"vault":{"server":"https://vault.example:8200"}})", false},
+      {R"({"vault":{"server":"https://vault.example.evil"}})", false},
+      {R"({"vault":{}})", false},
+      {R"({"vault":{"server":{"url":"https://vault.example"}}})", false},
+      {R"({"Vault":{"server":"https://vault.example"}})", false},
+      {R"({"kubernetes":{"server":{"url":"https://10.0.0.1"}}})", true},
+      {R"({"kubernetes":{"server":{"url":"https://10.0.0.2"}}})", false},
+      {R"({"kubernetes":{"server":{"url":"https://10.0.0.1"},"authRef":{"name":"kubeconfig"}}})", false},
+      {R"({"kubernetes":{}})", false},
+      {R"({"scaleway":{"region":"fr-par"}})", true},
+      {R"({"aws":{"service":"SecretsManager","region":"eu-west-3"}})", false},
+      {R"({"scaleway":{},"aws":{}})", false},
+      {R"({"scaleway":{},"vault":{"server":"https://vault.example"}})", true},
+      {R"("vault")", false},
+  };
+  const Json by_admin = test::RequestBy("somebody", {"region-admins"}, "CREATE");
+  for (const auto& [provider, holds] : rows) {
+    const Json store = {
+        {"kind", "SecretStore"}, {"metadata", {{"name", "vault-fr"}}}, {"spec", {{"provider", Json::parse(provider)}}}};
+    EXPECT_EQ(Found({Gate::kStores, &store, nullptr, &by_admin}), holds ? "" : "RP-608 spec.provider") << provider;
+  }
+}
 
 TEST(Others, WhatBelongsToTheClusterCountsByItsClass) {
   const auto found = [](Gate gate, const char* object) {
@@ -504,6 +532,9 @@ TEST(Requests, WhoMayDoWhat) {
   pinned = restricted;
   pinned["metadata"]["labels"]["pod-security.kubernetes.io/enforce-version"] = "v1.20";
   const Json allowed_store = {{"metadata", {{"name", "vault-fr"}}}};
+  const Json foreign_store = {{"metadata", {{"name", "vault-fr"}}},
+                              {"spec", {{"provider", {{"aws", Json::object()}}}}}};
+  const Json others_foreign_store = {{"metadata", {{"name", "theirs"}}}, {"spec", foreign_store["spec"]}};
   const Json guard = {{"metadata", {{"name", "rempart-default-deny"}}}}, other = {{"metadata", {{"name", "mine"}}}};
   const auto node_in = [](const char* region) {
     return Json{{"metadata", {{"labels", {{"topology.kubernetes.io/region", region}}}}}};
@@ -556,6 +587,8 @@ TEST(Requests, WhoMayDoWhat) {
       {Gate::kClusterStores, nullptr, &allowed_store, "CREATE", "bob", "RP-604 metadata.name"},
       {Gate::kClusterStores, nullptr, &allowed_store, "CREATE", "group:region-admins", ""},
       {Gate::kClusterStores, nullptr, &other, "CREATE", "bob", ""},
+      {Gate::kClusterStores, nullptr, &foreign_store, "CREATE", "group:region-admins", "RP-609 spec.provider"},
+      {Gate::kClusterStores, nullptr, &others_foreign_store, "CREATE", "bob", ""},
       {Gate::kNodes, &node, &node, "UPDATE", "bob", ""},
       {Gate::kNodes, &node, &unlabelled, "UPDATE", "bob", "RP-201"},
       {Gate::kNodes, &unlabelled, &node, "UPDATE", "group:system:masters", "RP-201"},
@@ -669,7 +702,7 @@ TEST(Rules, SayAllThatARefusalHasToSay) {
     EXPECT_NE(rule.wrong.en, rule.wrong.fr) << rule.id;
     EXPECT_THAT(rule.clauses, HasSubstr("SecNumCloud 3.2"));
   }
-  EXPECT_EQ(ids.size(), 48U);
+  EXPECT_EQ(ids.size(), 50U);
 }
 
 TEST(Judge, MessageSaysWhatWasFoundTheFixAndTheClause) {

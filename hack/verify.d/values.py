@@ -112,6 +112,35 @@ def check_bad(helm, values, path):
     return None if names(error, path) else "refused, but the error does not name it: " + error.strip()
 
 
+def check_hardened(helm, values):
+    """What the operator's pods are to be whatever the values: of the level `restricted` of Pod Security and more, probed, bounded."""
+    text, error = helm.render(values)
+    if error is not None:
+        return "refused: " + error.strip()
+    deployment = next(one for one in objects_of(text) if one["kind"] == "Deployment")
+    pod = deployment["spec"]["template"]["spec"]
+    container = pod["containers"][0]
+    of_pod, of_container, resources = pod["securityContext"], container["securityContext"], container["resources"]
+    ports = {port["name"]: port["containerPort"] for port in container["ports"]}
+    wanted = {
+        "one container": len(pod["containers"]) == 1 and "initContainers" not in pod,
+        "an account of its own": pod.get("serviceAccountName") not in (None, "default"),
+        "runAsNonRoot": of_pod.get("runAsNonRoot") is True and of_pod.get("runAsUser", 0) > 0,
+        "seccompProfile": of_pod.get("seccompProfile") == {"type": "RuntimeDefault"},
+        "allowPrivilegeEscalation": of_container.get("allowPrivilegeEscalation") is False,
+        "readOnlyRootFilesystem": of_container.get("readOnlyRootFilesystem") is True,
+        "capabilities": of_container.get("capabilities") == {"drop": ["ALL"]},
+        "nothing of the host": not {"hostNetwork", "hostPID", "hostIPC", "volumes"} & set(pod),
+        "livenessProbe": container.get("livenessProbe", {}).get("httpGet") == {"path": "/healthz", "port": "health"},
+        "readinessProbe": container.get("readinessProbe", {}).get("httpGet") == {"path": "/readyz", "port": "health"},
+        "ports": f"--health-addr=:{ports['health']}" in container["args"] and f"--metrics-addr=:{ports['metrics']}" in container["args"],
+        "resources": {"cpu", "memory"} <= set(resources["requests"]) and "memory" in resources["limits"],
+        "a clean shutdown": pod.get("terminationGracePeriodSeconds", 30) > 30,
+    }
+    missing = [name for name, holds in wanted.items() if not holds]
+    return "the operator's pods lack " + ", ".join(missing) if missing else None
+
+
 def check_lint(helm, values):
     text, error = helm.lint(values)
     return None if error is None else "helm lint: " + error.strip()
@@ -122,6 +151,7 @@ def cases_of(helm, table, objects, leaves):
     everything, seen_without = {}, {}
     yield "the defaults", check_good, {}, None
     yield "the defaults", check_lint, {}
+    yield "the defaults", check_hardened, {}
     for path in sorted(leaves):
         dotted = ".".join(path)
         entry = table[dotted]
@@ -138,6 +168,7 @@ def cases_of(helm, table, objects, leaves):
         yield f"{'.'.join(path + (UNKNOWN,))}: 1", check_bad, set_in({}, path + (UNKNOWN,), 1), path + (UNKNOWN,)
     yield "all first good values", check_good, everything, None
     yield "all first good values", check_lint, everything
+    yield "all first good values", check_hardened, everything
 
 
 def null_cases(helm, defaults, known, required):

@@ -93,7 +93,7 @@ class DifferentialTest : public GateTest {
     std::atomic<int> judged{0}, invalid{0}, violating{0}, unnamed{0};
     std::atomic<bool> failed{false};
     std::mutex mutex;
-    std::map<std::string, int> seen;  // how often each rule
+    std::map<std::string, int> named;  // by the server (and so by us), how often each rule
     const auto part = [&](std::uint64_t part_seed, int n) {
       Generator generator(part_seed, region_, NodeName("a"), NodeName("foreign"));
       for (int i = 0; i < n && !failed; ++i) {
@@ -112,7 +112,7 @@ class DifferentialTest : public GateTest {
         violating += !verdicts.by_us.empty();
         unnamed += verdicts.unnamed;
         std::scoped_lock lock(mutex);
-        for (const std::string& rule : verdicts.by_us) ++seen[rule];
+        for (const std::string& rule : verdicts.by_server) ++named[rule];
       }
     };
     {
@@ -126,7 +126,7 @@ class DifferentialTest : public GateTest {
         "to the server;",
         kind.name.c_str(), static_cast<unsigned long long>(seed), judged.load(), violating.load(), unnamed.load(),
         invalid.load());
-    for (const auto& [rule, n] : seen) std::printf(" %s %d", rule.c_str(), n);
+    for (const auto& [rule, n] : named) std::printf(" %s %d", rule.c_str(), n);
     std::printf("\n");
     std::fflush(stdout);
     if (failed) {
@@ -140,8 +140,8 @@ class DifferentialTest : public GateTest {
     EXPECT_GT((violating - unnamed) * 4, violating) << "of too many it is not known that the rules are the same";
     for (const auto& rule : table_)
       EXPECT_TRUE(rule.gate != kind.gate || rule.needs_request || !Concerns(rule, kind) || kind.count < 400 ||
-                  seen.contains(rule.id))
-          << rule.id << " was never violated";
+                  named.contains(rule.id))
+          << rule.id << " was never named";
   }
 
  protected:
@@ -157,10 +157,10 @@ class DifferentialTest : public GateTest {
  private:
   // Two kinds share the gates of endpoints, stores and network policies, each with a rule of its own.
   static bool Concerns(const rules::Rule& rule, const Kind& kind) {
-    static const std::map<std::string, std::string> of = {{"RP-505", "endpointslices"},  {"RP-506", "endpoints"},
-                                                          {"RP-508", "networkpolicies"}, {"RP-509", "networksets"},
-                                                          {"RP-601", "secretstores"},    {"RP-602", "externalsecrets"},
-                                                          {"RP-605", "externalsecrets"}, {"RP-606", "pushsecrets"}};
+    static const std::map<std::string, std::string> of = {
+        {"RP-505", "endpointslices"},  {"RP-506", "endpoints"},    {"RP-508", "networkpolicies"},
+        {"RP-509", "networksets"},     {"RP-601", "secretstores"}, {"RP-602", "externalsecrets"},
+        {"RP-605", "externalsecrets"}, {"RP-606", "pushsecrets"},  {"RP-608", "secretstores"}};
     const auto found = of.find(rule.id);
     return found == of.end() || found->second == kind.name;
   }
@@ -228,7 +228,7 @@ TEST_F(DifferentialTest, EvaluatorAndServerAgreeOnWhatHasNoSchema) {
                         {"egress", Json::array({{{"cidr", "10.0.0.0/8"}}})}}}});
   ASSERT_TRUE(AwaitServer([&] {
     Json store = rules::probe::SecretStore("vault-us");
-    return RulesAgainst(rules::probe::kStores, store) == std::set<std::string>{"RP-601"};
+    return RulesAgainst(rules::probe::kStores, store).contains("RP-601");
   }));
   Run({"secretstores", Gate::kStores, rules::probe::kStores, "", Count(400), [](auto& g) { return g.SecretStore(); }});
   Run({"externalsecrets", Gate::kStores, rules::probe::kExternalSecrets, "", Count(1'200),

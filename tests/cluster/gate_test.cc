@@ -36,6 +36,16 @@ TEST_F(GateTest, EnforceRefusesByNameAndLetsTheRestThrough) {
   EXPECT_EQ(RulesAgainst(rules::probe::kServices, service), std::set<std::string>{"RP-501"});
 }
 
+TEST_F(GateTest, ARefusalSpeaksTheLanguageOfTheRegion) {
+  Declare("Enforce", {{"language", "fr"}});
+  Json pod = Pod();
+  pod["spec"]["nodeName"] = NodeName("foreign");
+  const auto refused = DryRun(api::kPods, pod);
+  ASSERT_FALSE(refused);
+  EXPECT_THAT(refused.error().message, ::testing::HasSubstr("RP-101 spec.nodeName: " + NodeName("foreign") +
+                                                            " n'est pas un nœud qualifié de la région " + region_));
+}
+
 // The server passes on one message, so that one names all.
 TEST_F(GateTest, ARefusalNamesEveryRuleThatIsBroken) {
   Declare("Enforce");

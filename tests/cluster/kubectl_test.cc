@@ -2,8 +2,10 @@
 // what waits for conditions and for children of every kind.
 #include <gmock/gmock.h>
 
+#include <filesystem>
 #include <fstream>
 #include <map>
+#include <set>
 #include <sstream>
 
 #include "tests/cluster/suite.h"
@@ -200,6 +202,19 @@ TEST_F(KubectlTest, DryRunsAndDiffsChangeNothing) {
   const auto refused = RunCommand({"kubectl", "apply", "--dry-run=server", "-f", Write(typo)});
   EXPECT_NE(refused.code, 0);
   EXPECT_THAT(refused.output, HasSubstr("unknown field \"spec.template.spec.contaners\""));
+}
+
+TEST_F(KubectlTest, TheServerTakesTheSamples) {
+  const std::string samples = std::string(REMPART_SOURCE_DIR) + "/crds/samples";
+  Create(MakeNamespace("acme"));  // workloads are tried in there
+  std::set<std::string> kinds;
+  for (const auto& sample : std::filesystem::directory_iterator(samples)) {
+    const auto tried = RunCommand({"kubectl", "apply", "--dry-run=server", "-o", "json", "-f", sample.path().string()});
+    EXPECT_EQ(tried.code, 0) << tried.output;
+    if (const auto object = ParseJson(tried.output)) kinds.insert((*object)["kind"].get<std::string>());
+  }
+  EXPECT_TRUE(cluster().Delete(api::kNamespaces, {"", "acme"}));
+  EXPECT_THAT(kinds, ::testing::IsSupersetOf({"SovereignRegion", "HostingProfile", "TenantWorkload"}));
 }
 
 TEST_F(KubectlTest, WaitsAndScales) {

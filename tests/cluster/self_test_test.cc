@@ -4,9 +4,12 @@
 #include "operator/api/gate_object.h"
 #include "operator/perimeter/self_test.h"
 #include "tests/cluster/gate_fixture.h"
+#include "tests/support/events.h"
 
 namespace rempart::test {
 namespace {
+
+using ::testing::HasSubstr;
 
 const auto& kMutatingPolicies = api::kMutatingPolicies;
 const auto& kMutatingBindings = api::kMutatingPolicyBindings;
@@ -85,9 +88,20 @@ TEST_F(SelfTestTest, AProbeThatGetsInIsNamedAndTheRegionIsNotReady) {
               ::testing::StartsWith("in namespace " + ns_ + ": RP-103: an object that it must refuse got in"));
   EXPECT_TRUE(HasCondition(*open, "Ready", "False", "ProbeAdmitted"));
   EXPECT_FALSE((*open)["status"]["gate"].contains("lastHeld"));
+  const auto event = AwaitEvent(cluster(), kEventsOfCluster, "ProbeAdmitted", "SovereignRegion", region_);
+  ASSERT_TRUE(event);
+  EXPECT_EQ((*event)["type"], "Warning");
+  EXPECT_THAT((*event)["note"].get<std::string>(), HasSubstr("RP-103"));
+  const std::string metric = "\nrempart_gate_probe_failed{region=\"" + region_ + "\",rule=\"RP-103\"} ";
+  const auto served = [&] {  // by the one that leads
+    return Suite::Get().Serves(0, "metrics", "/metrics").value_or("") +
+           Suite::Get().Serves(1, "metrics", "/metrics").value_or("");
+  };
+  EXPECT_THAT(served(), HasSubstr(metric + "1\n"));
   for (const auto* resource : {&kMutatingBindings, &kMutatingPolicies})
     ASSERT_TRUE(cluster().Delete(*resource, {"", id_}));
   EXPECT_TRUE(AwaitRegion("SelfTested", "True", "Proven").is_object()) << "it is tested again within seconds";
+  EXPECT_THAT(served(), ::testing::Not(HasSubstr(metric + "1\n")));
   EXPECT_TRUE(AwaitRegion("Ready", "True").is_object());
 }
 

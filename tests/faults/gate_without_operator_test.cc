@@ -136,6 +136,12 @@ TEST_P(GateWithoutOperator, RefusesMendsAndLetsIn) {
     ASSERT_THAT(level->body, HasSubstr(R"("pod-security.kubernetes.io/enforce":"restricted")"));
     if (std::chrono::steady_clock::now() >= end) break;
   }
+  // Without its parameters the gate knows nothing, and so lets nothing in.
+  ASSERT_TRUE(cluster.Delete(api::kPerimeterParameters, {"", region.id()}));
+  EXPECT_TRUE(AwaitServer([&] {
+    const auto answer = make(api::kPods, pod_with(Json::object()));
+    return !answer && answer.error().message.contains("no params found");
+  }));
   EXPECT_TRUE(cluster.Delete(api::kNodes, {"", foreign}));
   EXPECT_TRUE(cluster.Delete(api::kNamespaces, {"", home}));
 }

@@ -60,6 +60,11 @@ std::string Untyped(const Node& list) {
   return list.op == Op::kItems ? fmt::format("dyn({})", Print(list)) : Print(list);
 }
 
+// Loops go through a map's keys by themselves; everything else has to be given a list of them.
+std::string Elements(const Node& list) {
+  return list.op == Op::kMembers ? Print(list) + ".map(key, key)" : Untyped(list);
+}
+
 std::string Print(const Node& node) {
   switch (node.op) {
     case Op::kLiteralText:
@@ -117,7 +122,7 @@ std::string Print(const Node& node) {
     case Op::kConcat:
       return Joined(node, " + ");
     case Op::kAppend:
-      return fmt::format("({} + {})", Untyped(*node.of.at(0)), Untyped(*node.of.at(1)));
+      return fmt::format("({} + {})", Elements(*node.of.at(0)), Elements(*node.of.at(1)));
     case Op::kBefore:
       return fmt::format("{}.split({}, 2)[0]", Of(node, 0), CelText(node.text));
     case Op::kAfter:
@@ -140,7 +145,7 @@ std::string Print(const Node& node) {
       return fmt::format("{}.map({}, {}, {})", Of(list, 0), node.text, Value(*list.of[1]), Value(*node.of[1]));
     }
     case Op::kJoin:
-      return fmt::format("{}.join({})", Of(node, 0), CelText(node.text));
+      return fmt::format("{}.join({})", Elements(*node.of.at(0)), CelText(node.text));
     case Op::kIsEmpty:
       return fmt::format("({}.size() == 0)", Of(node, 0));
     case Op::kInRange:

@@ -274,18 +274,19 @@ void AddKeyRules(const api::SovereignRegion& region, const RuleContext& context,
   }
   // Others are out of tenants' reach (RP-601, RP-602).
   if (!keys.providers.empty() && !keys.allowed_stores.empty()) {
+    const List names = KeysOf(It().AsMap());
+    const auto is_foreign = [&](const Item& name) { return !IsProviderOf(keys, name); };
     const auto rule = [&](std::string id, Gate gate, const Bool& concerns) {
-      return Rule{
-          .id = std::move(id),
-          .gate = gate,
-          .subjects = {{{"spec", "provider"}}},
-          .texts = false,
-          .holds = !concerns || !Any(KeysOf(It().AsMap()), [&](const Item& name) { return !IsProviderOf(keys, name); }),
-          .shown = Join(KeysOf(It().AsMap()), ", "),
-          .wrong = {"is no provider of the region, or leads to another address",
-                    "n'est pas un fournisseur de la région, ou mène à une autre adresse"},
-          .fix = {"use one of: " + ProvidersOf(keys), "utilisez l'un de : " + ProvidersOf(keys)},
-          .clauses = kKeys};
+      return Rule{.id = std::move(id),
+                  .gate = gate,
+                  .subjects = {{{"spec", "provider"}}},
+                  .texts = false,
+                  .holds = !concerns || !Any(names, is_foreign),
+                  .shown = Join(Filter(names, is_foreign), ", "),
+                  .wrong = {"is no provider of the region, or leads to another address",
+                            "n'est pas un fournisseur de la région, ou mène à une autre adresse"},
+                  .fix = {"use one of: " + ProvidersOf(keys), "utilisez l'un de : " + ProvidersOf(keys)},
+                  .clauses = kKeys};
     };
     table.push_back(rule("RP-608", Gate::kStores, Object()["kind"].AsText() == "SecretStore"));
     table.push_back(rule("RP-609", Gate::kClusterStores, In(Object()["metadata"]["name"].AsText(), allowed)));

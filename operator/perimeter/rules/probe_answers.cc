@@ -74,11 +74,13 @@ Told WhatItTells(const Probe& probe, const api::SovereignRegion& region, const R
     if (answer.error().kind != ErrorKind::kDenied) return Told::kNothing;
     const std::string& message = answer.error().message;
     if (must_pass) return message.contains(policy) ? Told::kShut : Told::kNothing;
+    const std::string first =
+        probe.also.empty() ? probe.rule : std::min(probe.rule, *std::ranges::min_element(probe.also));
     // Whatever else a message of somebody's webhook may quote.
     // The same policy may stand as a file of the API server's too (kubectl rempart policies --static), and is asked
     // first.
     const auto denied = [&](std::string_view of) {
-      return message.contains(fmt::format("'{}{}' denied request: {}", policy, of, probe.rule));
+      return message.contains(fmt::format("'{}{}' denied request: {}", policy, of, first));
     };
     return (denied("") || denied(".static.k8s.io")) && Names(probe, message) ? Told::kHolds : Told::kNothing;
   }

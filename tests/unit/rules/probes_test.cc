@@ -289,6 +289,22 @@ TEST_F(Answers, OfAGateThatEnforces) {
   EXPECT_EQ(Hear(good_, Refused(ErrorKind::kDenied, "no right")), Told::kNothing);
 }
 
+// The server names the rules that refuse an object in the order of their ids.
+TEST_F(Answers, OfAProbeThatAnotherRuleRefusesFirst) {
+  Probe probe = bad_;
+  probe.rule = "RP-608";
+  probe.also = {"RP-607"};
+  const auto said = [](const std::string& rules) {
+    return Refused(ErrorKind::kDenied,
+                   "ValidatingAdmissionPolicy 'france.pods.rempart.dev' with binding 'france.pods.rempart.dev' denied "
+                   "request: " +
+                       rules);
+  };
+  EXPECT_EQ(Hear(probe, said("RP-607 metadata.name: x. RP-608 spec.provider: fake")), Told::kHolds);
+  EXPECT_EQ(Hear(probe, said("RP-607 metadata.name: x")), Told::kNothing);
+  EXPECT_EQ(Hear(probe, said("RP-601 metadata.name: x. RP-608 spec.provider: fake")), Told::kNothing);
+}
+
 TEST_F(Answers, OfRequestsForAPodThatIsNotThere) {
   const auto missing = Refused(ErrorKind::kNotFound, "pods \"rempart-probe\" not found");
   EXPECT_EQ(Hear(binding_, missing), Told::kOpen);

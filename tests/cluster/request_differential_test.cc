@@ -12,6 +12,7 @@
 #include "src/kube/label_selector.h"
 #include "tests/cluster/gate_fixture.h"
 #include "tests/cluster/generator.h"
+#include "tests/support/shrink.h"
 
 namespace rempart::test {
 namespace {
@@ -95,26 +96,19 @@ class RequestDifferentialTest : public GateTest {
     std::map<std::string, int> seen, by_operation;
     for (int i = 0; i < kind.count && !HasFailure(); ++i) {
       Sender& sender = *senders_[random_() % senders_.size()];
-      const auto asked = Ask(kind, sender);
+      const auto wanted = Choose(kind);
+      if (!wanted) continue;
+      const auto asked = Send(kind, *wanted, sender);
       if (!asked) {
         ++others;
         continue;
       }
       ++judged;
-      ++by_operation[asked->request["operation"].get<std::string>()];
-      Ids by_us;
-      for (const Gate gate : kind.gates) {
-        if (gate == Gate::kNamespace && !IsGoverned(asked->object) && !IsGoverned(asked->old_object)) continue;
-        const auto* object = asked->object.is_null() ? nullptr : &asked->object;
-        const auto* old_object = asked->old_object.is_null() ? nullptr : &asked->old_object;
-        for (const auto& violation :
-             rules::Judge(table_, declared_.rules.language, parameters_, {gate, object, old_object, &asked->request}))
-          by_us.insert(violation.rule);
-      }
+      ++by_operation[wanted->operation];
+      const Ids by_us = ByUs(kind, *asked);
       violating += !by_us.empty();
       for (const std::string& id : by_us) ++seen[id];
-      EXPECT_EQ(by_us, asked->by_server) << sender.name << ": " << asked->request << "\nfrom " << asked->old_object
-                                         << "\nto " << asked->object;
+      if (by_us != asked->by_server) Explain(kind, *wanted, sender);
     }
     std::printf("%s: seed %llu, %d judged by both, %d of them violate a rule; %d were none to the server;",
                 kind.name.c_str(), static_cast<unsigned long long>(seed_), judged, violating, others);
@@ -175,42 +169,66 @@ class RequestDifferentialTest : public GateTest {
     Ids by_server;
   };
 
-  // Sends one request; nothing where the server did not come to judge it.
-  std::optional<Asked> Ask(const Kind& kind, Sender& sender) {
-    Asked asked;
-    const std::string subresource = kind.subresources[Random(kind.subresources.size())];
-    const bool creates = kind.make && subresource.empty() && Random(4) == 0;
-    const bool deletes = !creates && kind.deletes && subresource.empty() && Random(3) == 0;
-    const std::string ns = kind.resource.namespaced ? ns_ : "";
-    kube::Api::Call call = {.method = creates ? "POST" : deletes ? "DELETE" : "PATCH", .doing = "ask"};
-    std::string name;
-    if (creates) {
-      const Json made = kind.make();
-      name = made["metadata"]["name"];
-      call.target = kind.resource.Path(ns);
-      call.body = made.dump();
+  // What one request is to do. `body`: the object of a creation, the JSON patch (RFC 6902) of an update.
+  struct Wanted {
+    std::string operation, subresource, name;
+    Json body, old_object;  // null for none
+  };
+
+  std::optional<Wanted> Choose(const Kind& kind) {
+    Wanted wanted;
+    wanted.subresource = kind.subresources[Random(kind.subresources.size())];
+    const bool of_itself = wanted.subresource.empty();
+    if (kind.make && of_itself && Random(4) == 0) {
+      wanted.operation = "CREATE";
+      wanted.body = kind.make();
+      wanted.name = wanted.body["metadata"]["name"];
+      return wanted;
+    }
+    wanted.operation = kind.deletes && of_itself && Random(3) == 0 ? "DELETE" : "UPDATE";
+    wanted.name = kind.objects[Random(kind.objects.size())];
+    const auto now = cluster().Get(kind.resource, {kind.resource.namespaced ? ns_ : "", wanted.name});
+    EXPECT_TRUE(now) << wanted.name << ": " << now.error().ToString();
+    if (!now) return std::nullopt;
+    wanted.old_object = *now;
+    if (wanted.operation == "UPDATE") {
+      Json changed = *now;
+      kind.change(changed);
+      wanted.body = Json::diff(*now, changed);
+    }
+    return wanted;
+  }
+
+  static kube::Api::Call CallOf(const Kind& kind, const Wanted& wanted, const std::string& ns) {
+    const std::string at = kind.resource.namespaced ? ns : "";
+    kube::Api::Call call = {.method = "DELETE", .doing = "ask"};
+    if (wanted.operation == "CREATE") {
+      call.method = "POST";
+      call.target = kind.resource.Path(at);
+      call.body = wanted.body.dump();
     } else {
-      name = kind.objects[Random(kind.objects.size())];
-      const auto now = cluster().Get(kind.resource, {ns, name});
-      EXPECT_TRUE(now) << name << ": " << now.error().ToString();
-      if (!now) return std::nullopt;
-      asked.old_object = *now;
-      call.target = kind.resource.Path(ns, name, subresource);
-      if (!deletes) {
-        Json changed = *now;
-        kind.change(changed);
-        // Refused where it is not the one any more that we have seen.
-        Json patch = Json::diff(*now, changed);
-        patch.insert(patch.begin(), Json{{"op", "test"},
-                                         {"path", "/metadata/resourceVersion"},
-                                         {"value", now->at("metadata").at("resourceVersion")}});
-        call.content_type = "application/json-patch+json";
-        call.body = patch.dump();
-      }
+      call.target = kind.resource.Path(at, wanted.name, wanted.subresource);
+    }
+    if (wanted.operation == "UPDATE") {
+      // Refused where it is not the one any more that we have seen.
+      Json patch = wanted.body;
+      patch.insert(patch.begin(), Json{{"op", "test"},
+                                       {"path", "/metadata/resourceVersion"},
+                                       {"value", wanted.old_object.at("metadata").at("resourceVersion")}});
+      call.method = "PATCH";
+      call.content_type = "application/json-patch+json";
+      call.body = patch.dump();
     }
     call.target += "?dryRun=All";
+    return call;
+  }
+
+  // Sends one request; nothing where the server did not come to judge it, `is_tried` leaves unsaid why.
+  std::optional<Asked> Send(const Kind& kind, const Wanted& wanted, Sender& sender, bool is_tried = false) {
+    const auto call = CallOf(kind, wanted, ns_);
     const auto reply = sender.cluster.api().Do(call, {});
     if (!reply) {
+      if (is_tried) return std::nullopt;
       // What is wrong with it, or that RBAC does not let the sender.
       const auto error = reply.error().kind;
       EXPECT_TRUE(error == ErrorKind::kInvalid || error == ErrorKind::kDenied || error == ErrorKind::kConflict)
@@ -220,16 +238,48 @@ class RequestDifferentialTest : public GateTest {
       EXPECT_EQ(reply.error().message.find("resulted in error"), std::string::npos) << reply.error().ToString();
       return std::nullopt;
     }
-    if (!deletes) asked.object = Json::parse(reply->body);
-    asked.request = {{"operation", creates   ? "CREATE"
-                                   : deletes ? "DELETE"
-                                             : "UPDATE"},
-                     {"subResource", subresource},
-                     {"name", name},
-                     {"userInfo", sender.user_info}};
+    Asked asked{.object = nullptr,
+                .old_object = wanted.old_object,
+                .request = {{"operation", wanted.operation},
+                            {"subResource", wanted.subresource},
+                            {"name", wanted.name},
+                            {"userInfo", sender.user_info}},
+                .by_server = {}};
+    if (wanted.operation != "DELETE") asked.object = Json::parse(reply->body);
     for (const std::string& warning : reply->warnings)  // other regions have things to say of nodes as well
       if (warning.find("'" + region_ + ".") != std::string::npos) Collect(warning, asked.by_server);
     return asked;
+  }
+
+  Ids ByUs(const Kind& kind, const Asked& asked) const {
+    Ids ids;
+    for (const Gate gate : kind.gates) {
+      if (gate == Gate::kNamespace && !IsGoverned(asked.object) && !IsGoverned(asked.old_object)) continue;
+      const auto* object = asked.object.is_null() ? nullptr : &asked.object;
+      const auto* old_object = asked.old_object.is_null() ? nullptr : &asked.old_object;
+      for (const auto& violation :
+           rules::Judge(table_, declared_.rules.language, parameters_, {gate, object, old_object, &asked.request}))
+        ids.insert(violation.rule);
+    }
+    return ids;
+  }
+
+  // Fails with the least of what is written over which both do not agree.
+  void Explain(const Kind& kind, const Wanted& wanted, Sender& sender) {
+    const auto with = [&](const Json& body) {
+      Wanted less = wanted;
+      less.body = body;
+      return Send(kind, less, sender, true);
+    };
+    const Json least = Shrink(wanted.body, [&](const Json& less) {
+      const auto asked = with(less);
+      return asked && ByUs(kind, *asked) != asked->by_server;
+    });
+    const auto asked = with(least);
+    ADD_FAILURE() << sender.name << ": " << wanted.operation << " " << wanted.name << " " << wanted.subresource << " "
+                  << least << "\nwe say " << ::testing::PrintToString(asked ? ByUs(kind, *asked) : Ids())
+                  << ", the server " << ::testing::PrintToString(asked ? asked->by_server : Ids())
+                  << "\nbefore it was shrunk: " << wanted.body << "\nfrom " << wanted.old_object;
   }
 
   bool IsGoverned(const Json& ns) const {

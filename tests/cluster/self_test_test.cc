@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 
 #include "operator/api/gate_object.h"
+#include "operator/perimeter/rules/rule.h"
 #include "operator/perimeter/self_test.h"
 #include "tests/cluster/gate_fixture.h"
 #include "tests/support/events.h"
@@ -66,6 +67,9 @@ TEST_F(SelfTestTest, ARegionShowsThatItsGateIsShut) {
   const Json region = AwaitRegion("SelfTested", "True", "Proven");
   ASSERT_TRUE(region.is_object());
   const Json gate = region["status"]["gate"];
+  auto table = rules::RulesOf(Stored(), {});
+  std::erase_if(table, [](const auto& rule) { return rule.audit_only; });
+  EXPECT_EQ(gate["refused"].get<std::size_t>() + gate["notProbed"].size(), table.size()) << "each is shown, or named";
   EXPECT_GE(gate["refused"], 10) << gate;
   EXPECT_GE(gate["admitted"], 5) << gate;
   EXPECT_TRUE(ParseTime(gate["lastHeld"].get<std::string>())) << gate;

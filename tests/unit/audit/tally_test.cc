@@ -211,6 +211,28 @@ TEST(Reports, OfTheClusterAreInNoNamespace) {
   EXPECT_FALSE(resource.contains("namespace"));
 }
 
+// By rule, then by object, in whatever order the cluster told of them.
+TEST(Reports, AreSortedByRuleAndObject) {
+  Tally tally = MakeTally();
+  const auto service = [](const std::string& name) {
+    return Json{{"metadata", {{"name", name}, {"namespace", "acme"}, {"uid", "uid-of-" + name}}},
+                {"spec", {{"type", "ExternalName"}, {"externalName", "out.example"}}}};
+  };
+  const std::string foreign = "docker.io/library/nginx";
+  tally.Add(Gate::kServices, kServices, service("b"));
+  tally.Add(Gate::kPods, api::kPods, Pod("acme", "d", foreign, "elsewhere"));
+  tally.Add(Gate::kServices, kServices, service("a"));
+  tally.Add(Gate::kPods, api::kPods, Pod("acme", "c", foreign));
+  tally.Add(Gate::kPods, api::kPods, Pod("acme", "fine", "registry.example/app"));
+  const auto reports = ReportsOf(Region(), "acme", tally.by_namespace().at("acme"));
+  ASSERT_EQ(reports.size(), 1U);
+  std::vector<std::string> told;
+  for (const Json& result : reports[0].object["results"])
+    told.push_back(result["rule"].get<std::string>() + " " + result["resources"][0]["name"].get<std::string>());
+  EXPECT_THAT(told, ElementsAre("RP-101 d", "RP-301 c", "RP-301 d", "RP-501 a", "RP-501 b"));
+  EXPECT_EQ(reports[0].object["summary"]["pass"], 1);
+}
+
 TEST(Reports, AreShardedByRuleAndBounded) {
   Tally tally = MakeTally();
   const std::string long_name(5000, 'x');

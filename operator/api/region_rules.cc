@@ -8,6 +8,7 @@
 #include <charconv>
 #include <nlohmann/json.hpp>
 
+#include "operator/api/secret_provider.h"
 #include "src/base/json.h"
 #include "src/base/text.h"
 #include "src/kube/label_selector.h"
@@ -27,24 +28,7 @@ constexpr std::size_t kMaxKeyId = 512;
 constexpr std::size_t kMaxEgress = 100;
 constexpr std::size_t kMaxPorts = 20;
 constexpr std::size_t kMaxProviders = 20;
-constexpr std::size_t kMaxAddresses = 20;
-
-struct ProviderAddress {
-  std::string_view name, member, below = {};
-};
-constexpr std::array kProviderAddresses{
-    ProviderAddress{"vault", "server"},
-    ProviderAddress{"kubernetes", "server", "url"},
-    ProviderAddress{"conjur", "url"},
-    ProviderAddress{"gitlab", "url"},
-    ProviderAddress{"webhook", "url"},
-    ProviderAddress{"azurekv", "vaultUrl"},
-    ProviderAddress{"onepassword", "connectHost"},
-    ProviderAddress{"passbolt", "host"},
-    ProviderAddress{"scaleway", "apiUrl"},
-    ProviderAddress{"akeyless", "akeylessGWApiURL"},
-    ProviderAddress{"infisical", "hostAPI"},
-};
+constexpr std::size_t kMaxAddresses = 10;
 
 bool IsCidr(std::string_view text) {
   const auto slash = text.find('/');
@@ -135,7 +119,9 @@ const TextRule kNetworkRule{IsNetwork, "a CIDR range like 10.0.0.0/8 or fd00::/8
 const TextRule kAnnotationRule{IsAnnotation, "the key of an annotation, of at most 317 characters"};
 const TextRule kKeyIdRule{IsKeyId, "the id of a key: at most 512 characters of ASCII without spaces"};
 const TextRule kProviderRule{IsProvider, "a provider as External Secrets names it, like vault"};
-const TextRule kAddressRule{IsKeyId, "an address like https://vault.example:8200, of ASCII without spaces"};
+const TextRule kAddressRule{IsProviderAddress,
+                            "an address like https://vault.example:8200: at most 253 characters of ASCII, without a "
+                            "quote or backslash, and without a template or a space before its path"};
 const TextRule kPodNetworksRule{
     IsKeyId, "the text of an annotation k8s.v1.cni.cncf.io/networks: at most 512 characters of ASCII without spaces"};
 const TextRule kNameRule{IsName, "a name in lower case of at most 253 characters"};
@@ -209,10 +195,9 @@ RegionRules::Provider ReadProvider(const Field& at, SpecReader& reader) {
   provider.name = reader.Text(at["name"], kProviderRule, Need::kRequired);
   if (const Field list = at["addresses"]; list.value.exists()) {
     provider.addresses = reader.Texts(list, 1, kMaxAddresses, kAddressRule);
-    if (AddressOfProvider(provider.name).empty())
-      reader.Refuse(list,
-                    "where " + CleanText(provider.name, kShownKey) +
-                        " says its address is not known: take it out, and the provider with it if it may be anywhere");
+    if (AddressOfProvider(provider.name) == nullptr)
+      reader.Refuse(list, "is not for " + CleanText(provider.name, kShownKey) +
+                              ", of which no single address is known: leave it out, and its stores may be anywhere");
   }
   return provider;
 }
@@ -223,8 +208,14 @@ RegionRules::Keys ReadKeys(const Field& at, SpecReader& reader) {
   keys.allowed_stores = Names(at["allowedStores"], reader);
   keys.allowed_keys = Names(at["allowedKeys"], reader, kKeyIdRule);
   if (const Field list = at["providers"]; list.value.exists())
-    reader.List(list, 1, kMaxProviders, "an object with a name",
-                [&](const Field& one) { keys.providers.push_back(ReadProvider(one, reader)); });
+    reader.List(list, 1, kMaxProviders, "an object with a name", [&](const Field& one) {
+      keys.providers.push_back(ReadProvider(one, reader));
+      const std::string& name = keys.providers.back().name;
+      if (std::ranges::count(keys.providers, name, &RegionRules::Provider::name) > 1)
+        reader.Refuse(one["name"], SpecReader::Shown(one["name"].value) + " is there twice: name it once");
+    });
+  if (!keys.providers.empty() && (!keys.deny_external_stores || keys.allowed_stores.empty()))
+    reader.Refuse(at["providers"], "is of the stores of allowedStores, where externalStores is Deny: list those");
   return keys;
 }
 
@@ -268,14 +259,6 @@ std::string ReadSelector(const Field& at, SpecReader& reader) {
 }
 
 }  // namespace
-
-std::vector<std::string> AddressOfProvider(std::string_view name) {
-  const auto known = std::ranges::find(kProviderAddresses, name, &ProviderAddress::name);
-  if (known == kProviderAddresses.end()) return {};
-  std::vector<std::string> path{std::string(known->member)};
-  if (!known->below.empty()) path.emplace_back(known->below);
-  return path;
-}
 
 std::string_view LevelOf(RegionRules::PodSecurity level) {
   switch (level) {

@@ -55,7 +55,7 @@ struct RegionRules {
   // What a store of the External Secrets operator may take secrets from, by the name of its member of spec.provider.
   struct Provider {
     std::string name;                      // "vault"
-    std::vector<std::string> addresses{};  // "https://vault.example:8200", see AddressOfProvider; empty: any
+    std::vector<std::string> addresses{};  // "https://vault.example:8200", see secret_provider.h; empty: any
   };
   struct Keys {
     bool deny_external_stores = true;
@@ -81,10 +81,6 @@ struct RegionRules {
   std::optional<Keys> keys;
   Access access;
 };
-
-// Where a provider says its address, from its member of spec.provider on (external-secrets.io/v1): {"server"} of vault;
-// empty for one of which that is not known, or that has a single place for everybody.
-std::vector<std::string> AddressOfProvider(std::string_view name);
 
 // As Kubernetes' labels have it; "" for kUnmanaged.
 std::string_view LevelOf(RegionRules::PodSecurity level);

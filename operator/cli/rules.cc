@@ -23,7 +23,8 @@ namespace {
 
 constexpr char kOperator[] = "<operator>";  // nobody's name
 
-// One that asks for every rule, so that all can be explained without a cluster. What a real region names is in <> here.
+// One that asks for every rule, so that all can be explained without a cluster. What a real region names is in <> here,
+// but for a provider, of which the rules know the address.
 api::SovereignRegion Everything() {
   api::SovereignRegion region;
   region.meta.key.name = "<region>";

@@ -1,6 +1,9 @@
 #include "operator/perimeter/declared.h"
 
+#include <algorithm>
 #include <array>
+
+#include "operator/api/secret_provider.h"
 
 namespace rempart::perimeter {
 
@@ -8,6 +11,14 @@ using api::RegionRules;
 using api::Say;
 
 constexpr char kFullyDeclared[] = "FullyDeclared";
+
+namespace {
+
+bool IsAnywhere(const RegionRules::Provider& provider) {
+  return provider.addresses.empty() && api::AddressOfProvider(provider.name) != nullptr;
+}
+
+}  // namespace
 
 api::Condition FullyDeclared(const api::SovereignRegion& region) {
   const RegionRules& rules = region.rules;
@@ -34,6 +45,7 @@ api::Condition FullyDeclared(const api::SovereignRegion& region) {
            "network.egress" + Say(language, " (no default-deny policy)", " (aucune règle de refus par défaut)")},
       Part{keys, "keys"},
       Part{!keys || rules.keys->allowed_stores.empty() || !rules.keys->providers.empty(), "keys.providers"},
+      Part{!keys || std::ranges::none_of(rules.keys->providers, IsAnywhere), "keys.providers.addresses"},
       Part{!rules.access.admins.empty(), "access.admins" + rbac},
       Part{!rules.access.exec.empty(), "access.exec" + rbac},
       Part{!rules.access.node_identity.empty(), "access.nodeIdentity" + rbac},

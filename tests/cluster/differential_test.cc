@@ -220,6 +220,7 @@ TEST_F(DifferentialTest, EvaluatorAndServerAgreeOnWhatHasNoSchema) {
   Prepare("Enforce", {{"keys",
                        {{"allowedStores", {"vault-fr"}},
                         {"providers", Json::array({{{"name", "vault"}, {"addresses", {"https://vault.example"}}},
+                                                   {{"name", "kubernetes"}, {"addresses", {"https://10.0.0.1"}}},
                                                    {{"name", "fake"}}})}}},
                       {"storage", {{"snapshotClasses", Json::array({"local-fr"})}}},
                       {"network",
@@ -228,9 +229,11 @@ TEST_F(DifferentialTest, EvaluatorAndServerAgreeOnWhatHasNoSchema) {
                         {"egress", Json::array({{{"cidr", "10.0.0.0/8"}}})}}}});
   ASSERT_TRUE(AwaitServer([&] {
     Json store = rules::probe::SecretStore("vault-us");
-    return RulesAgainst(rules::probe::kStores, store).contains("RP-601");
+    return RulesAgainst(rules::probe::kStores, store) == std::set<std::string>{"RP-601"};
   }));
   Run({"secretstores", Gate::kStores, rules::probe::kStores, "", Count(400), [](auto& g) { return g.SecretStore(); }});
+  Run({"clustersecretstores", Gate::kClusterStores, rules::probe::kClusterStores, "", Count(400),
+       [](auto& g) { return g.ClusterSecretStore(); }});
   Run({"externalsecrets", Gate::kStores, rules::probe::kExternalSecrets, "", Count(1'200),
        [](auto& g) { return g.ExternalSecret(); }});
   Run({"pushsecrets", Gate::kStores, rules::probe::kPushSecrets, "", Count(400),

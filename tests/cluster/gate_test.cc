@@ -386,12 +386,21 @@ TEST_F(GateTest, ExemptNamespacesAreLeftAlone) {
   bad["spec"]["nodeName"] = NodeName("foreign");
   bad["spec"]["containers"][0]["image"] = "docker.example/app";
   EXPECT_THAT(RulesAgainst(api::kPods, bad), ::testing::IsSupersetOf({"RP-101", "RP-301"}));
-  bad["metadata"]["namespace"] = exempt;
+  bad["metadata"].erase("namespace");  // that of the request
   std::set<std::string> against;
   EXPECT_TRUE(AwaitServer([&] {  // the server's admission may see the namespace, or its account, a moment later
     against = RulesNamed(cluster().api().Create(api::kPods, exempt, bad.dump(), {}, "dryRun=All"));
     return against.empty();
   })) << ::testing::PrintToString(against);
+  // Once the server has seen all of it, too.
+  const std::string held = ns_ + "-held";
+  Create(MakeNamespace(held, region_));
+  EXPECT_TRUE(AwaitServer([&] {
+    return RulesNamed(cluster().api().Create(api::kPods, held, bad.dump(), {}, "dryRun=All")).contains("RP-101");
+  }));
+  EXPECT_THAT(RulesNamed(cluster().api().Create(api::kPods, exempt, bad.dump(), {}, "dryRun=All")),
+              ::testing::IsEmpty());
+  EXPECT_TRUE(cluster().Delete(api::kNamespaces, {"", held}));
   EXPECT_TRUE(cluster().Delete(api::kNamespaces, {"", exempt}));
 }
 

@@ -430,7 +430,8 @@ Json Generator::Endpoints() {
 }
 
 Json Generator::Store() {
-  return One({"vault-fr", "vault-fr", "vault-fr", "vault-us", "VAULT-fr", "", 7, "é", Json::object(), Json::array()});
+  if (Rarely()) return One({7, Json::object(), Json::array()});
+  return One({"vault-fr", "vault-fr", "vault-fr", "vault-us", "VAULT-fr", "", "é"});
 }
 
 Json Generator::SecretStore() {
@@ -441,9 +442,21 @@ Json Generator::SecretStore() {
       {{"vault", {{"server", One({"https://vault.example", "https://vault.example:1", ""})}}}},
       {{"vault", {{"server", "https://vault.example"}}}, {"fake", Json::object()}},
       {{"aws", {{"region", "eu-west-3"}}}},
+      {{"kubernetes", {{"server", {{"url", One({"https://10.0.0.1", "https://10.0.0.2"})}}}}}},
+      {{"kubernetes", {{"server", {{"url", "https://10.0.0.1"}}}, {"authRef", One({Json::object(), "x"})}}}},
+      {{"kubernetes", {{"server", One({"https://10.0.0.1", 7})}}}},
+      {{"fake", 7}},
+      "vault",
       {{"vault", Json::object()}},
       Json::object()};
   if (!Rarely()) store["spec"] = {{"provider", One(providers)}};
+  return store;
+}
+
+Json Generator::ClusterSecretStore() {
+  Json store = SecretStore();
+  store["kind"] = "ClusterSecretStore";
+  if (!Rarely()) store["metadata"]["name"] = "vault-fr";
   return store;
 }
 

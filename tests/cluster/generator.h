@@ -36,6 +36,7 @@ class Generator {
   Json Slice();
   Json Endpoints();
   Json SecretStore();
+  Json ClusterSecretStore();
   Json ExternalSecret();
   Json PushSecret();
   Json Snapshot();

@@ -60,7 +60,7 @@ std::string Untyped(const Node& list) {
   return list.op == Op::kItems ? fmt::format("dyn({})", Print(list)) : Print(list);
 }
 
-// Loops go through a map's keys by themselves; everything else has to be given a list of them.
+// Loops go through a map's keys by themselves; what puts elements together has to be given a list of them.
 std::string Elements(const Node& list) {
   return list.op == Op::kMembers ? Print(list) + ".map(key, key)" : Untyped(list);
 }

@@ -7,6 +7,7 @@
 
 #include <array>
 
+#include "operator/api/secret_provider.h"
 #include "operator/perimeter/rules/table.h"
 
 namespace rempart::rules {
@@ -109,29 +110,66 @@ void AddInlineVolumeRule(const api::RegionRules::Storage& storage, Table& table)
                    .clauses = kLocation});
 }
 
-// Whether a store's member of spec.provider, which It() is, of that name is one that the region lists, at its address.
-Bool IsProviderOf(const api::RegionRules::Keys& keys, const Item& name) {
-  Bool is_listed = Truth(false);
-  for (const auto& [listed, addresses] : keys.providers) {
-    Bool is = name.AsText() == listed;
-    if (!addresses.empty()) {
-      Item address = It()[std::string_view(listed)];
-      for (const std::string& member : api::AddressOfProvider(listed)) address = address[std::string_view(member)];
-      is = is && In(address.AsText(), Literal(addresses));
-      if (listed == "kubernetes") is = is && !It()["kubernetes"]["authRef"].Present();  // a kubeconfig, with its server
-    }
-    is_listed = is_listed || is;
-  }
-  return is_listed;
-}
+// Of the stores' providers, as It(), which is spec.provider, has them.
+class Providers {
+ public:
+  explicit Providers(const std::vector<api::RegionRules::Provider>& listed) : listed_(listed) {}
 
-// "vault (https://vault.example), scaleway"
-std::string ProvidersOf(const api::RegionRules::Keys& keys) {
-  std::vector<std::string> all;
-  for (const auto& [name, addresses] : keys.providers)
-    all.push_back(addresses.empty() ? name : fmt::format("{} ({})", name, ListOfNames(addresses)));
-  return ListOfNames(all);
-}
+  // Those that are none of the listed ones, or not at one of their addresses.
+  List Foreign() const {
+    return Filter(KeysOf(It().AsMap()), [&](const Item& name) { return !IsListed(name); });
+  }
+  Bool AreListed() const {
+    return All(KeysOf(It().AsMap()), [&](const Item& name) { return IsListed(name); });
+  }
+  // "vault https://elsewhere.example, aws"
+  Text Shown() const {
+    return Join(MapEach(Foreign(), [&](const Item& name) { return name.AsText() + SaidAddress(name); }), ", ");
+  }
+  // "vault (https://vault.example), kubernetes (https://10.0.0.1, without authRef), scaleway"
+  std::string Listed(std::string_view without) const {
+    std::vector<std::string> all, names;
+    for (const auto& [name, addresses] : listed_) {
+      const auto* address = addresses.empty() ? nullptr : api::AddressOfProvider(name);
+      const std::string besides =
+          address == nullptr || address->elsewhere.empty() ? "" : fmt::format(", {} {}", without, address->elsewhere);
+      all.push_back(addresses.empty() ? name : fmt::format("{} ({}{})", name, ListOfNames(addresses), besides));
+      names.push_back(name);
+    }
+    constexpr std::size_t kMostShown = 500;  // of a fix that people read
+    std::string list = ListOfNames(all);
+    return list.size() <= kMostShown ? list : ListOfNames(names);
+  }
+
+ private:
+  static Item AddressAt(const api::ProviderAddress& of) {
+    Item at = It()[of.name];
+    for (const std::string_view member : of.Path()) at = at[member];
+    return at;
+  }
+  Bool IsListed(const Item& name) const {
+    Bool is_listed = Truth(false);
+    for (const auto& [listed, addresses] : listed_) {
+      Bool is = name.AsText() == listed;
+      const auto* address = api::AddressOfProvider(listed);
+      if (!addresses.empty() && address != nullptr) {
+        is = is && In(AddressAt(*address).AsText(), Literal(addresses));
+        if (!address->elsewhere.empty()) is = is && !It()[listed][address->elsewhere].Present();
+      }
+      is_listed = is_listed || is;
+    }
+    return is_listed;
+  }
+  Text SaidAddress(const Item& name) const {
+    Text said = Literal("");
+    for (const auto& [listed, addresses] : listed_)
+      if (const auto* address = api::AddressOfProvider(listed); !addresses.empty() && address != nullptr)
+        said = If(name.AsText() == listed, Literal(" ") + AddressAt(*address).AsText(), said);
+    return said;
+  }
+
+  const std::vector<api::RegionRules::Provider>& listed_;
+};
 
 }  // namespace
 
@@ -274,18 +312,18 @@ void AddKeyRules(const api::SovereignRegion& region, const RuleContext& context,
   }
   // Others are out of tenants' reach (RP-601, RP-602).
   if (!keys.providers.empty() && !keys.allowed_stores.empty()) {
-    const List names = KeysOf(It().AsMap());
-    const auto is_foreign = [&](const Item& name) { return !IsProviderOf(keys, name); };
+    const Providers providers(keys.providers);
     const auto rule = [&](std::string id, Gate gate, const Bool& concerns) {
       return Rule{.id = std::move(id),
                   .gate = gate,
                   .subjects = {{{"spec", "provider"}}},
                   .texts = false,
-                  .holds = !concerns || !Any(names, is_foreign),
-                  .shown = Join(Filter(names, is_foreign), ", "),
-                  .wrong = {"is no provider of the region, or leads to another address",
-                            "n'est pas un fournisseur de la région, ou mène à une autre adresse"},
-                  .fix = {"use one of: " + ProvidersOf(keys), "utilisez l'un de : " + ProvidersOf(keys)},
+                  .holds = !concerns || providers.AreListed(),
+                  .shown = providers.Shown(),
+                  .wrong = {"is no provider of the region, or not at an address of it exactly as it is listed",
+                            "n'est pas un fournisseur de la région, ou pas à une adresse telle qu'elle y est écrite"},
+                  .fix = {"use one of spec.keys.providers: " + providers.Listed("without"),
+                          "utilisez l'un de spec.keys.providers : " + providers.Listed("sans")},
                   .clauses = kKeys};
     };
     table.push_back(rule("RP-608", Gate::kStores, Object()["kind"].AsText() == "SecretStore"));

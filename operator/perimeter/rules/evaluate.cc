@@ -279,7 +279,7 @@ Value Evaluator::InRanges(const Node& node) {
 Value Evaluator::Append(const Node& node) {
   auto all = std::make_shared<std::vector<Value>>();
   for (std::size_t i = 0; i < node.of.size(); ++i) {
-    auto list = ListOf(Child(node, i));
+    auto list = RangeOf(Child(node, i));
     if (!list) return Failed{};
     all->insert(all->end(), std::make_move_iterator(list->begin()), std::make_move_iterator(list->end()));
   }
@@ -287,7 +287,7 @@ Value Evaluator::Append(const Node& node) {
 }
 
 Value Evaluator::Join(const Node& node) {
-  const auto list = ListOf(Child(node, 0));
+  const auto list = RangeOf(Child(node, 0));
   if (!list) return Failed{};
   std::string all;
   for (std::size_t i = 0; i < list->size(); ++i) {

@@ -74,6 +74,8 @@ Told WhatItTells(const Probe& probe, const api::SovereignRegion& region, const R
     if (answer.error().kind != ErrorKind::kDenied) return Told::kNothing;
     const std::string& message = answer.error().message;
     if (must_pass) return message.contains(policy) ? Told::kShut : Told::kNothing;
+    // Where each rule is a validation of its own, the server tells the first alone: that this one holds too is not
+    // known.
     const std::string first =
         probe.also.empty() ? probe.rule : std::min(probe.rule, *std::ranges::min_element(probe.also));
     // Whatever else a message of somebody's webhook may quote.

@@ -3,8 +3,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <expected>
 #include <map>
+#include <optional>
 #include <set>
 
 #include "operator/perimeter/rules/judge.h"
@@ -16,6 +18,8 @@ namespace {
 
 using namespace std::string_literals;
 using probe::NoneOf;
+
+constexpr char kAllListed[] = "the region lists all providers that a store of this probe could have";
 
 // A probe, or why there is none.
 using Made = std::expected<Probe, std::string>;
@@ -186,45 +190,44 @@ class Maker {
     of["parameters"]["kmsKeyId"] = NoneOf(region_.rules.keys->allowed_keys);
     return Create(Gate::kClasses, probe::kStorageClasses, std::move(of));
   }
-  // What the region lists of providers says nothing of names: a store that its name alone is wrong with has one of
-  // them.
-  Json Store(const std::string& name) const {
-    Json store = probe::SecretStore(name);
-    if (const auto& listed = region_.rules.keys->providers; !listed.empty()) {
-      const auto& [provider, addresses] = listed.front();
-      Json::json_pointer at("/spec/provider");
-      store["spec"]["provider"] = {{provider, Json::object()}};
-      at /= provider;
-      for (const std::string& member : api::AddressOfProvider(provider)) at /= member;
-      if (!addresses.empty()) store[at] = addresses.front();
-    }
-    return store;
-  }
-  // Of a kind that the External Secrets operator knows: its definitions refuse all others.
-  Json StoreElsewhere() const {
+  // Of a kind that the External Secrets operator knows, with all that it asks of one: its definitions refuse all
+  // others.
+  std::optional<Json> StoreElsewhere() const {
     const auto& keys = *region_.rules.keys;
-    Json store = probe::SecretStore(keys.allowed_stores.front());
-    const auto is_listed = [&](std::string_view name) {
-      return std::ranges::find(keys.providers, name, &api::RegionRules::Provider::name) != keys.providers.end();
-    };
-    if (is_listed("fake")) store["spec"]["provider"] = {{"aws", {{"service", "SecretsManager"}, {"region", "x"}}}};
-    if (is_listed("fake") && is_listed("aws")) store["spec"]["provider"] = {{"gcpsm", {{"projectID", "x"}}}};
-    return store;
+    const std::array<Json, 4> kinds = {{{{"fake", {{"data", Json::array({{{"key", "probe"}, {"value", "probe"}}})}}}},
+                                        {{"gcpsm", {{"projectID", "probe"}}}},
+                                        {{"aws", {{"service", "SecretsManager"}, {"region", "eu-west-3"}}}},
+                                        {{"vault", {{"server", "https://probe.invalid"}}}}}};
+    for (const Json& provider : kinds) {
+      const std::string name = provider.begin().key();
+      const auto listed = std::ranges::find(keys.providers, name, &api::RegionRules::Provider::name);
+      if (listed != keys.providers.end() && (listed->addresses.empty() || name != "vault")) continue;
+      Json store = probe::SecretStore(keys.allowed_stores.front());
+      store["spec"]["provider"] = provider;
+      return store;
+    }
+    return std::nullopt;
   }
   static Json OfTheCluster(Json store) {
     store["kind"] = probe::kClusterStores.kind;
     return store;
   }
-  Json ClusterStore(const std::string& name) const { return OfTheCluster(Store(name)); }
-  Made ForeignProvider() const { return Create(Gate::kStores, probe::kStores, StoreElsewhere()); }
+  static Json ClusterStore(const std::string& name) { return OfTheCluster(probe::SecretStore(name)); }
+  Made ForeignProvider() const {
+    const auto store = StoreElsewhere();
+    if (!store) return std::unexpected(std::string(kAllListed));
+    return Create(Gate::kStores, probe::kStores, *store);
+  }
   Made ForeignProviderOfTheCluster() const {
-    return Create(Gate::kClusterStores, probe::kClusterStores, OfTheCluster(StoreElsewhere()));
+    const auto store = StoreElsewhere();
+    if (!store) return std::unexpected(std::string(kAllListed));
+    return Create(Gate::kClusterStores, probe::kClusterStores, OfTheCluster(*store));
   }
   Made ClusterStoreTaken() const {
     return Create(Gate::kClusterStores, probe::kClusterStores,
                   ClusterStore(region_.rules.keys->allowed_stores.front()));
   }
-  Made UnknownSecretStore() const { return Create(Gate::kStores, probe::kStores, Store(UnknownStore())); }
+  Made UnknownSecretStore() const { return Create(Gate::kStores, probe::kStores, probe::SecretStore(UnknownStore())); }
   Made UnknownReference() const {
     return Create(Gate::kStores, probe::kExternalSecrets, probe::ExternalSecret(UnknownStore()));
   }
@@ -237,7 +240,7 @@ class Maker {
   }
   Made UnknownPush() const { return Create(Gate::kStores, probe::kPushSecrets, probe::PushSecret(UnknownStore())); }
   Made StoreTaken() const {
-    return Create(Gate::kStores, probe::kStores, Store(region_.rules.keys->allowed_stores.front()));
+    return Create(Gate::kStores, probe::kStores, probe::SecretStore(region_.rules.keys->allowed_stores.front()));
   }
   Made SaysItIsBound() const {
     Json claim = probe::Claim(region_.rules.storage->classes.front());

@@ -62,7 +62,7 @@ TEST(RegionRules, ReadsAll) {
                                   {"ports", Json::array({{{"port", 443}},
                                                          {{"protocol", "UDP"}, {"port", 1}, {"endPort", 9}}})}}})}}},
        {"keys",
-        {{"externalStores", "Allow"},
+        {{"externalStores", "Deny"},
          {"allowedStores", Json::array({"vault-fr"})},
          {"providers",
           Json::array({{{"name", "vault"}, {"addresses", {"https://vault.example:8200"}}}, {{"name", "scaleway"}}})},
@@ -101,7 +101,7 @@ TEST(RegionRules, ReadsAll) {
   EXPECT_EQ(rules.keys->providers[0].name, "vault");
   EXPECT_EQ(rules.keys->providers[0].addresses, std::vector<std::string>{"https://vault.example:8200"});
   EXPECT_TRUE(rules.keys->providers[1].addresses.empty());
-  EXPECT_FALSE(rules.keys->deny_external_stores);
+  EXPECT_TRUE(rules.keys->deny_external_stores);
   EXPECT_EQ(rules.access.node_identity, std::vector<std::string>{"user:system:cloud-controller-manager"});
 }
 
@@ -160,7 +160,16 @@ TEST(RegionRules, RefusesWhatTheSchemaWould) {
       {{{"keys", {{"providers", Json::array({{{"name", "vault"}, {"addresses", {"a b"}}}})}}}},
        "spec.keys.providers[0].addresses[0]: "},
       {{{"keys", {{"providers", Json::array({{{"name", "aws"}, {"addresses", {"x"}}}})}}}},
-       "spec.keys.providers[0].addresses: where aws says its address is not known"},
+       "spec.keys.providers[0].addresses: is not for aws, of which no single address is known"},
+      {{{"keys", {{"providers", Json::array({{{"name", "vault"}}, {{"name", "aws"}}, {{"name", "vault"}}})}}}},
+       "spec.keys.providers[2].name: \"vault\" is there twice"},
+      {{{"keys", {{"providers", Json::array({{{"name", "vault"}}})}}}},
+       "spec.keys.providers: is of the stores of allowedStores"},
+      {{{"keys",
+         {{"externalStores", "Allow"},
+          {"allowedStores", {"vault-fr"}},
+          {"providers", Json::array({{{"name", "vault"}}})}}}},
+       "spec.keys.providers: is of the stores of allowedStores"},
       {{{"access", {{"admins", {"region-admins"}}}}}, "spec.access.admins[0]: "},
       {{{"access", {{"exec", {"group:"}}}}}, "spec.access.exec[0]: "},
   };

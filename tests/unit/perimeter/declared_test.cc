@@ -37,6 +37,13 @@ TEST(FullyDeclared, NamesEachFieldThatSaysNothing) {
   condition = FullyDeclared(region);
   EXPECT_EQ(condition.status, "True");
   EXPECT_EQ(condition.reason, "Declared");
+  rules.keys->allowed_stores = {"vault-fr"};
+  EXPECT_EQ(FullyDeclared(region).message, "the spec leaves open: keys.providers");
+  rules.keys->providers = {{"aws"}, {"vault"}};
+  EXPECT_EQ(FullyDeclared(region).message, "the spec leaves open: keys.providers.addresses")
+      << "any Vault of the world";
+  rules.keys->providers = {{"aws"}, {"vault", {"https://vault.example"}}};
+  EXPECT_EQ(FullyDeclared(region).status, "True");
   rules.pod_security = api::RegionRules::PodSecurity::kUnmanaged;
   rules.language = api::Language::kFrench;
   EXPECT_EQ(FullyDeclared(region).message, "la spec laisse ouvert : podSecurity");

@@ -37,7 +37,11 @@ inline api::SovereignRegion Region() {
   rules.keys = {true,
                 {"vault-fr"},
                 {"key-fr"},
-                {{"vault", {"https://vault.example"}}, {"kubernetes", {"https://10.0.0.1"}}, {"scaleway"}}};
+                {{"vault", {"https://vault.example"}},
+                 {"kubernetes", {"https://10.0.0.1"}},
+                 {"azurekv", {"https://kv.example"}},
+                 {"scaleway"},
+                 {"fake"}}};
   rules.access = {{"group:region-admins"}, {"group:tenant-admins", "user:alice"}, {"user:cloud"}};
   return region;
 }

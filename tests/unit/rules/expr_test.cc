@@ -110,6 +110,16 @@ TEST(Evaluate, AnErrorIsOvercomeWhereTheOtherSideDecides) {
   EXPECT_EQ(Judge(All(kContainers, [](const Item& c) { return c["image"].AsText() == "a"; }), object), Is::kFailed);
 }
 
+// As CEL has it of them, where they are no loop's (see the table above).
+TEST(Evaluate, AMapsKeysAreAList) {
+  const List keys = KeysOf(Object()["spec"].AsMap());
+  const std::string object = R"({"spec":{"a":1,"b":2}})";
+  EXPECT_EQ(Judge(Join(keys, "+") == "a+b", object), Is::kTrue);
+  EXPECT_EQ(Judge(Join(keys + Literal(std::vector<std::string>{"c"}), "+") == "a+b+c", object), Is::kTrue);
+  EXPECT_EQ(Judge(Join(keys, "+") == "", "{}"), Is::kTrue);
+  EXPECT_EQ(Judge(Join(keys, "+") == "", R"({"spec":7})"), Is::kFailed);
+}
+
 TEST(Evaluate, Texts) {
   const auto with = [](const std::string& name) { return Json{{"metadata", {{"name", name}}}}.dump(); };
   EXPECT_EQ(Judge(Before(kName, "/") == "a", with("a/b/c")), Is::kTrue);

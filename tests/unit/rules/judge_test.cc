@@ -11,6 +11,7 @@
 namespace rempart::rules {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using Language = api::RegionRules::Language;
@@ -257,6 +258,9 @@ TEST(Others, AStoreLeadsToAProviderOfTheRegionAtItsAddress) {
       {R"({"kubernetes":{"server":{"url":"https://10.0.0.2"}}})", false},
       {R"({"kubernetes":{"server":{"url":"https://10.0.0.1"},"authRef":{"name":"kubeconfig"}}})", false},
       {R"({"kubernetes":{}})", false},
+      {R"({"azurekv":{"vaultUrl":"https://kv.example"}})", true},
+      {R"({"azurekv":{"vaultUrl":"https://kv.example","customCloudConfig":{"activeDirectoryEndpoint":"https://x"}}})",
+       false},
       {R"({"scaleway":{"region":"fr-par"}})", true},
       {R"({"aws":{"service":"SecretsManager","region":"eu-west-3"}})", false},
       {R"({"scaleway":{},"aws":{}})", false},
@@ -269,6 +273,25 @@ TEST(Others, AStoreLeadsToAProviderOfTheRegionAtItsAddress) {
         {"kind", "SecretStore"}, {"metadata", {{"name", "vault-fr"}}}, {"spec", {{"provider", Json::parse(provider)}}}};
     EXPECT_EQ(Found({Gate::kStores, &store, nullptr, &by_admin}), holds ? "" : "RP-608 spec.provider") << provider;
   }
+}
+
+// What is wrong is named with its address, and what would be right with what it must not have.
+TEST(Others, ARefusalOfAProviderSaysWhereItLeadsAndWhereItShould) {
+  const Json store = Json::parse(R"({"kind":"SecretStore","metadata":{"name":"vault-fr"},"spec":{"provider":{
+      "scaleway":{},"aws":{},"vault":{"server":"https://vault.example/"}}}})");
+  const Json by_admin = test::RequestBy("somebody", {"region-admins"}, "CREATE");
+  const auto region = test::Region();
+  const auto said = [&](api::Language language) {
+    const auto found =
+        Judge(RulesOf(region, {}), language, ParametersOf(region, {}), {Gate::kStores, &store, nullptr, &by_admin});
+    return found.size() == 1 ? found[0].message : "not one finding";
+  };
+  EXPECT_THAT(
+      said(api::Language::kEnglish),
+      AllOf(HasSubstr("aws, vault https://vault.example/ is no provider of the region, or not at an address of it"),
+            HasSubstr("use one of spec.keys.providers: vault (https://vault.example), kubernetes "
+                      "(https://10.0.0.1, without authRef)")));
+  EXPECT_THAT(said(api::Language::kFrench), HasSubstr("kubernetes (https://10.0.0.1, sans authRef)"));
 }
 
 TEST(Others, WhatBelongsToTheClusterCountsByItsClass) {

@@ -71,6 +71,21 @@ std::vector<World> Worlds() {
        {"rempart-probe"},
        digest,
        stepping_in},
+      // What its name alone is wrong with is a store of a provider that every cluster knows, listed or not.
+      {"OtherProviders",
+       full([](Region& r) {
+         r.rules.keys->providers = {{"vault", {"https://vault.example"}}, {"gcpsm"}, {"aws"}};
+       }),
+       {"n"},
+       {"RP-302 RP-303", "RP-601 RP-608", "RP-604 RP-609", "RP-607 RP-608"},
+       stepping_in},
+      {"AllProviders",
+       full([](Region& r) {
+         r.rules.keys->providers = {{"vault"}, {"gcpsm"}, {"aws"}, {"fake"}};
+       }),
+       {"n"},
+       digest,
+       {"access", "RP-608", "RP-609"}},
       {"DigestAlone", With([](Region& r) { r.rules.images.emplace(); }, minimal)},
       {"ReleaseAlone", With(
                            [](Region& r) {

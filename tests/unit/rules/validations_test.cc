@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "operator/api/secret_provider.h"
 #include "operator/perimeter/rules/cel.h"
 #include "tests/unit/rules/builders.h"
 
@@ -130,15 +131,25 @@ TEST(Validations, OneARuleWhereAllTogetherWouldBeTooLong) {
   auto region = test::Region();
   for (int i = 0; i < 180; ++i)
     region.rules.access.exec.push_back(fmt::format("user:{}-{:03d}", std::string(240, 'u'), i));
-  const OfGate of = RulesAt(Gate::kPods, region);
-  const Json at = At(Gate::kPods, region);
-  EXPECT_FALSE(at.contains("matchConditions")) << "each rule has the server's limits for itself";
-  const Json& validations = at["validations"];
-  ASSERT_EQ(validations.size(), of.rules.size());
-  for (std::size_t i = 0; i < of.rules.size(); ++i) {
-    EXPECT_THAT(Text(validations[i], "message"), StartsWith(of.rules[i]->id));
-    for (const char* field : {"expression", "messageExpression"})
-      EXPECT_LT(Text(validations[i], field).size(), kMostCodePoints);
+  // As many as the definition takes, each as long as it may be.
+  auto& providers = region.rules.keys->providers;
+  providers.clear();
+  for (const auto& known : api::ProviderAddresses().first(20)) {
+    providers.push_back({std::string(known.name)});
+    for (int i = 0; i < 10; ++i)
+      providers.back().addresses.push_back(fmt::format("https://{}.example/{:03d}", std::string(233, 'v'), i));
+  }
+  for (const Gate gate : {Gate::kPods, Gate::kStores, Gate::kClusterStores}) {
+    const OfGate of = RulesAt(gate, region);
+    const Json at = At(gate, region);
+    EXPECT_FALSE(at.contains("matchConditions")) << "each rule has the server's limits for itself";
+    const Json& validations = at["validations"];
+    ASSERT_EQ(validations.size(), of.rules.size());
+    for (std::size_t i = 0; i < of.rules.size(); ++i) {
+      EXPECT_THAT(Text(validations[i], "message"), StartsWith(of.rules[i]->id));
+      for (const char* field : {"expression", "messageExpression"})
+        EXPECT_LT(Text(validations[i], field).size(), kMostCodePoints) << of.rules[i]->id;
+    }
   }
 }
 

@@ -104,6 +104,8 @@ class OperatorApp {
     ids_.self_test = Add("self_test", [this](kube::ReconcileContext& c) { return TestGate(c); });
     ids_.audit = Add("audit", [this](kube::ReconcileContext& c) { return Audit(c); });
     ids_.attestation = Add("attestation", [this](kube::ReconcileContext& c) { return attestations_.Reconcile(c); });
+    // After a start there are as many keys as workloads: nodes, gates and evictions are not to wait for all of them.
+    for (const std::uint8_t many : {ids_.workload, ids_.audit}) queue_.SetLowPriority(many);
     cache::WireCaches(caches_, queue_, ids_);
   }
 

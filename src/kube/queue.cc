@@ -6,6 +6,7 @@
 #include <deque>
 #include <map>
 #include <mutex>
+#include <set>
 #include <unordered_map>
 #include <unordered_set>
 #include <utility>
@@ -15,6 +16,7 @@ namespace rempart::kube {
 
 namespace {
 
+constexpr int kBeforeLow = 3;
 constexpr Duration kLongest = std::chrono::hours(24 * 365);  // longer delays are cut, so that sums stay in range
 
 double Seconds(Duration d) { return std::chrono::duration<double>(d).count(); }
@@ -77,7 +79,7 @@ struct Queue::Impl {
   // A key that the queue has to remember something of.
   struct Item {
     const WorkKey* key = nullptr;  // the map's own copy
-    bool in_line = false;          // in `line`
+    bool in_line = false;          // in `line` or `low_line`
     bool working = false;          // between Take and Done
     bool again = false;            // added while in work: goes in line at Done
     int failures = 0;
@@ -127,9 +129,22 @@ struct Queue::Impl {
 
   void PutInLine(Item& item) {
     item.in_line = true;
-    line.push_back(&item);
-    metrics.depth.Set(static_cast<double>(line.size()));
+    (low.contains(item.key->controller) ? low_line : line).push_back(&item);
+    metrics.depth.Set(static_cast<double>(InLine()));
     due.notify_one();
+  }
+
+  std::size_t InLine() const { return line.size() + low_line.size(); }
+
+  // Of which there is one.
+  Item& NextInLine() {
+    const bool is_low = !low_line.empty() && (line.empty() || before_low == 0);
+    before_low = is_low || low_line.empty() ? kBeforeLow : before_low - 1;
+    std::deque<Item*>& from = is_low ? low_line : line;
+    Item& item = *from.front();
+    from.pop_front();
+    item.in_line = false;
+    return item;
   }
 
   void Delay(Item& item, MonoTime when) {
@@ -146,7 +161,7 @@ struct Queue::Impl {
 
   bool IsIdle() {
     MoveDue(clock.Mono());
-    return line.empty() && working.empty();
+    return InLine() == 0 && working.empty();
   }
 
   Duration BackOff(int failures) {
@@ -179,7 +194,9 @@ struct Queue::Impl {
   std::condition_variable_any idle;  // it may be idle
   std::unordered_map<WorkKey, Item, WorkKeyHash>
       items;  // its items stay where they are: pointers to them are kept below
-  std::deque<Item*> line;
+  std::deque<Item*> line, low_line;
+  std::set<std::uint8_t> low;   // controllers
+  int before_low = kBeforeLow;  // how many of `line` go before the next of `low_line`
   Delayed delayed;
   std::unordered_set<const Item*> working;
   Bucket bucket;
@@ -192,6 +209,11 @@ Queue::Queue(Clock& clock, Random& random, Metrics& metrics, QueueOptions option
   metrics.OnCollect([weak = std::weak_ptr(impl_)] {
     if (auto impl = weak.lock()) impl->FillGauges();
   });
+}
+
+void Queue::SetLowPriority(std::uint8_t controller) {
+  std::scoped_lock lock(impl_->mutex);
+  impl_->low.insert(controller);
 }
 
 void Queue::Add(const WorkKey& key) {
@@ -241,21 +263,19 @@ std::optional<WorkKey> Queue::Take(std::stop_token stop) {
   while (!q.over && !stop.stop_requested()) {
     const MonoTime now = q.clock.Mono();
     q.MoveDue(now);
-    if (q.line.empty()) {
+    if (q.InLine() == 0) {
       q.clock.WaitUntil(q.due, lock, q.delayed.empty() ? MonoTime::max() : q.delayed.begin()->first.first);
       continue;
     }
-    Impl::Item& item = *q.line.front();
-    q.line.pop_front();
-    item.in_line = false;
+    Impl::Item& item = q.NextInLine();
     item.working = true;
     item.begun = now;
     q.working.insert(&item);
-    q.metrics.depth.Set(static_cast<double>(q.line.size()));
+    q.metrics.depth.Set(static_cast<double>(q.InLine()));
     q.metrics.waited.Observe(Seconds(now - item.since));
     return *item.key;
   }
-  if (!q.line.empty()) q.due.notify_one();  // the wake-up that may have come here was meant for whoever goes on
+  if (q.InLine() > 0) q.due.notify_one();  // the wake-up that may have come here was meant for whoever goes on
   return std::nullopt;
 }
 
@@ -284,7 +304,7 @@ void Queue::ShutDown() {
 std::size_t Queue::depth() const {
   std::scoped_lock lock(impl_->mutex);
   impl_->MoveDue(impl_->clock.Mono());
-  return impl_->line.size();
+  return impl_->InLine();
 }
 
 bool Queue::Idle() const {

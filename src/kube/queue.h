@@ -34,8 +34,9 @@ struct QueueOptions {
   double retry_burst = 500;
 };
 
-// Keys that are due are served in the order in which they fell due. Memory is bounded by the number of keys that are in
-// line, worked on, delayed (one time a key) or backing off. Thread-safe.
+// Keys that are due are served in the order in which they fell due, but that those of controllers with many keys wait
+// for the others: see SetLowPriority. Memory is bounded by the number of keys that are in line, worked on, delayed (one
+// time a key) or backing off. Thread-safe.
 //
 // Metrics, with name="rempart": workqueue_depth, workqueue_adds_total, workqueue_retries_total,
 // workqueue_queue_duration_seconds, workqueue_work_duration_seconds, workqueue_unfinished_work_seconds,
@@ -43,6 +44,9 @@ struct QueueOptions {
 class Queue {
  public:
   Queue(Clock& clock, Random& random, Metrics& metrics, QueueOptions options = {});
+  // Keys of that controller that fall due from now on give way to all others, but for one in four, so that they come up
+  // whatever the others do. To be called before workers take keys.
+  void SetLowPriority(std::uint8_t controller);
   void Add(const WorkKey& key);  // now (an earlier delayed add of the key is dropped)
   void AddAfter(const WorkKey& key,
                 Duration delay);  // the earliest of several wins; nothing if the key is in line already

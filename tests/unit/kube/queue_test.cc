@@ -54,6 +54,36 @@ class QueueTest : public testing::Test {
   std::stop_source waits_forever;
 };
 
+TEST_F(QueueTest, LowPriorityGivesWayAndComesUp) {
+  queue->SetLowPriority(2);
+  for (const char* name : {"1", "2", "3"}) queue->Add({2, {"ns", name}});
+  for (const char* name : {"a", "b", "c", "d", "e", "f", "g"}) queue->Add(Key(name));
+  EXPECT_EQ(queue->depth(), 10u);
+  EXPECT_EQ(Drain(), "abc1def2g3");
+  // What was taken before there was one of low priority is not counted.
+  for (const char* name : {"a", "b", "c", "d"}) queue->Add(Key(name));
+  EXPECT_EQ(Drain(), "abcd");
+  queue->Add({2, {"ns", "1"}});
+  queue->Add(Key("a"));
+  EXPECT_EQ(Drain(), "a1");
+}
+
+// One that is added while it is worked on, and one that backs off, is of the same priority.
+TEST_F(QueueTest, LowPriorityIsKeptWhereAKeyComesBack) {
+  queue->SetLowPriority(2);
+  const WorkKey low{2, {"ns", "1"}};
+  queue->Add(low);
+  ASSERT_TRUE(queue->Take({}));
+  queue->Add(low);
+  queue->Done(low);
+  queue->Add(Key("a"));
+  EXPECT_EQ(Drain(), "a1");
+  queue->AddRateLimited(low);
+  clock.Advance(seconds(1));
+  queue->Add(Key("a"));
+  EXPECT_EQ(Drain(), "a1");
+}
+
 TEST_F(QueueTest, ServesInOrderAndEachKeyOnce) {
   for (const char* name : {"b", "a", "b", "c", "a"}) queue->Add(Key(name));
   EXPECT_EQ(queue->depth(), 3u);

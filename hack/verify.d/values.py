@@ -98,7 +98,8 @@ def lacking(objects, values):
     probed, bounded (unless `values` say how)."""
     pod = next(one for one in objects if one["kind"] == "Deployment")["spec"]["template"]["spec"]
     container = pod["containers"][0]
-    of_pod, of_container, resources = (of.get(key) or {} for of, key in ((pod, "securityContext"), (container, "securityContext"), (container, "resources")))
+    of_pod, of_container = pod.get("securityContext") or {}, container.get("securityContext") or {}
+    resources = container.get("resources") or {}
     ports = {port["name"]: port["containerPort"] for port in container["ports"]}
     own_account = get_in(values, ("serviceAccount", "create")) is not False
     wanted = {

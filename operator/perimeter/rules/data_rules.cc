@@ -129,12 +129,13 @@ class Providers {
   // "vault (https://vault.example), kubernetes (https://10.0.0.1, without authRef), scaleway"
   std::string Listed(std::string_view without) const {
     std::vector<std::string> all, names;
-    for (const auto& [name, addresses] : listed_) {
-      const auto* address = addresses.empty() ? nullptr : api::AddressOfProvider(name);
-      const std::string besides =
-          address == nullptr || address->elsewhere.empty() ? "" : fmt::format(", {} {}", without, address->elsewhere);
-      all.push_back(addresses.empty() ? name : fmt::format("{} ({}{})", name, ListOfNames(addresses), besides));
-      names.push_back(name);
+    for (const auto& listed : listed_) {
+      names.push_back(listed.name);
+      all.push_back(listed.name);
+      const auto* at = HeldTo(listed);
+      if (at == nullptr) continue;
+      const std::string besides = at->elsewhere.empty() ? "" : fmt::format(", {} {}", without, at->elsewhere);
+      all.back() += fmt::format(" ({}{})", ListOfNames(listed.addresses), besides);
     }
     constexpr std::size_t kMostShown = 500;  // of a fix that people read
     std::string list = ListOfNames(all);
@@ -142,6 +143,10 @@ class Providers {
   }
 
  private:
+  // Where its stores say the address that has to be one of those listed; null where they may be anywhere.
+  static const api::ProviderAddress* HeldTo(const api::RegionRules::Provider& listed) {
+    return listed.addresses.empty() ? nullptr : api::AddressOfProvider(listed.name);
+  }
   static Item AddressAt(const api::ProviderAddress& of) {
     Item at = It()[of.name];
     for (const std::string_view member : of.Path()) at = at[member];
@@ -149,12 +154,11 @@ class Providers {
   }
   Bool IsListed(const Item& name) const {
     Bool is_listed = Truth(false);
-    for (const auto& [listed, addresses] : listed_) {
-      Bool is = name.AsText() == listed;
-      const auto* address = api::AddressOfProvider(listed);
-      if (!addresses.empty() && address != nullptr) {
-        is = is && In(AddressAt(*address).AsText(), Literal(addresses));
-        if (!address->elsewhere.empty()) is = is && !It()[listed][address->elsewhere].Present();
+    for (const auto& listed : listed_) {
+      Bool is = name.AsText() == listed.name;
+      if (const auto* at = HeldTo(listed)) {
+        is = is && In(AddressAt(*at).AsText(), Literal(listed.addresses));
+        if (!at->elsewhere.empty()) is = is && !It()[at->name][at->elsewhere].Present();
       }
       is_listed = is_listed || is;
     }
@@ -162,9 +166,9 @@ class Providers {
   }
   Text SaidAddress(const Item& name) const {
     Text said = Literal("");
-    for (const auto& [listed, addresses] : listed_)
-      if (const auto* address = api::AddressOfProvider(listed); !addresses.empty() && address != nullptr)
-        said = If(name.AsText() == listed, Literal(" ") + AddressAt(*address).AsText(), said);
+    for (const auto& listed : listed_)
+      if (const auto* at = HeldTo(listed))
+        said = If(name.AsText() == listed.name, Literal(" ") + AddressAt(*at).AsText(), said);
     return said;
   }
 

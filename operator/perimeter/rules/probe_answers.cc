@@ -76,8 +76,7 @@ Told WhatItTells(const Probe& probe, const api::SovereignRegion& region, const R
     if (must_pass) return message.contains(policy) ? Told::kShut : Told::kNothing;
     // Where each rule is a validation of its own, the server tells the first alone: that this one holds too is not
     // known.
-    const std::string first =
-        probe.also.empty() ? probe.rule : std::min(probe.rule, *std::ranges::min_element(probe.also));
+    const std::string first = probe.also.empty() ? probe.rule : std::min(probe.rule, probe.also.front());
     // Whatever else a message of somebody's webhook may quote.
     // The same policy may stand as a file of the API server's too (kubectl rempart policies --static), and is asked
     // first.

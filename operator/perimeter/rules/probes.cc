@@ -6,7 +6,6 @@
 #include <array>
 #include <expected>
 #include <map>
-#include <optional>
 #include <set>
 
 #include "operator/perimeter/rules/judge.h"
@@ -18,8 +17,6 @@ namespace {
 
 using namespace std::string_literals;
 using probe::NoneOf;
-
-constexpr char kAllListed[] = "the region lists all providers that a store of this probe could have";
 
 // A probe, or why there is none.
 using Made = std::expected<Probe, std::string>;
@@ -192,21 +189,20 @@ class Maker {
   }
   // Of a kind that the External Secrets operator knows, with all that it asks of one: its definitions refuse all
   // others.
-  std::optional<Json> StoreElsewhere() const {
+  std::expected<Json, std::string> StoreElsewhere() const {
     const auto& keys = *region_.rules.keys;
     const std::array<Json, 4> kinds = {{{{"fake", {{"data", Json::array({{{"key", "probe"}, {"value", "probe"}}})}}}},
                                         {{"gcpsm", {{"projectID", "probe"}}}},
                                         {{"aws", {{"service", "SecretsManager"}, {"region", "eu-west-3"}}}},
                                         {{"vault", {{"server", "https://probe.invalid"}}}}}};
     for (const Json& provider : kinds) {
-      const std::string name = provider.begin().key();
-      const auto listed = std::ranges::find(keys.providers, name, &api::RegionRules::Provider::name);
-      if (listed != keys.providers.end() && (listed->addresses.empty() || name != "vault")) continue;
+      const auto listed = std::ranges::find(keys.providers, provider.begin().key(), &api::RegionRules::Provider::name);
+      if (listed != keys.providers.end() && listed->addresses.empty()) continue;
       Json store = probe::SecretStore(keys.allowed_stores.front());
       store["spec"]["provider"] = provider;
       return store;
     }
-    return std::nullopt;
+    return std::unexpected("the region lists all providers that a store of this probe could have"s);
   }
   static Json OfTheCluster(Json store) {
     store["kind"] = probe::kClusterStores.kind;
@@ -215,12 +211,12 @@ class Maker {
   static Json ClusterStore(const std::string& name) { return OfTheCluster(probe::SecretStore(name)); }
   Made ForeignProvider() const {
     const auto store = StoreElsewhere();
-    if (!store) return std::unexpected(std::string(kAllListed));
+    if (!store) return std::unexpected(store.error());
     return Create(Gate::kStores, probe::kStores, *store);
   }
   Made ForeignProviderOfTheCluster() const {
     const auto store = StoreElsewhere();
-    if (!store) return std::unexpected(std::string(kAllListed));
+    if (!store) return std::unexpected(store.error());
     return Create(Gate::kClusterStores, probe::kClusterStores, OfTheCluster(*store));
   }
   Made ClusterStoreTaken() const {

@@ -32,7 +32,7 @@ struct Probe {
   std::string rule;  // that must refuse it; "" for one that must pass
   Gate gate{};
   // Rules that refuse it as well, because every request that this one is against they are against too (an image
-  // without a digest is not released either). The server names them all, in the order of their ids.
+  // without a digest is not released either). In the order of their ids, in which the server names them all.
   std::vector<std::string> also{};
   Sender from{};         // who would have to send it
   std::string unsent{};  // why the one that was asked for cannot send it as a dry run; "" where it can
